@@ -1,0 +1,49 @@
+"""Finds microcalcifications in mammograms and flags the groups that matter.
+
+For research use; not a medical device.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Config": "mcdetect.config",
+    "Intent": "mcdetect.mammogram",
+    "Mammogram": "mcdetect.mammogram",
+    "McdetectError": "mcdetect.errors",
+    "McdetectWarning": "mcdetect.errors",
+    "PixelSpacing": "mcdetect.mammogram",
+    "Result": "mcdetect.result",
+    "detect": "mcdetect.pipeline",
+    "read_mammogram": "mcdetect.reader",
+}
+
+__all__ = sorted([*_PUBLIC, "__version__"])
+
+if TYPE_CHECKING:
+    from mcdetect.config import Config as Config
+    from mcdetect.errors import McdetectError as McdetectError
+    from mcdetect.errors import McdetectWarning as McdetectWarning
+    from mcdetect.mammogram import Intent as Intent
+    from mcdetect.mammogram import Mammogram as Mammogram
+    from mcdetect.mammogram import PixelSpacing as PixelSpacing
+    from mcdetect.pipeline import detect as detect
+    from mcdetect.reader import read_mammogram as read_mammogram
+    from mcdetect.result import Result as Result
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names when they are first used, so that importing mcdetect is quick."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'mcdetect' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

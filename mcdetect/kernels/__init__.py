@@ -1,0 +1,1 @@
+"""Compiled kernels: arrays in, arrays out; they import nothing else of mcdetect."""

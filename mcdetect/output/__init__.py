@@ -1,0 +1,1 @@
+"""What is written: tables, the record of the run, overlays."""

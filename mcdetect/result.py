@@ -1,0 +1,97 @@
+"""What `detect` returns: tables at the edge, arrays behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from mcdetect.config import Config
+from mcdetect.mammogram import Mammogram
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcdetect.breast import BreastRegion
+
+__all__ = ["Result"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything found in one mammogram.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+        The image that was searched.
+    breast : BreastRegion
+        Where it was searched.
+    candidates, calcifications, clusters : DataFrame
+        Tables with the columns of `mcdetect.schema` (`CANDIDATES`, `CALCIFICATIONS`, `CLUSTERS`);
+        empty tables have the same columns.
+    config : Config
+        The options used.
+    seconds : dict of str to float
+        Wall time of each stage, in s; "total" from pixels to result.
+    """
+
+    mammogram: Mammogram
+    breast: BreastRegion
+    candidates: pd.DataFrame
+    calcifications: pd.DataFrame
+    clusters: pd.DataFrame
+    config: Config
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def flagged(self) -> pd.DataFrame:
+        """The flagged clusters only."""
+        return self.clusters[self.clusters["flagged"]]
+
+    def summary(self) -> pd.DataFrame:
+        """Return one row with the columns of `mcdetect.schema.IMAGES`."""
+        from mcdetect.schema import IMAGES, make_table
+
+        image, spacing = self.mammogram, self.mammogram.spacing
+        pixel_cm2 = spacing.row_mm * spacing.col_mm / 100.0
+        return make_table(
+            IMAGES,
+            {
+                "file": [image.source],
+                "rows": image.shape[0],
+                "cols": image.shape[1],
+                "row_spacing_mm": spacing.row_mm,
+                "col_spacing_mm": spacing.col_mm,
+                "spacing_source": spacing.source,
+                "view": image.view or "",
+                "laterality": image.laterality or "",
+                "intent": str(image.intent),
+                "breast_area_cm2": float(np.count_nonzero(self.breast.mask)) * pixel_cm2,
+                "searched_area_cm2": float(np.count_nonzero(self.breast.searched)) * pixel_cm2,
+                "pectoral_area_cm2": float(np.count_nonzero(self.breast.pectoral)) * pixel_cm2,
+                "n_candidates": len(self.candidates),
+                "n_calcifications": len(self.calcifications),
+                "n_clusters": len(self.clusters),
+                "n_flagged": len(self.flagged),
+                "flags": "; ".join(image.flags),
+                "seconds": self.seconds.get("total", float("nan")),
+            },
+        )
+
+    def overlay(self, *, width_px: int = 1600) -> npt.NDArray[np.uint8]:
+        """Draw the mammogram with flagged clusters outlined and calcifications circled.
+
+        Returns
+        -------
+        (rows, cols, 3) uint8 array
+            RGB picture; clusters are also shown magnified, without marks beside with marks.
+        """
+        from mcdetect.output.overlay import draw_overlay
+
+        picture: npt.NDArray[np.uint8] = draw_overlay(
+            self.mammogram, self.calcifications, self.clusters, width_px=width_px
+        )
+        return picture
