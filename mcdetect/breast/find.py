@@ -1,0 +1,189 @@
+"""Composes the breast region: frame, outline, skin distance, marks, scan lines, pectoral muscle."""
+
+from __future__ import annotations
+
+import logging
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mcdetect.breast.frame import find_frame
+from mcdetect.breast.grid import CoarseImage, coarsen, refine
+from mcdetect.breast.lines import find_scan_lines
+from mcdetect.breast.marks import find_markers, find_saturated
+from mcdetect.breast.outline import find_air, trace_breast
+from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
+from mcdetect.breast.region import BreastRegion
+from mcdetect.config import BreastConfig
+from mcdetect.errors import UnusableImageError
+from mcdetect.mammogram import Mammogram
+
+__all__ = ["find_breast"]
+
+FloatImage = npt.NDArray[np.float32]
+BoolImage = npt.NDArray[np.bool_]
+
+logger = logging.getLogger(__name__)
+
+SMALLEST_PX = 32
+"""Images with a side shorter than this are not worked on."""
+CROP_MM = 60.0
+"""Images without air and with a side shorter than this are crops: their border is no film border."""
+SMALLEST_BREAST_MM2 = 500.0
+LINE_MARGIN_MM = 0.2
+
+
+def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
+    """Find the breast, the part of it to search, its skin line and its pectoral muscle.
+
+    Nothing is assumed about the side or the corner at which the breast lies; view and laterality
+    are used only to decide whether a pectoral muscle can be seen and to warn of contradictions.
+    Thresholds come from the image itself, so that gain, offset and number type do not matter.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+        The image, calcification bright.
+    config : BreastConfig
+        Grid and strips, in mm.
+
+    Returns
+    -------
+    BreastRegion
+        An image that shows tissue only (a crop) is breast throughout.
+
+    Raises
+    ------
+    UnusableImageError
+        If the image is too small, blank, mere noise, or shows no breast.
+    """
+    rows, cols = mammogram.shape
+    if min(rows, cols) < SMALLEST_PX:
+        raise UnusableImageError(
+            f"the image has only {rows} x {cols} pixels", f"give images of at least {SMALLEST_PX} pixels a side"
+        )
+    coarse = coarsen(mammogram, config.grid_mm)
+    _refuse_blank(mammogram, coarse)
+    values = coarse.values
+    if not coarse.exposed.all():
+        floor = values[coarse.exposed].min()
+        values = np.where(coarse.exposed, values, floor)
+    first_guess = find_air(values)
+    low, high = (
+        (first_guess.air, first_guess.tissue) if first_guess else np.percentile(values, [2.0, 98.0]).tolist()
+    )
+    scaled = (values - np.float32(low)) / np.float32(max(high - low, 1e-12))
+    top, bottom, left, right = find_frame(scaled, coarse.exposed, coarse.step_mm)
+    window = np.s_[top:bottom, left:right]
+    air = find_air(np.ascontiguousarray(values[window]))
+    mask = np.zeros(values.shape, np.bool_)
+    share = scaled
+    if air is None:
+        mask[window] = True
+    else:
+        share = (values - np.float32(air.air)) / np.float32(air.tissue - air.air)
+        mask[window] = trace_breast(np.ascontiguousarray(share[window]), coarse.step_mm)
+        if mask.sum() * coarse.cell_mm2 < min(SMALLEST_BREAST_MM2, 0.2 * mask.size * coarse.cell_mm2):
+            raise UnusableImageError(
+                "no breast was found in the image", "check that it is a mammogram and how it was windowed"
+            )
+    skin_mm = _skin_distance(mask, (top, bottom, left, right), coarse)
+    side = chest_wall_side(mask[window]) if air is not None else None
+    _cross_check(mammogram, side)
+    pectoral = np.zeros_like(mask)
+    if side is not None:
+        pectoral[window] = find_pectoral(
+            np.ascontiguousarray(share[window]), mask[window], side, mammogram.view, coarse.step_mm
+        )
+    is_crop = air is None and min(coarse.step_mm[0] * mask.shape[0], coarse.step_mm[1] * mask.shape[1]) < CROP_MM
+    searched = mask.copy()
+    if not is_crop:
+        searched &= _border_distance((top, bottom, left, right), mask.shape, coarse) > config.border_mm
+    if air is not None:
+        searched &= skin_mm > config.skin_mm
+        searched &= ~find_markers(share, skin_mm, coarse.step_mm)
+    if mammogram.saturation_level is not None:
+        searched &= ~find_saturated(
+            mammogram.pixels, mammogram.saturation_level, mask.shape, coarse.step_mm
+        )
+    full_mask = refine(mask, (rows, cols))
+    full_searched = refine(searched, (rows, cols))
+    _remove_scan_lines(full_searched, full_mask, mammogram)
+    if mammogram.valid is not None:
+        full_searched &= mammogram.valid
+    return BreastRegion(
+        mask=full_mask,
+        searched=full_searched,
+        pectoral=refine(pectoral, (rows, cols)),
+        skin_distance_mm=skin_mm,
+        grid_step_px=coarse.step_px,
+    )
+
+
+def _refuse_blank(mammogram: Mammogram, coarse: CoarseImage) -> None:
+    known = coarse.values[coarse.exposed]
+    if known.size == 0:
+        raise UnusableImageError("every pixel is padding", "check the pixel padding value of the file")
+    if not known.max() > known.min():
+        raise UnusableImageError("the image is blank", "check that the file holds an exposed image")
+    # white noise: neighbouring cells do not resemble each other
+    values = coarse.values - np.float32(known.mean())
+    pairs = ((values[:, 1:], values[:, :-1]), (values[1:], values[:-1]))
+    power = float(np.mean(np.square(values)))
+    likeness = [float(np.mean(a * b)) / power for a, b in pairs if a.size]
+    if known.size >= 100 and likeness and max(likeness) < 0.2:
+        raise UnusableImageError("the image holds nothing but noise", "check that it is an exposed image")
+
+
+def _skin_distance(mask: BoolImage, frame: tuple[int, int, int, int], coarse: CoarseImage) -> FloatImage:
+    """Distance to air in mm; whatever lies outside the frame is no air."""
+    top, bottom, left, right = frame
+    not_air = np.ones(mask.shape, np.uint8)
+    not_air[top:bottom, left:right] = mask[top:bottom, left:right]
+    if not_air.all():
+        reach = float(np.hypot(mask.shape[0] * coarse.step_mm[0], mask.shape[1] * coarse.step_mm[1]))
+        return np.where(mask, np.float32(reach), np.float32(0.0))
+    cells = cv2.distanceTransform(not_air, cv2.DIST_L2, cv2.DIST_MASK_5)
+    # the outline runs half a cell before the first cell of air
+    distance = np.maximum((cells - np.float32(0.5)) * np.float32(coarse.cell_mm), np.float32(0.0))
+    return np.where(mask, distance, np.float32(0.0)).astype(np.float32, copy=False)
+
+
+def _border_distance(
+    frame: tuple[int, int, int, int], shape: tuple[int, int], coarse: CoarseImage
+) -> FloatImage:
+    """Distance of cell centres to the border of the frame in mm, negative outside."""
+    top, bottom, left, right = frame
+    row = np.arange(shape[0], dtype=np.float32) + np.float32(0.5)
+    col = np.arange(shape[1], dtype=np.float32) + np.float32(0.5)
+    down = np.minimum(row - top, bottom - row) * np.float32(coarse.step_mm[0])
+    across = np.minimum(col - left, right - col) * np.float32(coarse.step_mm[1])
+    return np.minimum(down[:, None], across[None, :])
+
+
+def _remove_scan_lines(searched: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:
+    rows = np.flatnonzero(mask.any(axis=1))
+    cols = np.flatnonzero(mask.any(axis=0))
+    box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    spacing = mammogram.spacing
+    line_rows, line_cols = find_scan_lines(
+        mammogram.pixels[box], mask[box], (spacing.row_mm, spacing.col_mm)
+    )
+    margin = max(1, round(LINE_MARGIN_MM / spacing.row_mm))
+    for row in line_rows + rows[0]:
+        searched[max(0, row - margin) : row + margin + 1] = False
+    margin = max(1, round(LINE_MARGIN_MM / spacing.col_mm))
+    for col in line_cols + cols[0]:
+        searched[:, max(0, col - margin) : col + margin + 1] = False
+    if line_rows.size or line_cols.size:
+        logger.debug("%d rows and %d columns hold scan lines", line_rows.size, line_cols.size)
+
+
+def _cross_check(mammogram: Mammogram, side: str | None) -> None:
+    """Say so when the breast lies at the side where the other breast is usually shown."""
+    usual = {"L": "left", "R": "right"}.get(mammogram.laterality or "")
+    if usual and side in ("left", "right") and side != usual:
+        logger.info(
+            "%s: laterality %s, but the chest wall is at the %s edge", mammogram.source, mammogram.laterality, side
+        )

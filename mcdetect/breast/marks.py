@@ -1,0 +1,90 @@
+"""Things on the breast that are none of it: marker balls, burnt-in labels, saturated patches."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mcdetect.breast.grid import disc
+
+__all__ = ["find_markers", "find_saturated"]
+
+FloatImage = npt.NDArray[np.float32]
+BoolImage = npt.NDArray[np.bool_]
+
+MARKER_MM = (0.9, 4.0)
+"""Least and greatest diameter of a marker ball."""
+MARKER_CONTRAST = 0.5
+"""Its contrast, as a share of the range from air to tissue."""
+MARKER_SKIN_MM = 10.0
+"""Markers lie on the skin, nearer than this to its outline."""
+MARGIN_MM = 1.0
+SATURATED_MM = 2.0
+"""Saturated patches of at least this width are excluded; small ones may be calcifications."""
+
+
+def find_markers(
+    share: FloatImage, skin_distance_mm: FloatImage, step_mm: tuple[float, float]
+) -> BoolImage:
+    """Find bright round balls near the skin line (nipple and skin markers).
+
+    Parameters
+    ----------
+    share : (grid rows, grid cols) float32 array
+        Grey level as a share of the range from air (0) to tissue (1).
+    skin_distance_mm : (grid rows, grid cols) float32 array
+        Distance to the skin line in mm.
+    step_mm : (float, float)
+        Size of a cell along rows and columns, in mm.
+
+    Returns
+    -------
+    (grid rows, grid cols) bool array
+    """
+    tophat = cv2.morphologyEx(share, cv2.MORPH_TOPHAT, disc(0.5 * MARKER_MM[1] + 0.4, step_mm))
+    bright = (tophat > MARKER_CONTRAST).view(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
+    keep = np.zeros(count, np.bool_)
+    for label in range(1, count):
+        left, top, width, height, area = stats[label]
+        long_mm, short_mm = width * step_mm[1], height * step_mm[0]
+        if short_mm > long_mm:
+            long_mm, short_mm = short_mm, long_mm
+        if not (short_mm >= MARKER_MM[0] and long_mm <= MARKER_MM[1]):
+            continue
+        if long_mm > 1.7 * short_mm or area < 0.55 * width * height:
+            continue
+        here = labels[top : top + height, left : left + width] == label
+        near = skin_distance_mm[top : top + height, left : left + width][here]
+        keep[label] = 0.0 < near.max() <= MARKER_SKIN_MM
+    if not keep.any():
+        return np.zeros(share.shape, np.bool_)
+    found = keep[labels].view(np.uint8)
+    return np.asarray(cv2.dilate(found, disc(MARGIN_MM, step_mm)), np.uint8).view(np.bool_)
+
+
+def find_saturated(
+    pixels: FloatImage, level: float, shape: tuple[int, int], step_mm: tuple[float, float]
+) -> BoolImage:
+    """Find patches where the grey scale saturates, such as labels laid over the breast.
+
+    Parameters
+    ----------
+    pixels : (rows, cols) float32 array
+        Grey levels.
+    level : float
+        Grey level from which on they are saturated.
+    shape : (int, int)
+        Size of the coarse grid.
+    step_mm : (float, float)
+        Size of a cell along rows and columns, in mm.
+
+    Returns
+    -------
+    (grid rows, grid cols) bool array
+    """
+    full = np.greater_equal(pixels, np.float32(level)).view(np.uint8) * np.uint8(255)
+    share = cv2.resize(full, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    patch = cv2.morphologyEx((share > 127).view(np.uint8), cv2.MORPH_OPEN, disc(0.5 * SATURATED_MM, step_mm))
+    return np.asarray(cv2.dilate(patch, disc(MARGIN_MM, step_mm)), np.uint8).view(np.bool_)

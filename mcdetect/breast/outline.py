@@ -1,0 +1,177 @@
+"""The outline of the breast against air, from the histogram and the stability of the outline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mcdetect.breast.grid import disc
+
+__all__ = ["AirLevel", "find_air", "trace_breast"]
+
+FloatImage = npt.NDArray[np.float32]
+BoolImage = npt.NDArray[np.bool_]
+
+OPENING_MM = 6.0
+"""Whatever is thinner than twice this (strokes of letters, border glow) is no breast."""
+REGROWTH_MM = 5.0
+"""How far the outline may grow back after the opening, to take in nipple and corners."""
+SMOOTHING_MM = 1.2
+NARROW = 0.3
+"""Air spans less than this share of the range from air to tissue."""
+VERY_NARROW = 0.08
+SMOOTH = 0.5
+"""Gradient in air over gradient in tissue, below which a dark region is air."""
+LEVELS = np.geomspace(0.01, 0.4, 22)
+"""Thresholds tried, as shares of the range from air to tissue."""
+
+
+@dataclass(frozen=True)
+class AirLevel:
+    """Typical grey levels of air and of tissue."""
+
+    air: float
+    tissue: float
+
+
+def find_air(level: FloatImage) -> AirLevel | None:
+    """Tell air from tissue by the histogram; None when the image shows tissue only.
+
+    Otsu's threshold splits the grey levels; the dark part is air when its levels lie close
+    together compared with the distance to the bright part, and when it is smooth. Otherwise the
+    dark part is split again, since air may be a small share of the image.
+
+    Parameters
+    ----------
+    level : (grid rows, grid cols) float32 array
+        Grey levels, any scale.
+
+    Returns
+    -------
+    AirLevel or None
+
+    References
+    ----------
+    N. Otsu, IEEE Trans. Syst. Man Cybern. 9 (1979) 62, doi:10.1109/TSMC.1979.4310076.
+    """
+    low, high = np.percentile(level, [0.05, 99.5])
+    if not high > low:
+        return None
+    slope = _gradient(level)
+    values = np.clip(level, low, high)
+    part = np.ones(level.shape, np.bool_)
+    for _ in range(3):
+        threshold = _otsu(values[part])
+        dark = part & (values <= threshold)
+        bright = values > threshold
+        if dark.mean() < 0.01 or not bright.any():
+            return None
+        first, air, third = np.percentile(values[dark], [25.0, 50.0, 75.0])
+        tissue = float(np.median(values[bright]))
+        width = (third - first) / (tissue - air)
+        roughness = np.median(slope[dark]) / max(np.median(slope[bright]), 1e-12)
+        if width < VERY_NARROW or (width < NARROW and roughness < SMOOTH):
+            return AirLevel(float(air), tissue)
+        part = dark
+    return None
+
+
+def trace_breast(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
+    """Outline the breast in an image of air and tissue.
+
+    The threshold is the one at which the outline depends on it least (as for maximally stable
+    extremal regions, doi:10.1016/j.imavis.2004.02.006): glow of the film and scatter below it,
+    the roll-off of thickness above it, both move the outline.
+
+    Parameters
+    ----------
+    share : (grid rows, grid cols) float32 array
+        Grey level as a share of the range from air (0) to tissue (1).
+    step_mm : (float, float)
+        Size of a cell along rows and columns, in mm.
+
+    Returns
+    -------
+    (grid rows, grid cols) bool array
+        All False when there is nothing but air.
+    """
+    threshold = _stable_threshold(share, step_mm)
+    above = (share > threshold).view(np.uint8)
+    body = _largest(_open(above, disc(OPENING_MM, step_mm)))
+    if not body.any():
+        return body.view(np.bool_)
+    ring = disc(REGROWTH_MM / 5, step_mm)
+    for _ in range(5):
+        body = cv2.dilate(body, ring) & above
+    body = _largest(_fill_holes(body))
+    smooth = disc(SMOOTHING_MM, step_mm)
+    edge = smooth.shape[0] + smooth.shape[1]
+    padded = cv2.copyMakeBorder(body, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
+    padded = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, smooth)
+    padded = cv2.morphologyEx(padded, cv2.MORPH_OPEN, smooth)
+    rows, cols = share.shape
+    return np.ascontiguousarray(padded[edge : edge + rows, edge : edge + cols]).view(np.bool_)
+
+
+def _stable_threshold(share: FloatImage, step_mm: tuple[float, float]) -> float:
+    half = cv2.resize(share, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    rows, cols = share.shape
+    half_step = (step_mm[0] * rows / half.shape[0], step_mm[1] * cols / half.shape[1])
+    element = disc(OPENING_MM, half_step)
+    areas = np.array(
+        [_largest(_open((half > level).view(np.uint8), element)).sum() for level in LEVELS], np.float64
+    )
+    if not areas.any():
+        return float(LEVELS[0])
+    reach = 2
+    log_area = np.log(np.maximum(areas, 1.0))
+    drift = log_area[: -2 * reach] - log_area[2 * reach :]
+    drift += 0.02 * np.arange(drift.size) / drift.size  # of equal ones, the lowest threshold
+    return float(LEVELS[int(np.argmin(drift)) + reach])
+
+
+def _otsu(values: FloatImage) -> float:
+    low, high = float(values.min()), float(values.max())
+    if not high > low:
+        return low
+    counts, edges = np.histogram(values, bins=256, range=(low, high))
+    centres = 0.5 * (edges[:-1] + edges[1:])
+    weight = np.cumsum(counts)[:-1].astype(np.float64)
+    mass = np.cumsum(counts * centres)
+    rest = values.size - weight
+    with np.errstate(invalid="ignore", divide="ignore"):
+        between = weight * rest * (mass[:-1] / weight - (mass[-1] - mass[:-1]) / rest) ** 2
+    return float(edges[1 + int(np.nanargmax(between))])
+
+
+def _gradient(level: FloatImage) -> FloatImage:
+    across = cv2.Sobel(level, cv2.CV_32F, 1, 0)
+    down = cv2.Sobel(level, cv2.CV_32F, 0, 1)
+    return np.asarray(cv2.magnitude(across, down), np.float32)
+
+
+def _open(mask: npt.NDArray[np.uint8], element: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.asarray(
+        cv2.morphologyEx(mask, cv2.MORPH_OPEN, element, borderType=cv2.BORDER_CONSTANT, borderValue=0),
+        np.uint8,
+    )
+
+
+def _largest(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    if count <= 1:
+        return np.zeros_like(mask)
+    return (labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))).view(np.uint8)
+
+
+def _fill_holes(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Fill background that does not reach the image border."""
+    count, labels = cv2.connectedComponents((mask == 0).view(np.uint8), connectivity=4)
+    outside = np.zeros(count, np.bool_)
+    for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        outside[line] = True
+    outside[0] = False
+    return (~outside[labels]).view(np.uint8)
