@@ -1,0 +1,156 @@
+"""Groups: calcifications near each other, and the rule of so many within one disc."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mcdetect.config import GroupConfig
+from mcdetect.kernels.discs import join_full_discs, link_components, most_in_disc
+
+__all__ = ["DISTANCE_TOLERANCE", "Groups", "find_groups"]
+
+_log = logging.getLogger(__name__)
+
+DISTANCE_TOLERANCE = 1e-9
+"""Relative tolerance on the disc's radius and on the link distance.
+
+The disc is closed: a point exactly on its boundary counts. Lengths up to 1e-9 longer count too
+(6 picometres for 1 cm²), so that rounding does not decide about such a point.
+"""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of points in one image.
+
+    Group k (from 1) is entry k - 1 of the per-group arrays. Groups are numbered by falling
+    `max_in_window`, then by falling number of members, then by the position of the first member.
+
+    Parameters
+    ----------
+    label : (n,) int64 array
+        Group of each point, 0 for isolated points.
+    n_members : (g,) int64 array
+        Points of each group, at least 2.
+    max_in_window : (g,) int64 array
+        Most members that one disc of the area asked for holds, wherever it lies.
+    flagged : (g,) bool array
+        `max_in_window` reaches the count asked for.
+    window_row_mm, window_col_mm : (g,) float64 arrays
+        Centre, in mm, of a disc that holds `max_in_window` members.
+    window_radius_mm : float
+        Radius of that disc, in mm.
+    row_mm, col_mm : (g,) float64 arrays
+        Centroid of the members, in mm.
+    min_row_mm, min_col_mm, max_row_mm, max_col_mm : (g,) float64 arrays
+        Bounding box of the members' centres, in mm.
+    """
+
+    label: npt.NDArray[np.int64]
+    n_members: npt.NDArray[np.int64]
+    max_in_window: npt.NDArray[np.int64]
+    flagged: npt.NDArray[np.bool_]
+    window_row_mm: npt.NDArray[np.float64]
+    window_col_mm: npt.NDArray[np.float64]
+    window_radius_mm: float
+    row_mm: npt.NDArray[np.float64]
+    col_mm: npt.NDArray[np.float64]
+    min_row_mm: npt.NDArray[np.float64]
+    min_col_mm: npt.NDArray[np.float64]
+    max_row_mm: npt.NDArray[np.float64]
+    max_col_mm: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return int(self.n_members.size)
+
+
+def find_groups(row_mm: npt.ArrayLike, col_mm: npt.ArrayLike, config: GroupConfig | None = None) -> Groups:
+    """Group points, and flag the groups with enough of them in one disc.
+
+    Points at most ``config.link_mm`` apart belong to one group, and so do all points that lie
+    together in a disc of ``config.area_cm2`` that holds at least ``config.min_count`` of them,
+    however far apart they are: the link distance can never hide a disc that satisfies the rule. A group
+    has at least two points.
+
+    Parameters
+    ----------
+    row_mm, col_mm : (n,) array-like of float
+        Centres, in mm. Points at the same place count separately.
+    config : GroupConfig, optional
+        Count, area and link distance.
+
+    Returns
+    -------
+    Groups
+        A group is flagged exactly when some closed disc of ``config.area_cm2``, anywhere, holds
+        at least ``config.min_count`` of its points (see `DISTANCE_TOLERANCE`).
+
+    Raises
+    ------
+    ValueError
+        When the coordinates are not finite, not one-dimensional or not of one length.
+    """
+    config = GroupConfig() if config is None else config
+    row = np.asarray(row_mm, dtype=np.float64)
+    col = np.asarray(col_mm, dtype=np.float64)
+    if row.ndim != 1 or row.shape != col.shape:
+        raise ValueError(f"row_mm and col_mm must be 1-D and of one length, got {row.shape} and {col.shape}")
+    if not (np.isfinite(row).all() and np.isfinite(col).all()):
+        raise ValueError("row_mm and col_mm must be finite")
+
+    slack = 1.0 + DISTANCE_TOLERANCE
+    radius_mm = math.sqrt(100.0 * config.area_cm2 / math.pi)
+    # From here on points are sorted by (row, col), so that the result does not depend on their order.
+    order = np.lexsort((col, row))
+    row, col = row[order], col[order]
+    parent = link_components(row, col, config.link_mm * slack)
+    join_full_discs(row, col, radius_mm * slack, config.min_count, parent)
+
+    while True:  # flatten the forest: every point gets its root
+        above = parent[parent]
+        if np.array_equal(above, parent):
+            break
+        parent = above
+    _, component, size = np.unique(parent, return_inverse=True, return_counts=True)
+    grouped = size[component] >= 2
+    members = np.flatnonzero(grouped)
+    members = members[np.argsort(component[members], kind="stable")]
+    _, start, count = np.unique(component[members], return_index=True, return_counts=True)
+    offset = np.append(start, members.size).astype(np.int64)
+    most, window_row, window_col = most_in_disc(row[members], col[members], offset, radius_mm * slack)
+
+    rank = np.lexsort((start, -count, -most))
+    number = np.empty(rank.size, np.int64)
+    number[rank] = np.arange(1, rank.size + 1)
+    label = np.zeros(row.size, np.int64)
+    label[order[members]] = np.repeat(number, count)
+
+    def per_group(operation: np.ufunc, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        if rank.size == 0:
+            return np.zeros(0)
+        reduced: npt.NDArray[np.float64] = operation.reduceat(values[members], start)
+        return reduced[rank]
+
+    n_members, most = count[rank].astype(np.int64), most[rank]
+    flagged = most >= config.min_count
+    _log.debug("%d points in %d groups, %d flagged", row.size, rank.size, np.count_nonzero(flagged))
+    return Groups(
+        label=label,
+        n_members=n_members,
+        max_in_window=most,
+        flagged=flagged,
+        window_row_mm=window_row[rank],
+        window_col_mm=window_col[rank],
+        window_radius_mm=radius_mm,
+        row_mm=per_group(np.add, row) / n_members,
+        col_mm=per_group(np.add, col) / n_members,
+        min_row_mm=per_group(np.minimum, row),
+        min_col_mm=per_group(np.minimum, col),
+        max_row_mm=per_group(np.maximum, row),
+        max_col_mm=per_group(np.maximum, col),
+    )

@@ -1,0 +1,200 @@
+"""Groups and the rule of five in 1 cm²."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+
+from mcdetect.config import GroupConfig
+from mcdetect.groups import find_groups
+from tests.test_discs import discs_through_pairs
+
+RADIUS_MM = math.sqrt(100 / math.pi)
+RULE = GroupConfig()
+
+
+def polygon(n, radius_mm, centre=(80.0, 60.0), phase=0.2):
+    angle = phase + np.arange(n) * 2 * np.pi / n
+    return centre[0] + radius_mm * np.cos(angle), centre[1] + radius_mm * np.sin(angle)
+
+
+def sets(groups):
+    return {frozenset(np.flatnonzero(groups.label == k + 1).tolist()) for k in range(len(groups))}
+
+
+def test_pentagon_decides_at_the_radius_of_one_square_centimetre():
+    assert pytest.approx(5.6419, abs=1e-4) == RADIUS_MM
+    for centre in ((0.0, 0.0), (80.0, 60.0), (-313.7, 222.2)):
+        for phase in (0.0, 0.1, 1.0):
+            inside = find_groups(*polygon(5, RADIUS_MM * (1 - 1e-6), centre, phase), RULE)
+            exact = find_groups(*polygon(5, RADIUS_MM, centre, phase), RULE)
+            outside = find_groups(*polygon(5, RADIUS_MM * (1 + 1e-6), centre, phase), GroupConfig(link_mm=10))
+            assert inside.flagged.tolist() == [True]
+            assert exact.flagged.tolist() == [True]
+            assert outside.flagged.tolist() == [False]
+            assert outside.max_in_window.tolist() == [3]  # any four vertices span an acute triangle
+            assert inside.window_row_mm[0] == pytest.approx(centre[0], abs=0.02)
+
+
+def test_link_distance_never_splits_a_full_disc():
+    # Side 6.6 mm > link 5 mm: nothing is linked, yet one disc holds all five.
+    row, col = polygon(5, RADIUS_MM * 0.999)
+    groups = find_groups(row, col, RULE)
+    assert groups.label.tolist() == [1] * 5
+    assert groups.max_in_window.tolist() == [5]
+    assert len(find_groups(row, col, GroupConfig(min_count=6))) == 0
+
+
+def test_chain_longer_than_the_disc_is_one_group_but_not_flagged():
+    row = np.arange(12) * 4.5
+    groups = find_groups(row, np.zeros(12), RULE)
+    assert groups.n_members.tolist() == [12]
+    assert groups.max_in_window.tolist() == [3]
+    assert groups.flagged.tolist() == [False]
+
+
+def test_duplicates_count_separately():
+    groups = find_groups([3.0] * 5, [4.0] * 5, RULE)
+    assert groups.flagged.tolist() == [True]
+    assert groups.max_in_window.tolist() == [5]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_none_and_one(n):
+    groups = find_groups(np.zeros(n), np.zeros(n), RULE)
+    assert len(groups) == 0
+    assert groups.label.tolist() == [0] * n
+    assert groups.label.dtype == np.int64
+    assert groups.flagged.dtype == np.bool_
+    assert groups.row_mm.shape == groups.max_col_mm.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("row", "col"), [([0.0, np.nan], [0.0, 1.0]), ([0.0], [0.0, 1.0]), ([[0.0]], [[0.0]]), (1.0, 1.0)]
+)
+def test_bad_coordinates(row, col):
+    with pytest.raises(ValueError, match="row_mm"):
+        find_groups(row, col, RULE)
+
+
+def test_numbering_centroid_and_box():
+    rng = np.random.default_rng(0)
+    small = np.column_stack([rng.uniform(0, 3, 4), rng.uniform(0, 3, 4)])
+    large = np.column_stack([rng.uniform(50, 54, 9), rng.uniform(70, 74, 9)])
+    points = np.concatenate([small, [[120.0, 5.0]], large])
+    groups = find_groups(points[:, 0], points[:, 1], RULE)
+    assert groups.label.tolist() == [2] * 4 + [0] + [1] * 9
+    assert groups.n_members.tolist() == [9, 4]
+    assert groups.flagged.tolist() == [True, False]
+    np.testing.assert_allclose([groups.row_mm[0], groups.col_mm[0]], large.mean(axis=0))
+    np.testing.assert_array_equal([groups.min_row_mm[1], groups.min_col_mm[1]], small.min(axis=0))
+    np.testing.assert_array_equal([groups.max_row_mm[1], groups.max_col_mm[1]], small.max(axis=0))
+
+
+def test_count_and_area_are_parameters():
+    row, col = polygon(3, 2.0)
+    assert not find_groups(row, col, RULE).flagged.any()
+    assert find_groups(row, col, GroupConfig(min_count=3)).flagged.all()
+    assert find_groups(row, col, GroupConfig(min_count=3, area_cm2=0.1257)).flagged.all()
+    assert not find_groups(row, col, GroupConfig(min_count=3, area_cm2=0.125)).flagged.any()
+
+
+coordinate = st.one_of(
+    st.integers(0, 20).map(lambda value: value * 1.5),
+    st.floats(0, 30, allow_nan=False).map(lambda value: round(value, 6)),
+)
+clouds = st.lists(st.tuples(coordinate, coordinate), min_size=2, max_size=16)
+rules = st.builds(
+    GroupConfig,
+    min_count=st.integers(2, 6),
+    area_cm2=st.sampled_from([0.25, 1.0]),
+    link_mm=st.sampled_from([1.0, 3.1, 7.0]),
+)
+
+
+@given(clouds, rules)
+@settings(deadline=None, max_examples=100)
+def test_rule_equals_its_definition(points, rule):
+    """Flagged sets are those that hold a full disc; every full disc lies within one flagged group."""
+    points = np.array(points)
+    radius = math.sqrt(100 * rule.area_cm2 / math.pi)
+    groups = find_groups(points[:, 0], points[:, 1], rule)
+    distance = cdist(discs_through_pairs(points, radius), points)
+    for held in distance <= radius:
+        if held.sum() >= rule.min_count:
+            (label,) = set(groups.label[held].tolist())
+            assert label > 0
+            assert groups.flagged[label - 1]
+    for k in range(len(groups)):
+        member = groups.label == k + 1
+        assert groups.n_members[k] == member.sum() >= 2
+        own = cdist(discs_through_pairs(points[member], radius), points[member])
+        assert (own <= radius).sum(axis=1).max() <= groups.max_in_window[k]
+        assert groups.max_in_window[k] <= (own <= radius * (1 + 3e-9)).sum(axis=1).max()
+        assert groups.flagged[k] == (groups.max_in_window[k] >= rule.min_count)
+    linked = cdist(points, points) <= rule.link_mm
+    for i, j in zip(*np.nonzero(np.triu(linked, 1)), strict=True):
+        assert groups.label[i] == groups.label[j] > 0
+
+
+@given(clouds, rules, st.randoms(use_true_random=False), st.floats(0, 6.28), st.floats(-300, 300))
+@settings(deadline=None, max_examples=100)
+def test_order_and_rigid_motion_do_not_matter(points, rule, random, angle, shift):
+    points = np.array(points)
+    # Keep clear of ties that rounding would decide: those have their own tests.
+    radius = math.sqrt(100 * rule.area_cm2 / math.pi)
+    distance = np.concatenate(
+        [cdist(points, points).ravel() / rule.link_mm, cdist(points, points).ravel() / (2 * radius)]
+    )
+    near = cdist(discs_through_pairs(points, radius), points).ravel() / radius
+    if np.any(np.abs(distance - 1) < 1e-6) or np.any((np.abs(near - 1) < 1e-6) & (near > 1 + 1e-12)):
+        return
+    before = find_groups(points[:, 0], points[:, 1], rule)
+    order = list(range(len(points)))
+    random.shuffle(order)
+    shuffled = find_groups(points[order, 0], points[order, 1], rule)
+    np.testing.assert_array_equal(shuffled.label, before.label[order])
+    np.testing.assert_array_equal(shuffled.max_in_window, before.max_in_window)
+    np.testing.assert_array_equal(shuffled.window_row_mm, before.window_row_mm)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    for moved in (points @ turn.T + shift, points[:, ::-1], points * [1, -1] + [shift, 0]):
+        after = find_groups(moved[:, 0], moved[:, 1], rule)
+        assert sets(after) == sets(before)
+        assert sorted(after.max_in_window.tolist()) == sorted(before.max_in_window.tolist())
+        assert sorted(after.n_members.tolist()) == sorted(before.n_members.tolist())
+
+
+@given(clouds, rules)
+@settings(deadline=None, max_examples=60)
+def test_the_window_holds_what_was_counted(points, rule):
+    row, col = np.array(points).T
+    groups = find_groups(row, col, rule)
+    for k in range(len(groups)):
+        member = groups.label == k + 1
+        distance = np.hypot(row[member] - groups.window_row_mm[k], col[member] - groups.window_col_mm[k])
+        assert (distance <= groups.window_radius_mm * (1 + 3e-9)).sum() == groups.max_in_window[k]
+
+
+def test_thousands_of_points_are_quick():
+    rng = np.random.default_rng(1)
+    row, col = rng.uniform(0, 200, 5000), rng.uniform(0, 80, 5000)
+    find_groups(row[:9], col[:9], RULE)
+    began = time.perf_counter()
+    groups = find_groups(row, col, RULE)
+    taken = time.perf_counter() - began
+    assert groups.max_in_window[0] >= 50
+    assert taken < 1.0  # about 0.1 s on an idle core; a quadratic number of sorts would take many
+
+
+def test_nothing_is_printed(capsys, caplog):
+    with caplog.at_level(logging.DEBUG):
+        find_groups(*polygon(5, 2.0), RULE)
+    assert capsys.readouterr().out == ""
+    assert "1 flagged" in caplog.text
