@@ -70,9 +70,6 @@ class NoiseConfig(_Section):
 class SpotConfig(_Section):
     """Top-hat and difference-of-Gaussians spot detector."""
 
-    min_sigma_mm: float = _option(0.05, "mm", "finest Gaussian scale", 0.02, 0.2)
-    max_sigma_mm: float = _option(0.35, "mm", "coarsest Gaussian scale of a spot", 0.1, 1.0)
-    scales: int = _option(7, "", "difference-of-Gaussians scales, in equal ratios", 3, 12)
     tophat_mm: float = _option(1.0, "mm", "width of the white top-hat's structuring element", 0.4, 3.0)
     min_snr: float = _option(3.0, "SD", "candidates below this signal-to-noise ratio are dropped", 1.0, 20.0)
     max_candidates: int = _option(20000, "", "strongest candidates kept per image", 100, 1000000)
@@ -111,10 +108,6 @@ class Config:
     spots: SpotConfig = field(default_factory=SpotConfig)
     calcifications: CalcificationConfig = field(default_factory=CalcificationConfig)
     groups: GroupConfig = field(default_factory=GroupConfig)
-
-    def __post_init__(self) -> None:
-        if self.spots.min_sigma_mm >= self.spots.max_sigma_mm:
-            raise ConfigError("spots.min_sigma_mm must be smaller than spots.max_sigma_mm")
 
     def replace(self, **options: float | int | None) -> Config:
         """Return a copy with options replaced by name; names are unique across sections.

@@ -1,0 +1,181 @@
+"""Numbers that tell a calcification from vessels, dust, edges and noise peaks."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import map_coordinates
+from scipy.spatial import cKDTree
+
+from mcdetect.kernels.appearance import CURVATURE_MM, DIRECTIONS, RING_MM, measure_spots
+from mcdetect.mammogram import PixelSpacing
+
+__all__ = ["FEATURE_NAMES", "describe_spots"]
+
+_BANDS = 7
+_NEAR_MM, _FAR_MM = 2.0, 5.0
+_SPREAD_BANDS = (1, 3, 5)
+_OUTER = slice(8, 10)  # rings that make the background
+_NEAR = slice(3, 7)  # 0.22 to 0.52 mm
+_FAR = slice(6, 10)  # 0.52 to 1.0 mm
+
+FEATURE_NAMES: tuple[str, ...] = (
+    "snr",
+    "log_scale",
+    "contrast",
+    *(f"band_{k}" for k in range(_BANDS)),
+    *(f"band_share_{k}" for k in range(_BANDS)),
+    *(f"ring_{k}" for k in range(RING_MM.size)),
+    "sharpness",
+    "undershoot",
+    "roundness_own",
+    *(f"roundness_{k}" for k in range(CURVATURE_MM.size)),
+    "stretch_own",
+    *(f"stretch_{k}" for k in range(CURVATURE_MM.size)),
+    "line_near",
+    "line_far",
+    "arm_near",
+    "arm_far",
+    "uneven_near",
+    "uneven_far",
+    "relief",
+    "slope",
+    *(f"spread_ratio_{k}" for k in _SPREAD_BANDS),
+    "crowd_near",
+    "crowd_far",
+)
+"""Names of the columns that `describe_spots` returns; none depends on the unit of the grey levels."""
+
+
+def describe_spots(
+    pixels: npt.NDArray[np.float32],
+    row_px: npt.NDArray[np.float64],
+    col_px: npt.NDArray[np.float64],
+    snr: npt.NDArray[np.float64],
+    band: npt.NDArray[np.int64],
+    levels_mm: npt.NDArray[np.float64],
+    spread: npt.NDArray[np.float32],
+    tile_px: tuple[int, int],
+    spacing: PixelSpacing,
+) -> npt.NDArray[np.float32]:
+    """Describe every spot of a noise-equalised image.
+
+    Parameters
+    ----------
+    pixels : (rows, cols) float32 array
+        Noise-equalised grey levels.
+    row_px, col_px, snr, band, levels_mm, spread, tile_px
+        As in `mcdetect.spots.Spots`.
+    spacing : PixelSpacing
+        Pixel spacing in mm.
+
+    Returns
+    -------
+    (n, len(FEATURE_NAMES)) float32 array
+        Finite everywhere.
+    """
+    n, levels = row_px.size, levels_mm.size
+    scale_mm = np.sqrt(levels_mm[band] * levels_mm[band + 1])
+    bends = 1 + CURVATURE_MM.size
+    raw = np.empty((n, levels + 3 * bends + RING_MM.size * DIRECTIONS), np.float32)
+    measure_spots(
+        pixels,
+        row_px,
+        col_px,
+        scale_mm,
+        spacing.row_mm,
+        spacing.col_mm,
+        levels_mm,
+        RING_MM,
+        CURVATURE_MM,
+        raw,
+    )
+    means = raw[:, :levels].astype(np.float64)
+    curvature = raw[:, levels : levels + 3 * bends].reshape(n, bends, 3).astype(np.float64)
+    rings = raw[:, levels + 3 * bends :].reshape(n, RING_MM.size, DIRECTIONS).astype(np.float64)
+
+    local = _spread_at(spread, row_px, col_px, tile_px)
+    bands = (means[:, :-1] - means[:, 1:]) / local
+    strongest = np.maximum(bands.max(axis=1, initial=1e-3), 1e-3)
+    background = np.median(rings[:, _OUTER].mean(axis=1), axis=1)
+    contrast = np.maximum(means[:, 1] - background, 0.3)
+    profile = (rings.mean(axis=2) - background[:, None]) / contrast[:, None]
+    roundness, stretch = _curvature(curvature, contrast)
+    typical = np.median(spread, axis=(1, 2))[list(_SPREAD_BANDS)]
+    columns = [
+        snr,
+        np.log(scale_mm),
+        means[:, 1] - background,
+        *bands.T,
+        *(bands / strongest[:, None]).T,
+        *profile.T,
+        np.max(-np.diff(profile, axis=1) / np.diff(RING_MM), axis=1, initial=0.0),
+        profile[:, :8].min(axis=1, initial=0.0),
+        *roundness.T,
+        *stretch.T,
+        *_directions(rings, background, contrast),
+        *np.log(local[:, list(_SPREAD_BANDS)] / typical).T,
+        *_crowd(row_px * spacing.row_mm, col_px * spacing.col_mm, snr),
+    ]
+    table = np.stack(columns, axis=1) if n else np.empty((0, len(columns)))
+    finite: npt.NDArray[np.float32] = np.clip(np.nan_to_num(table, nan=0.0), -1e4, 1e4).astype(np.float32)
+    return finite
+
+
+def _spread_at(
+    spread: npt.NDArray[np.float32],
+    row_px: npt.NDArray[np.float64],
+    col_px: npt.NDArray[np.float64],
+    tile_px: tuple[int, int],
+) -> npt.NDArray[np.float64]:
+    """Spread of every band at the spots, interpolated as the detector does it (as a gain)."""
+    place = np.stack([(row_px + 0.5) / tile_px[0] - 0.5, (col_px + 0.5) / tile_px[1] - 0.5])
+    gains = [map_coordinates(1.0 / layer, place, order=1, mode="nearest") for layer in spread]
+    local: npt.NDArray[np.float64] = 1.0 / np.stack(gains, axis=1).astype(np.float64)
+    return local
+
+
+def _curvature(
+    curvature: npt.NDArray[np.float64], contrast: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Ratio of the weaker to the stronger curvature (1 for a disc, 0 for a line) and their difference."""
+    mean = 0.5 * (curvature[..., 0] + curvature[..., 1])
+    half = np.hypot(0.5 * (curvature[..., 0] - curvature[..., 1]), curvature[..., 2])
+    strong, weak = mean - half, mean + half
+    round_ = np.where(strong < -1e-6, weak / np.minimum(strong, -1e-6), 0.0)
+    return np.clip(round_, -1.0, 1.0), 2.0 * half / contrast[:, None]
+
+
+def _directions(
+    rings: npt.NDArray[np.float64], background: npt.NDArray[np.float64], contrast: npt.NDArray[np.float64]
+) -> list[npt.NDArray[np.float64]]:
+    """Lines through the spot, arms from it, unevenness and slope around it; relative to its contrast."""
+    half = DIRECTIONS // 2
+    near, far = (
+        (rings[:, part].mean(axis=1) - background[:, None]) / contrast[:, None] for part in (_NEAR, _FAR)
+    )
+    lines = [np.minimum(arms[:, :half], arms[:, half:]).max(axis=1) for arms in (near, far)]
+    arms = [near.max(axis=1), far.max(axis=1)]
+    uneven = [near.std(axis=1), far.std(axis=1)]
+    relief = np.log(far.std(axis=1) * contrast + 0.1)
+    slope = np.abs(np.fft.rfft(far, axis=1)[:, 1]) / half
+    return [*lines, *arms, *uneven, relief, slope]
+
+
+def _crowd(
+    row_mm: npt.NDArray[np.float64], col_mm: npt.NDArray[np.float64], snr: npt.NDArray[np.float64]
+) -> list[npt.NDArray[np.float64]]:
+    """How many spots of at least 0.6 times the own strength lie near and farther around (log of 1 + n)."""
+    if row_mm.size < 2:
+        return [np.zeros(row_mm.size), np.zeros(row_mm.size)]
+    place = np.stack([row_mm, col_mm], axis=1)
+    pairs = cKDTree(place).query_pairs(_FAR_MM, output_type="ndarray")
+    near = np.linalg.norm(place[pairs[:, 0]] - place[pairs[:, 1]], axis=1) < _NEAR_MM
+    counts = []
+    for chosen in (pairs[near], pairs):
+        count = np.zeros(row_mm.size)
+        for a, b in ((0, 1), (1, 0)):
+            similar = snr[chosen[:, b]] >= 0.6 * snr[chosen[:, a]]
+            count += np.bincount(chosen[similar, a], minlength=row_mm.size)
+        counts.append(np.log1p(count))
+    return counts

@@ -1,0 +1,128 @@
+"""Scale-space maxima: running maximum of normalised band-pass responses, and its peaks."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["keep_strongest", "local_maxima", "tile_spread"]
+
+
+@nb.njit(cache=True, nogil=True, parallel=True)  # pragma: no cover - compiled
+def tile_spread(finer, coarser, mask, tile_rows, tile_cols, stride, out_spread, out_count):  # type: ignore[no-untyped-def]
+    """Robust spread (1.4826 MAD about the median) of ``finer - coarser`` in every tile.
+
+    Parameters
+    ----------
+    finer, coarser : (rows, cols) float32 arrays
+        Two successive levels of the scale space.
+    mask : (rows, cols) bool array
+        Pixels that count.
+    tile_rows, tile_cols : int
+        Size of a tile in pixels.
+    stride : int
+        Every stride-th pixel along both axes is looked at.
+    out_spread : (tiles down, tiles across) float32 array
+        Written; 0 where no pixel counts.
+    out_count : (tiles down, tiles across) int64 array
+        Written; pixels looked at.
+    """
+    down, across = out_spread.shape
+    rows, cols = finer.shape
+    for tile in nb.prange(down * across):
+        a = tile // across
+        b = tile % across
+        values = np.empty((tile_rows // stride + 1) * (tile_cols // stride + 1), np.float32)
+        n = 0
+        for i in range(a * tile_rows, min(rows, (a + 1) * tile_rows), stride):
+            for j in range(b * tile_cols, min(cols, (b + 1) * tile_cols), stride):
+                if mask[i, j]:
+                    values[n] = finer[i, j] - coarser[i, j]
+                    n += 1
+        out_count[a, b] = n
+        if n == 0:
+            out_spread[a, b] = np.float32(0.0)
+        else:
+            middle = np.median(values[:n])
+            out_spread[a, b] = np.float32(1.4826) * np.median(np.abs(values[:n] - middle))
+
+
+@nb.njit(cache=True, nogil=True, parallel=True, fastmath=True)  # pragma: no cover - compiled
+def keep_strongest(finer, coarser, gain, tile_rows, tile_cols, level, best, best_level):  # type: ignore[no-untyped-def]
+    """Where ``(finer - coarser) * gain`` beats `best`, replace it and remember the level.
+
+    Parameters
+    ----------
+    finer, coarser : (rows, cols) float32 arrays
+    gain : (tiles down, tiles across) float32 array
+        One over the spread, at tile centres; interpolated bilinearly, constant beyond the outermost.
+    tile_rows, tile_cols : int
+        Size of a tile in pixels.
+    level : int
+        Number of this band.
+    best, best_level : (rows, cols) float32 and uint8 arrays
+        Updated.
+    """
+    rows, cols = finer.shape
+    down, across = gain.shape
+    for i in nb.prange(rows):
+        y = min(max((i + 0.5) / tile_rows - 0.5, 0.0), down - 1.0)
+        a = min(int(y), max(down - 2, 0))
+        a_next = min(a + 1, down - 1)
+        fy = np.float32(y - a)
+        along = np.empty(across, np.float32)
+        for b in range(across):
+            along[b] = gain[a, b] * (np.float32(1.0) - fy) + gain[a_next, b] * fy
+        row = nb.uintp(i)
+        step = np.float32(1.0 / tile_cols)
+        for b in range(-1, across):
+            left, right = along[max(b, 0)], along[min(b + 1, across - 1)]
+            centre = np.float32((b + 0.5) * tile_cols - 0.5)
+            start = max(0, int(np.ceil((b + 0.5) * tile_cols - 0.5)))
+            stop = min(cols, int(np.ceil((b + 1.5) * tile_cols - 0.5)))
+            slope = (right - left) * step
+            for j in range(nb.uintp(start), nb.uintp(max(start, stop))):
+                value = (finer[row, j] - coarser[row, j]) * (left + slope * (np.float32(j) - centre))
+                if value > best[row, j]:
+                    best[row, j] = value
+                    best_level[row, j] = level
+
+
+@nb.njit(cache=True, nogil=True)  # pragma: no cover - compiled
+def _is_peak(best, i, j):  # type: ignore[no-untyped-def]
+    rows, cols = best.shape
+    value = best[i, j]
+    for a in range(max(i - 1, 0), min(i + 2, rows)):
+        for b in range(max(j - 1, 0), min(j + 2, cols)):
+            other = best[a, b]
+            if other > value or (other == value and (a < i or (a == i and b < j))):
+                return False
+    return True
+
+
+@nb.njit(cache=True, nogil=True)  # pragma: no cover - compiled
+def local_maxima(best: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_], threshold: float):  # type: ignore[no-untyped-def]
+    """Pixels of `mask` at or above `threshold` that no neighbour (of eight) exceeds.
+
+    Of equal neighbours the first in reading order counts.
+
+    Returns
+    -------
+    (n, 2) int64 array
+        Row and column of each, in reading order.
+    """
+    rows, cols = best.shape
+    found = np.empty((1024, 2), np.int64)
+    n = 0
+    for i in range(rows):
+        for j in range(cols):
+            if best[i, j] >= threshold and mask[i, j] and _is_peak(best, i, j):
+                if n == found.shape[0]:
+                    grown = np.empty((2 * n, 2), np.int64)
+                    grown[:n] = found
+                    found = grown
+                found[n, 0] = i
+                found[n, 1] = j
+                n += 1
+    return found[:n].copy()
