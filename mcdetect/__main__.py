@@ -1,0 +1,5 @@
+"""``python -m mcdetect``."""
+
+from mcdetect.cli import main
+
+main()

@@ -1,0 +1,53 @@
+"""The command line: verbs, exit codes and what is printed; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mcdetect import __version__
+from mcdetect.cli.detect import detect
+from mcdetect.cli.init_config import init_config
+from mcdetect.cli.inspect import inspect
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="mcdetect",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("detect")(detect)
+app.command("inspect")(inspect)
+app.command("init-config")(init_config)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mcdetect {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Finds microcalcifications in mammograms and flags groups of five or more within 1 cm².
+
+    For research use; not a medical device.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    app()

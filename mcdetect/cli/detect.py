@@ -1,0 +1,117 @@
+"""``mcdetect detect``: mammograms in, tables and pictures out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mcdetect.config import GroupConfig
+
+__all__ = ["detect"]
+
+_RULE = GroupConfig()
+
+FAILED = 1
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+
+def detect(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH", help="Files or folders (searched recursively), in any mix."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="OUT", help="Folder for the results; made if needed.")
+    ],
+    pixel_spacing: Annotated[
+        float | None,
+        typer.Option(metavar="MM", help="Pixel spacing in mm of images whose header has none."),
+    ] = None,
+    min_count: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Calcifications that one disc must hold for a group to be flagged. "
+            f"[default: {_RULE.min_count}]",
+        ),
+    ] = None,
+    area_cm2: Annotated[
+        float | None,
+        typer.Option(
+            "--area-cm2", metavar="CM2", help=f"Area of that disc in cm². [default: {_RULE.area_cm2}]"
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Configuration (TOML), as init-config writes it."),
+    ] = None,
+    candidates: Annotated[
+        bool, typer.Option("--candidates", help="Also write every candidate with its score.")
+    ] = False,
+    no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Draw no pictures.")] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Worker processes. [default: by images, cores and memory]"),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also process images that are not plain mammograms.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv for everything.")
+    ] = 0,
+) -> None:
+    """Find calcifications and flag groups in mammograms.
+
+    Exit code 0: all well; 1: some files failed (see failures.csv); 2: wrong usage.
+    """
+    from rich.console import Console
+
+    from mcdetect.batch import run_batch
+    from mcdetect.cli.console import Terminal, log_to, print_summary
+    from mcdetect.config import Config
+    from mcdetect.errors import ConfigError, MissingSpacingError
+    from mcdetect.output.folder import OutputError
+
+    errors = Console(stderr=True)
+    log_to(errors, verbose=verbose, quiet=quiet)
+    terminal = Terminal(errors, quiet=quiet)
+    try:
+        options = Config.from_toml(config) if config is not None else Config()
+        report = run_batch(
+            paths,
+            out,
+            config=options.replace(min_count=min_count, area_cm2=area_cm2),
+            pixel_spacing_mm=pixel_spacing,
+            candidates=candidates,
+            overlay=not no_overlay,
+            jobs=jobs,
+            force=force,
+            observer=terminal,
+        )
+    except (ConfigError, OutputError) as error:
+        raise typer.Exit(_complain(str(error), WRONG_USAGE)) from error
+    except MissingSpacingError as error:
+        raise typer.Exit(_complain(f"--pixel-spacing: {error}", WRONG_USAGE)) from error
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        message = f"the results cannot be written ({reason}); make room or name another folder"
+        raise typer.Exit(_complain(message, FAILED)) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(_complain("stopped", INTERRUPTED)) from None
+    finally:
+        terminal.close()
+    if not quiet:
+        print_summary(Console(), report, str(out))
+    if report.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if report.failed:
+        raise typer.Exit(FAILED)
+
+
+def _complain(message: str, code: int) -> int:
+    typer.echo(f"error: {message}", err=True)
+    return code

@@ -1,0 +1,156 @@
+"""run.json: what ran, on what, with which options, and how long it took."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mcdetect import __version__
+from mcdetect.config import Config
+from mcdetect.output.files import write_text
+from mcdetect.schema import SCHEMA_VERSION
+
+__all__ = ["LIBRARIES", "RUN_FILE", "InputRecord", "RunRecord", "is_own_folder", "read_record"]
+
+RUN_FILE = "run.json"
+
+LIBRARIES = (
+    "imagecodecs",
+    "llvmlite",
+    "numba",
+    "numpy",
+    "opencv-python-headless",
+    "pandas",
+    "pyarrow",
+    "pydicom",
+    "scikit-image",
+    "scipy",
+)
+"""Distributions whose versions are recorded."""
+
+
+@dataclass(frozen=True)
+class InputRecord:
+    """One input of a run.
+
+    Parameters
+    ----------
+    file : str
+        Its name in the tables.
+    status : {"processed", "failed"}
+        What became of it.
+    sha256 : str or None
+        Hash of the file's bytes; None when it could not be read.
+    size_bytes : int or None
+        Length of the file.
+    overlay : str or None
+        Name of its picture inside ``overlays/``.
+    seconds : dict of str to float
+        Wall time of each stage, in s.
+    """
+
+    file: str
+    status: str
+    sha256: str | None = None
+    size_bytes: int | None = None
+    overlay: str | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what goes into run.json."""
+        return {
+            "file": self.file,
+            "status": self.status,
+            "sha256": self.sha256,
+            "size_bytes": self.size_bytes,
+            "overlay": self.overlay,
+            "seconds": {stage: round(float(s), 4) for stage, s in self.seconds.items()},
+        }
+
+
+@dataclass
+class RunRecord:
+    """The record of one run; it names no path outside the input, no user and no host.
+
+    Parameters
+    ----------
+    config : Config
+        The options of the detector.
+    options : mapping
+        The other options of the command (spacing given, candidates, overlays, ...).
+    jobs : int
+        Worker processes; 1 is the calling process itself.
+    """
+
+    config: Config
+    options: Mapping[str, Any]
+    jobs: int
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    status: str = "running"
+    inputs: list[InputRecord] = field(default_factory=list)
+    rows: Mapping[str, int] = field(default_factory=dict)
+    skipped: int = 0
+    duplicates: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what goes into run.json."""
+        failed = sum(item.status == "failed" for item in self.inputs)
+        return {
+            "program": "mcdetect",
+            "version": __version__,
+            "schema_version": SCHEMA_VERSION,
+            "status": self.status,
+            "started_utc": self.started.isoformat(timespec="seconds"),
+            "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 3),
+            "python": f"{platform.python_implementation()} {platform.python_version()}",
+            "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
+            "cores": os.cpu_count(),
+            "jobs": self.jobs,
+            "libraries": _library_versions(LIBRARIES),
+            "options": dict(self.options),
+            "config": self.config.as_dict(),
+            "config_sha256": self.config.digest,
+            "counts": {
+                "processed": len(self.inputs) - failed,
+                "failed": failed,
+                "skipped": self.skipped,
+                "duplicates": self.duplicates,
+            },
+            "rows": dict(self.rows),
+            "inputs": [item.as_dict() for item in self.inputs],
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write run.json into a folder."""
+        write_text(folder / RUN_FILE, json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + "\n")
+
+
+def _library_versions(names: Sequence[str]) -> dict[str, str]:
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """Return the content of an earlier run's run.json, or None when the folder holds none of ours."""
+    try:
+        data = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) and data.get("program") == "mcdetect" else None
+
+
+def is_own_folder(folder: Path) -> bool:
+    """Tell whether a folder is the output of an earlier run."""
+    return (folder / RUN_FILE).is_file() and read_record(folder) is not None

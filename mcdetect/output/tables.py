@@ -1,0 +1,209 @@
+"""Tables as CSV and Parquet, appended image by image and moved into place when complete."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from mcdetect.output.files import PART_SUFFIX, replace_with
+from mcdetect.schema import (
+    CALCIFICATIONS,
+    CANDIDATES,
+    CLUSTERS,
+    FAILURES,
+    IMAGES,
+    SCHEMA_VERSION,
+    Column,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["CSV_ONLY", "SCHEMAS", "TableWriter", "TableWriters", "arrow_schema", "csv_text"]
+
+SCHEMAS: dict[str, tuple[Column, ...]] = {
+    "images": IMAGES,
+    "calcifications": CALCIFICATIONS,
+    "clusters": CLUSTERS,
+    "candidates": CANDIDATES,
+    "failures": FAILURES,
+}
+"""Name of every table and its columns."""
+
+CSV_ONLY = frozenset({"failures"})
+"""Tables that are written as CSV only."""
+
+_FLOAT_FORMAT = "%.6g"
+_ROWS_PER_GROUP = 65536
+_ARROW_TYPES = {"str": "string", "float64": "float64", "int64": "int64", "bool": "bool"}
+
+
+def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
+    """Return the Parquet schema of a table; units and meanings are kept as metadata.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Columns of the table.
+    """
+    import pyarrow as pa
+
+    fields = [
+        pa.field(
+            column.name,
+            pa.type_for_alias(_ARROW_TYPES[column.dtype]),
+            nullable=column.dtype == "float64",
+            metadata={"unit": column.unit, "meaning": column.meaning},
+        )
+        for column in columns
+    ]
+    return pa.schema(fields, metadata={"mcdetect.schema_version": SCHEMA_VERSION})
+
+
+def csv_text(table: pd.DataFrame, *, header: bool) -> str:
+    """Return a table as CSV: six significant digits, ``\\n`` line ends, empty for not-a-number."""
+    return table.to_csv(index=False, header=header, float_format=_FLOAT_FORMAT, lineterminator="\n")
+
+
+class TableWriter:
+    """One table, appended to while a batch runs.
+
+    Rows reach the temporary CSV at once and the temporary Parquet file in groups, so that memory
+    does not grow with the number of images. `close` moves both into place.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the table goes.
+    name : str
+        A key of `SCHEMAS`; the files are called ``<name>.csv`` and ``<name>.parquet``.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        self.columns = SCHEMAS[name]
+        self._names = [column.name for column in self.columns]
+        self._csv_path = folder / f"{name}.csv"
+        self._csv_part = folder / f".{name}.csv{PART_SUFFIX}"
+        self._parquet_path = None if name in CSV_ONLY else folder / f"{name}.parquet"
+        self._parquet_part = folder / f".{name}.parquet{PART_SUFFIX}"
+        self._waiting: list[pa.Table] = []
+        self._waiting_rows = 0
+        self.rows = 0
+        self._parquet: Any = None
+        self._csv = self._csv_part.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        try:
+            self._csv.write(",".join(self._names) + "\n")
+            if self._parquet_path is not None:
+                import pyarrow.parquet as pq
+
+                self._schema = arrow_schema(self.columns)
+                self._parquet = pq.ParquetWriter(self._parquet_part, self._schema, compression="zstd")
+        except BaseException:
+            self.discard()
+            raise
+
+    def append(self, table: pd.DataFrame) -> None:
+        """Add rows; `table` must have the columns of the schema."""
+        if list(table.columns) != self._names:
+            raise ValueError(f"a table of {self.name} must have the columns {self._names}")
+        if table.empty:
+            return
+        self.rows += len(table)
+        self._csv.write(csv_text(table, header=False))
+        self._csv.flush()
+        if self._parquet is None:
+            return
+        import pyarrow as pa
+
+        self._waiting.append(pa.Table.from_pandas(table, schema=self._schema, preserve_index=False))
+        self._waiting_rows += len(table)
+        if self._waiting_rows >= _ROWS_PER_GROUP:
+            self._write_group()
+
+    def _write_group(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            rows = pa.concat_tables(self._waiting).replace_schema_metadata(self._schema.metadata)
+            self._parquet.write_table(rows, row_group_size=_ROWS_PER_GROUP)
+        self._waiting, self._waiting_rows = [], 0
+
+    def close(self) -> None:
+        """Finish the files and move them into place."""
+        self._csv.close()
+        if self._parquet is not None and self._parquet_path is not None:
+            self._write_group()
+            self._parquet.close()
+            replace_with(self._parquet_part, self._parquet_path)
+        replace_with(self._csv_part, self._csv_path)
+
+    def discard(self, *, remove: bool = True) -> None:
+        """Stop without touching a finished table of an earlier run; `remove` the temporary files."""
+        with contextlib.suppress(OSError):
+            self._csv.close()
+        if self._parquet is not None:
+            with contextlib.suppress(OSError):
+                self._parquet.close()
+        for part in (self._csv_part, self._parquet_part) if remove else ():
+            with contextlib.suppress(OSError):
+                part.unlink()
+
+
+class TableWriters:
+    """The tables of one run; a context that finishes them also when the run is interrupted.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the tables go.
+    names : sequence of str
+        Keys of `SCHEMAS`.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self._writers: dict[str, TableWriter] = {}
+        try:
+            for name in names:
+                self._writers[name] = TableWriter(folder, name)
+        except BaseException:
+            self.discard()
+            raise
+
+    def append(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Add the rows of one image to the tables that are being written."""
+        for name, writer in self._writers.items():
+            if name in tables:
+                writer.append(tables[name])
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows written so far, by table."""
+        return {name: writer.rows for name, writer in self._writers.items()}
+
+    def close(self) -> None:
+        """Finish every table."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def discard(self, *, remove: bool = True) -> None:
+        """Give up every table."""
+        for writer in self._writers.values():
+            writer.discard(remove=remove)
+
+    def __enter__(self) -> Self:
+        """Start a run."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the tables; when the disk itself failed, what reached it stays in the temporary files."""
+        if isinstance(error, OSError):
+            self.discard(remove=False)
+        else:
+            self.close()
