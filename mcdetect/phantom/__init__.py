@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from mcdetect.phantom.calcifications import CalcificationStamp, SystemBlur, draw_calcification
 from mcdetect.phantom.groups import (
     GroupKind,
@@ -16,16 +19,61 @@ from mcdetect.phantom.insertion import (
     random_specs,
 )
 
+# Imported when first used: these need more of SciPy, and pydicom.
+_LATER = {
+    "Acquisition": "mcdetect.phantom.exposure",
+    "Calcifications": "mcdetect.phantom.frame",
+    "Encoding": "mcdetect.phantom.dicom_writer",
+    "FilmLook": "mcdetect.phantom.film",
+    "Group": "mcdetect.phantom.frame",
+    "PhantomMammogram": "mcdetect.phantom.frame",
+    "Scatter": "mcdetect.phantom.frame",
+    "Tissue": "mcdetect.phantom.frame",
+    "draw_mammogram": "mcdetect.phantom.frame",
+    "write_dicom": "mcdetect.phantom.dicom_writer",
+}
+
 __all__ = [
+    "Acquisition",
     "CalcificationSpec",
     "CalcificationStamp",
+    "Calcifications",
+    "Encoding",
+    "FilmLook",
+    "Group",
     "GroupKind",
+    "PhantomMammogram",
+    "Scatter",
     "SystemBlur",
+    "Tissue",
     "bandpass",
     "draw_calcification",
+    "draw_mammogram",
     "group_positions_mm",
     "insert_calcifications",
     "max_points_in_disc",
     "random_specs",
     "scattered_positions_mm",
+    "write_dicom",
 ]
+
+if TYPE_CHECKING:
+    from mcdetect.phantom.dicom_writer import Encoding, write_dicom
+    from mcdetect.phantom.exposure import Acquisition
+    from mcdetect.phantom.film import FilmLook
+    from mcdetect.phantom.frame import (
+        Calcifications,
+        Group,
+        PhantomMammogram,
+        Scatter,
+        Tissue,
+        draw_mammogram,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'mcdetect.phantom' has no attribute {name!r}")
+    value = getattr(import_module(_LATER[name]), name)
+    globals()[name] = value
+    return value
