@@ -1,0 +1,127 @@
+"""Reads the size that a compressed image declares for itself, without decompressing it.
+
+Decoders allocate what the compressed stream asks for, so the stream's own size is compared with
+the header's before anything is decoded.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+__all__ = ["Codestream", "parse_codestream"]
+
+_JP2_MAGIC = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+"""JPEG markers without a length: TEM and RST0-7 (ITU-T T.81, B.1.1.3)."""
+
+
+@dataclass(frozen=True)
+class Codestream:
+    """What a JPEG-family stream says about itself.
+
+    Parameters
+    ----------
+    codec : {"jpeg", "jpegls", "jpeg2000", "htj2k"}
+    rows, cols, components, precision : int
+        Size in pixels, samples per pixel, bits per sample.
+    lossless : bool or None
+        None where the stream does not tell.
+    complete : bool
+        Whether the end marker is there.
+    """
+
+    codec: str
+    rows: int
+    cols: int
+    components: int
+    precision: int
+    lossless: bool | None
+    complete: bool
+
+
+def parse_codestream(data: bytes) -> Codestream | None:
+    """Return what a JPEG, JPEG-LS, JPEG 2000 or HTJ2K stream declares; None when it is none of these.
+
+    Parameters
+    ----------
+    data : bytes
+        One compressed frame; trailing padding is tolerated.
+
+    Notes
+    -----
+    ITU-T T.81 B.2.2 (JPEG), T.87 C.2.2 (JPEG-LS), T.800 A.5.1 (JPEG 2000), T.814 A.3 (HTJ2K).
+    """
+    try:
+        if data[:2] == b"\xff\xd8":
+            return _jpeg(data)
+        if data[:4] == b"\xff\x4f\xff\x51":
+            return _jpeg2000(data, 0)
+        if data[:12] == _JP2_MAGIC:
+            start = data.find(b"\xff\x4f\xff\x51")
+            return None if start < 0 else _jpeg2000(data, start)
+    except (struct.error, IndexError):
+        return None
+    return None
+
+
+def _complete(data: bytes) -> bool:
+    return data[-4096:].rstrip(b"\x00").endswith(b"\xff\xd9")
+
+
+def _jpeg(data: bytes) -> Codestream | None:
+    position = 2
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            return None
+        marker = data[position + 1]
+        if marker == 0xFF:  # fill byte
+            position += 1
+            continue
+        if marker in _STANDALONE:
+            position += 2
+            continue
+        if marker in (0xD9, 0xDA):
+            return None
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        is_frame = 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)
+        if is_frame or marker == 0xF7:
+            precision, rows, cols, components = struct.unpack_from(">BHHB", data, position + 4)
+            if marker == 0xF7:
+                lossless = _jpegls_is_lossless(data, position + 2 + length)
+                return Codestream("jpegls", rows, cols, components, precision, lossless, _complete(data))
+            lossless = marker in (0xC3, 0xC7, 0xCB, 0xCF)
+            return Codestream("jpeg", rows, cols, components, precision, lossless, _complete(data))
+        position += 2 + length
+    return None
+
+
+def _jpegls_is_lossless(data: bytes, position: int) -> bool | None:
+    """Read NEAR from the first scan header (T.87 C.2.3)."""
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        if marker == 0xDA:
+            return data[position + 5 + 2 * data[position + 4]] == 0
+        position += 2 + length
+    return None
+
+
+def _jpeg2000(data: bytes, start: int) -> Codestream:
+    right, bottom, left, top = struct.unpack_from(">4I", data, start + 8)
+    (components,) = struct.unpack_from(">H", data, start + 40)
+    precision = (data[start + 42] & 0x7F) + 1
+    (length,) = struct.unpack_from(">H", data, start + 4)
+    position, codec, lossless = start + 4 + length, "jpeg2000", None
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker in (0x90, 0x93, 0xD9):  # SOT, SOD, EOC
+            break
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        if marker == 0x50:  # CAP with the part-15 bit
+            (capabilities,) = struct.unpack_from(">I", data, position + 4)
+            codec = "htj2k" if capabilities & 0x00020000 else codec
+        elif marker == 0x52:  # COD: the last byte of its fixed part is the wavelet
+            lossless = data[position + 13] == 1
+        position += 2 + length
+    return Codestream(codec, bottom - top, right - left, components, precision, lossless, _complete(data))

@@ -1,0 +1,1 @@
+"""DICOM mammograms: header, pixels, geometry, grey scale, identity and eligibility."""
