@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 
 from mcdetect.config import GroupConfig
 from mcdetect.groups import find_groups
-from tests.test_discs import discs_through_pairs
+from test_discs import discs_through_pairs
 
 RADIUS_MM = math.sqrt(100 / math.pi)
 RULE = GroupConfig()
