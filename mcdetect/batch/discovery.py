@@ -10,13 +10,14 @@ from pathlib import Path, PurePosixPath
 from mcdetect.errors import InputFileError, UnreadableFileError
 from mcdetect.output.folder import OVERLAY_FOLDER
 from mcdetect.output.run_record import is_own_folder
+from mcdetect.signatures import looks_like_bare_dicom
 
 __all__ = ["DICOM_SUFFIXES", "IMAGE_SUFFIXES", "Discovery", "Input", "find_inputs"]
 
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima", ".dcm30"})
 """Suffixes of files that are taken for DICOM without a look inside."""
 
-IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".pgm"})
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff"})
 """Suffixes of plain image formats that the loader reads when a spacing is given."""
 
 _DIRECTORY_CLASS = b"1.2.840.10008.1.3.10"
@@ -163,9 +164,9 @@ def _images_in(root: Path, walk: _Walk) -> Iterator[tuple[Path, str]]:
             path = folder / entry.name
             if entry.name.startswith("."):
                 walk.skipped += 1
-            elif entry.is_dir() and own and entry.name == OVERLAY_FOLDER:
+            elif own and entry.name == OVERLAY_FOLDER:
                 continue
-            elif entry.is_dir():
+            elif path.is_dir():
                 yield from enter(path, prefix / entry.name)
             elif _is_image(path):
                 yield path, _printable(str(prefix / entry.name))
@@ -193,14 +194,7 @@ def _is_image(path: Path) -> bool:
         return False
     if suffix in DICOM_SUFFIXES:
         return True
-    return head[128:132] == b"DICM" or (not suffix and _starts_with_elements(head))
-
-
-def _starts_with_elements(head: bytes) -> bool:
-    """Tell whether bytes look like DICOM without preamble: a first element of group 0002 or 0008."""
-    if len(head) < 8 or head[3] != 0:
-        return False
-    return head[:2] in (b"\x02\x00", b"\x08\x00") and head[4:6] in (b"UL", b"CS", b"UI", b"OB", b"LO")
+    return head[128:132] == b"DICM" or (not suffix and looks_like_bare_dicom(head))
 
 
 def _printable(name: str) -> str:

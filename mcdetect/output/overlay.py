@@ -39,7 +39,7 @@ _GAP_MM = 0.3
 _CROP_MARGIN_MM = 1.75
 _SMALLEST_CROP_MM = 8.0
 _LARGEST_CROP_MM = 40.0
-_NARROWEST = 480
+_NARROWEST = 800
 _MARGIN = 12
 _HEADER = 40
 _FOOTER = 62
@@ -104,7 +104,7 @@ def draw_overlay(
     calcifications, clusters : DataFrame
         Tables with the columns of `mcdetect.schema`.
     width_px : int
-        Largest width of the picture, in px; at least 480.
+        Largest width of the picture, in px; at least 800.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def _arrange(mammogram: Mammogram, panels: int, width: int) -> _Layout:
                 )
             )
         bottom += -(-below // per_row) * (side + _TITLE + _GAP)
-    drawn_width = width if panels else max(image_width + 2 * _MARGIN, min(width, 760))
+    drawn_width = width if panels else max(image_width + 2 * _MARGIN, _NARROWEST)
     left = _MARGIN if panels else (drawn_width - image_width) // 2
     return _Layout(drawn_width, bottom + _FOOTER, (top, left, image_height, image_width), tuple(places))
 
@@ -335,7 +335,7 @@ def _write_footer(picture: Picture, view: _View, right: int, hidden: int) -> Non
         drawing.circle(picture, first - 5, col + 6, 5.0, colour, 2 if colour is _FLAGGED else 1)
         drawing.text(picture, words, first, col + 18, _INK, height=10)
         col += 18 + drawing.text_width(words, height=10) + 22
-    drawing.scale_bar(picture, first, max(right, col + 110), view.px_per_mm, 130, _INK, height=10)
+    drawing.scale_bar(picture, first, max(right, col + 190), view.px_per_mm, 130, _INK, height=10)
     note = f"mcdetect {__version__}: for research use, not a medical device"
     drawing.text(picture, note, second, _MARGIN, _FAINT, height=9)
     if hidden > 0:

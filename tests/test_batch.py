@@ -1,0 +1,480 @@
+"""Batches: what is found, what it is called, and that one bad file never stops the others."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import re
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from output_fakes import fake_image, fake_result, ring
+
+from mcdetect.batch import ImageReport, Observer, find_inputs, run_batch
+from mcdetect.batch.pool import choose_jobs, run_tasks
+from mcdetect.batch.worker import Outcome, Task, process_file
+from mcdetect.config import Config
+from mcdetect.errors import MissingSpacingError, UnreadableFileError
+from mcdetect.mammogram import Mammogram
+from mcdetect.output.folder import OutputError, prepare_output
+from mcdetect.output.run_record import read_record
+from mcdetect.result import Result
+from mcdetect.schema import SCHEMA_VERSION
+
+DICOM = b"\0" * 128 + b"DICM" + b"\0" * 64
+
+
+def make(path: Path, data: bytes = DICOM) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def found(*paths: Path) -> list[str]:
+    return [item.file for item in find_inputs(paths).inputs]
+
+
+# ---------------------------------------------------------------- discovery
+
+
+def test_folders_are_searched_and_sorted(tmp_path: Path) -> None:
+    for name in ("b.dcm", "a.DCM", "sub/deep/c.dicom", "sub/d.png", "sub/IM0001", "1.2.840.1"):
+        make(tmp_path / name)
+    assert found(tmp_path) == ["1.2.840.1", "a.DCM", "b.dcm", "sub/IM0001", "sub/d.png", "sub/deep/c.dicom"]
+
+
+def test_what_is_no_image_is_passed_over_and_counted(tmp_path: Path) -> None:
+    make(tmp_path / "a.dcm")
+    make(tmp_path / "README.txt", b"text")
+    make(tmp_path / "notes", b"no extension, no magic")
+    make(tmp_path / "DICOMDIR")
+    make(tmp_path / "index.dcm", DICOM + b"1.2.840.10008.1.3.10\0")
+    make(tmp_path / ".hidden.dcm")
+    make(tmp_path / ".git" / "x.dcm")
+    result = find_inputs([tmp_path])
+    assert [item.file for item in result.inputs] == ["a.dcm"]
+    assert result.skipped == 6
+    assert result.problems == ()
+
+
+def test_a_text_file_called_dcm_is_an_input(tmp_path: Path) -> None:
+    make(tmp_path / "fake.dcm", b"hello")
+    assert found(tmp_path) == ["fake.dcm"]
+
+
+def test_files_without_preamble_are_known_by_their_first_element(tmp_path: Path) -> None:
+    make(tmp_path / "explicit", b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100")
+    make(tmp_path / "other", b"\x08\x00")
+    assert found(tmp_path) == ["explicit"]
+
+
+def test_a_file_named_explicitly_always_counts(tmp_path: Path) -> None:
+    path = make(tmp_path / "README.txt", b"text")
+    hidden = make(tmp_path / ".hidden")
+    assert found(path, hidden) == ["README.txt", ".hidden"]
+
+
+def test_duplicates_count_once(tmp_path: Path) -> None:
+    path = make(tmp_path / "in" / "a.dcm")
+    (tmp_path / "in" / "again.dcm").symlink_to(path)
+    result = find_inputs([path, tmp_path / "in", tmp_path / "in"])
+    assert [item.file for item in result.inputs] == ["a.dcm"]
+    assert result.duplicates == 4
+
+
+def test_symbolic_link_loops_end(tmp_path: Path) -> None:
+    make(tmp_path / "a" / "x.dcm")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    (tmp_path / "a" / "self.dcm").symlink_to(tmp_path / "a" / "self.dcm")
+    assert found(tmp_path) == ["a/self.dcm", "a/x.dcm"]
+
+
+def test_names_that_clash_carry_the_position_of_their_argument(tmp_path: Path) -> None:
+    one, two = make(tmp_path / "p1" / "IM1.dcm"), make(tmp_path / "p2" / "IM1.dcm")
+    assert found(one, two) == ["input1/IM1.dcm", "input2/IM1.dcm"]
+    assert found(tmp_path / "p1", two) == ["input1/IM1.dcm", "input2/IM1.dcm"]
+    assert found(tmp_path) == ["p1/IM1.dcm", "p2/IM1.dcm"]
+    make(tmp_path / "p3" / "other.dcm")
+    assert found(one, tmp_path / "p3") == ["IM1.dcm", "other.dcm"]
+
+
+def test_names_never_hold_the_path_outside_the_input(tmp_path: Path) -> None:
+    make(tmp_path / "secret" / "in" / "x" / "a.dcm")
+    for name in found(tmp_path / "secret" / "in", tmp_path / "secret" / "in" / ".." / "in" / "x"):
+        assert "secret" not in name
+        assert not name.startswith(("/", ".."))
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("pqr"), st.sampled_from(["a.dcm", "b.dcm", "s/a.dcm", "input1/a.dcm"])),
+        unique=True,
+        min_size=1,
+        max_size=8,
+    ),
+    st.lists(st.sampled_from("pqr"), unique=True, min_size=1),
+)
+def test_names_are_unique_whatever_is_given(
+    tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, str]], given_folders: list[str]
+) -> None:
+    root = tmp_path_factory.mktemp("n")
+    for folder in "pqr":
+        (root / folder).mkdir()
+    for folder, name in files:
+        make(root / folder / name)
+    names = found(*[root / folder for folder in given_folders])
+    assert len(set(names)) == len(names) == sum(folder in given_folders for folder, _ in files)
+
+
+def test_missing_paths_and_empty_folders_are_problems(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = find_inputs([tmp_path / "nothing.dcm", tmp_path / "empty", make(tmp_path / "a.dcm")])
+    assert [item.file for item in result.inputs] == ["a.dcm"]
+    assert [name for name, _ in result.problems] == ["nothing.dcm", "empty"]
+    assert "does not exist" in result.problems[0][1].cause
+    assert "no mammogram" in result.problems[1][1].cause
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_special_files_are_never_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    make(tmp_path / "a.dcm")
+    assert found(tmp_path) == ["a.dcm"]
+    assert "regular" in find_inputs([tmp_path / "pipe"]).problems[0][1].cause
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of arbitrary bytes")
+def test_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"a\xff.dcm")).write_bytes(DICOM)
+    assert found(tmp_path) == ["a\\xff.dcm"]
+
+
+# ---------------------------------------------------------------- the whole run, with a stand-in detector
+
+
+@pytest.fixture
+def detector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Replace reading and detecting: the text of a file says what happens to it."""
+
+    def read_mammogram(path: Path, **options: Any) -> Mammogram:
+        text = path.read_text()
+        if text == "bad":
+            raise UnreadableFileError("the file is broken", "get a new copy", path)
+        if text == "bug":
+            raise KeyError("PatientName " + "DOE JANE".replace(" ", "^"))
+        if text == "memory":
+            raise MemoryError
+        if text == "deep":
+            raise RecursionError("too deep")
+        return fake_image(source=path.name)
+
+    def detect(mammogram: Mammogram, config: Config | None = None) -> Result:
+        nothing = "empty" in mammogram.source
+        return fake_result(mammogram, groups=[] if nothing else [ring(300, 90), ring(200, 60)])
+
+    for name, function in (("reader", read_mammogram), ("pipeline", detect)):
+        module = ModuleType(f"mcdetect.{name}")
+        setattr(module, function.__name__, function)
+        monkeypatch.setitem(sys.modules, f"mcdetect.{name}", module)
+    return
+
+
+def write_inputs(folder: Path, **texts: str) -> Path:
+    for name, text in texts.items():
+        make(folder / f"{name}.dcm", text.encode())
+    return folder
+
+
+@pytest.mark.usefixtures("detector")
+def test_everything_is_written(tmp_path: Path) -> None:
+    source = write_inputs(tmp_path / "in", a="good", b="bad", empty="good")
+    report = run_batch([source], tmp_path / "out", candidates=True)
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [
+            *(
+                f"{n}.{e}"
+                for n in ("images", "calcifications", "clusters", "candidates")
+                for e in ("csv", "parquet")
+            ),
+            "failures.csv",
+            "run.json",
+            "overlays",
+        ]
+    )
+    images = pd.read_csv(out / "images.csv")
+    assert list(images["file"]) == ["a.dcm", "empty.dcm"]
+    assert list(images["n_flagged"]) == [2, 0]
+    clusters = pd.read_csv(out / "clusters.csv")
+    assert set(clusters["file"]) == {"a.dcm"}
+    assert len(pd.read_csv(out / "calcifications.csv")) == 12
+    assert len(pd.read_csv(out / "candidates.csv")) == 12
+    failures = pd.read_csv(out / "failures.csv")
+    assert failures.to_dict("records") == [
+        {
+            "file": "b.dcm",
+            "error": "UnreadableFileError",
+            "cause": "the file is broken",
+            "remedy": "get a new copy",
+        }
+    ]
+    assert sorted(path.name for path in (out / "overlays").iterdir()) == ["a.png", "empty.png"]
+    assert [image.file for image in report.failed] == ["b.dcm"]
+    assert [image.file for image in report.processed] == ["a.dcm", "empty.dcm"]
+    assert report.processed[0].best_score == pytest.approx(0.9)
+
+
+@pytest.mark.usefixtures("detector")
+def test_what_is_not_asked_for_is_not_written(tmp_path: Path) -> None:
+    source = write_inputs(tmp_path / "in", a="good")
+    run_batch([source], tmp_path / "out", overlay=False)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert not names & {"overlays", "candidates.csv", "candidates.parquet"}
+    assert (tmp_path / "out" / "failures.csv").read_text() == "file,error,cause,remedy\n"
+
+
+@pytest.mark.usefixtures("detector")
+@pytest.mark.parametrize(
+    ("text", "error"), [("bug", "KeyError"), ("memory", "MemoryError"), ("deep", "RecursionError")]
+)
+def test_unexpected_errors_are_failures_and_never_quote_the_header(
+    tmp_path: Path, text: str, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = write_inputs(tmp_path / "in", a="good", b=text, c="good")
+    with caplog.at_level("DEBUG", logger="mcdetect"):
+        report = run_batch([source], tmp_path / "out")
+    assert [image.file for image in report.processed] == ["a.dcm", "c.dcm"]
+    row = pd.read_csv(tmp_path / "out" / "failures.csv").iloc[0]
+    assert row["error"] == error
+    assert row["remedy"]
+    assert "DOE^JANE" not in caplog.text + (tmp_path / "out" / "failures.csv").read_text()
+    if text == "bug":
+        assert "read_mammogram" in caplog.text
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_picture_that_cannot_be_drawn_does_not_cost_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mcdetect.output.overlay.write_png", fail)
+    source = write_inputs(tmp_path / "in", a="good")
+    report = run_batch([source], tmp_path / "out")
+    assert len(report.processed) == len(report.failed) == 1
+    assert len(pd.read_csv(tmp_path / "out" / "clusters.csv")) == 2
+    assert "no space left" in pd.read_csv(tmp_path / "out" / "failures.csv").loc[0, "cause"]
+
+
+@pytest.mark.usefixtures("detector")
+def test_the_record_tells_what_ran_and_leaks_nothing(tmp_path: Path) -> None:
+    source = write_inputs(tmp_path / "in", a="good", b="bad")
+    config = Config().replace(min_count=7)
+    run_batch([source], tmp_path / "out", config=config, pixel_spacing_mm=0.05)
+    text = (tmp_path / "out" / "run.json").read_text()
+    record = json.loads(text)
+    assert record["status"] == "complete"
+    assert record["schema_version"] == SCHEMA_VERSION
+    assert record["config"]["groups"]["min_count"] == 7
+    assert record["config_sha256"] == config.digest
+    assert record["options"]["pixel_spacing_mm"] == 0.05
+    assert record["libraries"]["numpy"] == np.__version__
+    assert record["counts"] == {"processed": 1, "failed": 1, "skipped": 0, "duplicates": 0}
+    assert record["rows"]["clusters"] == 2
+    good, bad = record["inputs"]
+    assert good["sha256"] == "770e607624d689265ca6c44884d0807d9b054d23c473c106c72be9de08b7376c"
+    assert good["seconds"]["spots"] == 0.25
+    assert good["overlay"] == "a.png"
+    assert bad["status"] == "failed"
+    assert bad["overlay"] is None
+    assert str(tmp_path) not in text
+    for private in (socket.gethostname(), getpass.getuser(), str(Path.home())):
+        assert not re.search(rf"(?<!\w){re.escape(private)}(?!\w)", text)
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_second_run_replaces_the_first_and_nothing_else(tmp_path: Path) -> None:
+    source, out = write_inputs(tmp_path / "in", a="good", b="good"), tmp_path / "out"
+    run_batch([source], out, candidates=True)
+    make(out / "mine.txt", b"keep")
+    make(out / "overlays" / "mine.png", b"keep")
+    (source / "b.dcm").unlink()
+    run_batch([source], out)
+    assert list(pd.read_csv(out / "images.csv")["file"]) == ["a.dcm"]
+    assert not (out / "candidates.csv").exists()
+    assert sorted(path.name for path in (out / "overlays").iterdir()) == ["a.png", "mine.png"]
+    assert (out / "mine.txt").read_bytes() == (out / "overlays" / "mine.png").read_bytes() == b"keep"
+
+
+@pytest.mark.usefixtures("detector")
+def test_the_output_may_lie_inside_the_input(tmp_path: Path) -> None:
+    source = write_inputs(tmp_path, a="good")
+    for _ in range(2):
+        report = run_batch([source], source / "out")
+        assert [image.file for image in report.images] == ["a.dcm"]
+    for _ in range(2):
+        report = run_batch([source], source)
+        assert [image.file for image in report.images] == ["a.dcm"]
+
+
+@pytest.mark.parametrize("name", ["images.csv", "run.json", "overlays/x.png"])
+def test_files_of_others_are_not_overwritten(tmp_path: Path, name: str) -> None:
+    make(tmp_path / name, b"{}")
+    with pytest.raises(OutputError, match="did not write"):
+        prepare_output(tmp_path, overlay=True)
+    assert (tmp_path / name).read_bytes() == b"{}"
+
+
+def test_a_record_that_names_files_elsewhere_is_not_trusted(tmp_path: Path) -> None:
+    victim = make(tmp_path / "victim.png", b"keep")
+    record = {"program": "mcdetect", "inputs": [{"overlay": "../../victim.png"}, {"overlay": str(victim)}, 3]}
+    make(tmp_path / "out" / "run.json", json.dumps(record).encode())
+    (tmp_path / "out" / "overlays").mkdir()
+    prepare_output(tmp_path / "out", overlay=True)
+    assert victim.read_bytes() == b"keep"
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    path = make(tmp_path / "out", b"x")
+    for folder in (path, path / "below"):
+        with pytest.raises(OutputError):
+            prepare_output(folder, overlay=True)
+
+
+def test_senseless_arguments_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(MissingSpacingError):
+        run_batch([tmp_path], tmp_path / "out", pixel_spacing_mm=float("nan"))
+    with pytest.raises(ValueError, match="jobs"):
+        run_batch([tmp_path], tmp_path / "out", jobs=0)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_run_that_is_stopped_keeps_what_is_finished(tmp_path: Path) -> None:
+    import signal
+
+    class PressCtrlC(Observer):
+        stopped = 0
+
+        def finished(self, image: ImageReport) -> None:
+            if image.file == "b.dcm":
+                signal.raise_signal(signal.SIGINT)
+
+        def stopping(self) -> None:
+            self.stopped += 1
+
+    observer = PressCtrlC()
+    before = signal.getsignal(signal.SIGINT)
+    source = write_inputs(tmp_path / "in", a="good", b="good", c="good", d="good")
+    report = run_batch([source], tmp_path / "out", observer=observer)
+    assert report.interrupted
+    assert observer.stopped == 1
+    assert list(pd.read_csv(tmp_path / "out" / "images.csv")["file"]) == ["a.dcm", "b.dcm"]
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "interrupted"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.usefixtures("detector")
+def test_an_interrupted_first_run_may_be_run_again(tmp_path: Path) -> None:
+    class Crash(Observer):
+        def finished(self, image: ImageReport) -> None:
+            raise SystemExit
+
+    source = write_inputs(tmp_path / "in", a="good")
+    with pytest.raises(SystemExit):
+        run_batch([source], tmp_path / "out", observer=Crash())
+    record = read_record(tmp_path / "out")
+    assert record is not None
+    assert record["status"] == "running"
+    run_batch([source], tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "complete"
+
+
+# ---------------------------------------------------------------- processes
+
+
+def work_or_die(task: Task) -> Outcome:
+    """Stand-in work; some files kill their process."""
+    if task.file.startswith("kill"):
+        os._exit(9)
+    if task.file.startswith("sendless"):
+        return Outcome(task.file, tables={"x": lambda: None})  # type: ignore[dict-item]
+    return Outcome(task.file, sha256=str(os.getpid()))
+
+
+def outcomes(files: list[str], work: Callable[[Task], Outcome], jobs: int) -> list[Outcome]:
+    return list(run_tasks([Task(Path(name), name) for name in files], jobs=jobs, work=work))
+
+
+def test_a_worker_that_dies_loses_only_its_own_file() -> None:
+    files = ["a", "kill-1", "b", "c", "kill-2", "sendless", "d", "e", "f"]
+    results = outcomes(files, work_or_die, 2)
+    assert [result.file for result in results] == files
+    failed = {result.file: result.failure.error for result in results if result.failure}
+    assert failed.pop("sendless") not in ("", "WorkerDied")
+    assert failed == {"kill-1": "WorkerDied", "kill-2": "WorkerDied"}
+    assert str(os.getpid()) not in {result.sha256 for result in results}
+
+
+def thread_counts(task: Task) -> Outcome:
+    import cv2
+    import numba
+
+    return Outcome(task.file, sha256=f"{numba.get_num_threads()} {cv2.getNumThreads()}")
+
+
+def test_workers_share_the_cores() -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    expected = max(1, cores // 2)
+    for result in outcomes(["a", "b"], thread_counts, 2):
+        assert result.sha256 == f"{expected} {expected}"
+
+
+def test_a_stop_starts_nothing_more() -> None:
+    stop = Event()
+    tasks = [Task(Path(name), name) for name in "abcd"]
+    results = run_tasks(tasks, stop=stop, work=work_or_die)
+    assert next(results).file == "a"
+    stop.set()
+    assert list(results) == []
+
+
+def test_processes_log_through_the_parent(tmp_path: Path) -> None:
+    from mcdetect.batch.worker import process_in_worker
+
+    outcome = process_in_worker(Task(tmp_path / "missing.dcm", "missing.dcm", log_level=10))
+    assert outcome.failure is not None
+    assert "no such file" in outcome.failure.cause
+    assert all(record.args is None for record in outcome.records)
+
+
+def test_a_directory_where_a_file_was_is_a_failure(tmp_path: Path) -> None:
+    outcome = process_file(Task(tmp_path, "x"))
+    assert outcome.failure is not None
+    assert outcome.failure.error == "UnreadableFileError"
+
+
+def test_jobs_are_sensible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcdetect.batch.pool.usable_cores", lambda: 8)
+    monkeypatch.setattr("mcdetect.batch.pool._available_memory", lambda: 1e12)
+    assert choose_jobs(0) == choose_jobs(1) == choose_jobs(7) == 1
+    assert choose_jobs(8) == choose_jobs(1000) == 8
+    assert choose_jobs(3, 16) == 3
+    assert choose_jobs(0, 4) == 1
+    monkeypatch.setattr("mcdetect.batch.pool._available_memory", lambda: 4e9)
+    assert choose_jobs(1000) == 2
+    monkeypatch.setattr("mcdetect.batch.pool._available_memory", lambda: 1e8)
+    assert choose_jobs(1000) == 1
