@@ -20,7 +20,7 @@ from mcdetect.dicom.tags import PYDICOM_ERRORS
 from mcdetect.errors import UnreadableFileError
 from mcdetect.examination import MAX_PIXELS
 
-__all__ = ["DicomSource", "PixelElement", "open_dicom", "plain_syntax"]
+__all__ = ["DicomSource", "PixelElement", "open_dicom"]
 
 _MAX_INFLATED = 2 * MAX_PIXELS + 2**24
 """Bytes that a deflated file may unpack to: the largest 16-bit image accepted, and its header."""
@@ -73,6 +73,8 @@ class DicomSource:
         As stated, or as the encoding was recognised where the header states none.
     stated : bool
         Whether the header states the transfer syntax.
+    encoding : UID
+        Uncompressed transfer syntax of the data set around the pixel data.
     pixel_element : PixelElement or None
         None when the file has no pixel data.
     """
@@ -81,6 +83,7 @@ class DicomSource:
     stream: BinaryIO
     transfer_syntax: uid.UID
     stated: bool
+    encoding: uid.UID
     pixel_element: PixelElement | None
 
 
@@ -106,8 +109,7 @@ def open_dicom(path: Path) -> Iterator[DicomSource]:
         ) from error
     with file:
         try:
-            header, stream = _read_header(file, path)
-            implicit, little = (bool(value) for value in header.original_encoding)
+            header, stream, implicit, little = _read_header(file, path)
             element = _pixel_element(stream, implicit, little)
             meta = getattr(header, "file_meta", None) or Dataset()
             stated = str(meta.get("TransferSyntaxUID") or "").strip()
@@ -119,12 +121,16 @@ def open_dicom(path: Path) -> Iterator[DicomSource]:
             ) from error
         if not len(header) and not len(meta):
             raise UnreadableFileError("it holds no DICOM attributes", "give DICOM images")
-        syntax = uid.UID(stated) if stated else plain_syntax(implicit, little)
-        yield DicomSource(header, stream, syntax, bool(stated), element)
+        encoding = _plain_syntax(implicit, little)
+        syntax = uid.UID(stated) if stated else encoding
+        yield DicomSource(header, stream, syntax, bool(stated), encoding, element)
 
 
-def _read_header(file: BinaryIO, path: Path) -> tuple[Dataset, BinaryIO]:
-    """Return everything before the pixel data, and the stream standing at the pixel data."""
+def _read_header(file: BinaryIO, path: Path) -> tuple[Dataset, BinaryIO, bool, bool]:
+    """Return everything before the pixel data, the stream standing there, and its encoding.
+
+    The encoding is (implicit value representations, little endian).
+    """
     start = file.read(1024)
     file.seek(0)
     deflated = str(uid.DeflatedExplicitVRLittleEndian).encode()
@@ -186,8 +192,7 @@ def _pixel_element(stream: BinaryIO, implicit: bool, little: bool) -> PixelEleme
     return PixelElement(keyword, vr, start, None if length == _UNDEFINED else length, end - start)
 
 
-def plain_syntax(implicit: bool, little: bool) -> uid.UID:
-    """Return the uncompressed transfer syntax of an encoding."""
+def _plain_syntax(implicit: bool, little: bool) -> uid.UID:
     if not little:
         return uid.ExplicitVRBigEndian
     return uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
