@@ -17,7 +17,7 @@ __all__ = ["DICOM_SUFFIXES", "IMAGE_SUFFIXES", "Discovery", "Input", "find_input
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima", ".dcm30"})
 """Suffixes of files that are taken for DICOM without a look inside."""
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset({".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".tif", ".tiff"})
 """Suffixes of plain image formats that the loader reads when a spacing is given."""
 
 _DIRECTORY_CLASS = b"1.2.840.10008.1.3.10"

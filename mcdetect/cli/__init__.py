@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import traceback
+import warnings
 from typing import Annotated
 
 import typer
@@ -13,6 +15,8 @@ from mcdetect.cli.init_config import init_config
 from mcdetect.cli.inspect import inspect
 
 __all__ = ["app", "main"]
+
+INTERNAL_ERROR = 3
 
 app = typer.Typer(
     name="mcdetect",
@@ -47,7 +51,19 @@ def root(
 
 def main() -> None:
     """Run the command line."""
+    # Warnings of other libraries may quote the header; our own are logged where they arise.
+    warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    app()
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001  (the last line of defence: no wall of text for users)
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        name = type(error).__name__
+        typer.echo(
+            f"error: unexpected {name} in {where.name} (line {where.lineno}); "
+            "please report this as a bug of mcdetect",
+            err=True,
+        )
+        sys.exit(INTERNAL_ERROR)

@@ -14,9 +14,16 @@ from mcdetect.batch import BatchReport, ImageReport, Observer
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["Terminal", "log_to", "one_line", "print_summary"]
+__all__ = ["Terminal", "log_to", "one_line", "output_console", "print_summary"]
 
 _MOST_ROWS = 30
+_FILE_WIDTH = 240
+
+
+def output_console() -> Console:
+    """Return a console for results; lines are broken for terminals only, not in files and pipes."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_FILE_WIDTH)
 
 
 def one_line(text: str) -> str:

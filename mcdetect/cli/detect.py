@@ -71,7 +71,7 @@ def detect(
     from rich.console import Console
 
     from mcdetect.batch import run_batch
-    from mcdetect.cli.console import Terminal, log_to, print_summary
+    from mcdetect.cli.console import Terminal, log_to, output_console, print_summary
     from mcdetect.config import Config
     from mcdetect.errors import ConfigError, MissingSpacingError
     from mcdetect.output.folder import OutputError
@@ -105,7 +105,7 @@ def detect(
     finally:
         terminal.close()
     if not quiet:
-        print_summary(Console(), report, str(out))
+        print_summary(output_console(), report, str(out))
     if report.interrupted:
         raise typer.Exit(INTERRUPTED)
     if report.failed:

@@ -22,11 +22,10 @@ def inspect(
     Exit code 0: it would be processed; 1: it would not; 2: wrong usage.
     """
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from mcdetect.cli.console import one_line
+    from mcdetect.cli.console import one_line, output_console
     from mcdetect.errors import InputFileError
     from mcdetect.inspection import inspect as inspect_file
 
@@ -35,11 +34,14 @@ def inspect(
     except InputFileError as error:
         typer.echo(f"error: {one_line(str(error))}", err=True)
         raise typer.Exit(1) from error
+    except ValueError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
     table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in found.rows():
         table.add_row(Text(name), Text(one_line(value)))
-    Console().print(table)
+    output_console().print(table)
     if not found.eligible:
         raise typer.Exit(1)

@@ -67,7 +67,7 @@ def overlay_names(files: Sequence[str]) -> list[str]:
 
 
 def _plain(file: str) -> str:
-    stem = re.sub(r"\.(dcm|dicom|dic|ima|bmp|jpe?g|pgm|png|tiff?)$", "", file, flags=re.IGNORECASE)
+    stem = re.sub(r"\.(dcm|dicom|dic|ima|bmp|jp2|jpe?g|pgm|png|pnm|tiff?)$", "", file, flags=re.IGNORECASE)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", re.sub(r"[/\\]+", "__", stem)).strip(".")
     reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, flags=re.IGNORECASE)
     return f"_{name}" if reserved or not name else name
