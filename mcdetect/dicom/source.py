@@ -149,10 +149,11 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[Dataset, BinaryIO, bool, b
                 is_little_endian=True,
                 stop_when=lambda tag, vr, length: (tag >> 16, tag & 0xFFFF) in _PIXEL_TAGS,
             )
-            header.set_originalplain_syntax(False, True)
             header.file_meta = meta
-            return header, stream
-    return pydicom.dcmread(file, stop_before_pixels=True, force=True), file
+            return header, stream, False, True
+    header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+    implicit, little = header.original_encoding
+    return header, file, bool(implicit), bool(little)
 
 
 def _inflate(data: bytes) -> BytesIO:
