@@ -19,7 +19,7 @@ from pydicom.uid import (
 SPACING_MM = 0.1
 NAME = "DOE^JANE^SECRET"
 PATIENT_ID = "ID-4711-SECRET"
-BIRTH_DATE = "19480230"
+BIRTH_DATE = "19480229"
 
 
 def breast_pixels(rows: int = 1000, cols: int = 800) -> npt.NDArray[np.uint16]:
@@ -41,7 +41,7 @@ def write_dicom(path: Path, pixels: npt.NDArray[np.uint16] | None = None, **elem
     ds = Dataset()
     ds.SOPClassUID = DigitalMammographyXRayImageStorageForPresentation
     ds.SOPInstanceUID = ds.StudyInstanceUID = "1.2.3.4"
-    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.StudyDate = NAME, PATIENT_ID, "19480229", "20200101"
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.StudyDate = NAME, PATIENT_ID, BIRTH_DATE, "20200101"
     ds.Modality, ds.PresentationIntentType = "MG", "FOR PRESENTATION"
     ds.ImageLaterality, ds.ViewPosition, ds.PatientOrientation = "L", "CC", ["A", "R"]
     ds.ImagerPixelSpacing = [SPACING_MM, SPACING_MM]

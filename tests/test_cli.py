@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import pandas as pd
 import pytest
-from cli_files import BIRTH_DATE, NAME, PATIENT_ID, write_bad_files, write_dicom
+from cli_files import BIRTH_DATE, NAME, PATIENT_ID, breast_pixels, write_bad_files, write_dicom
 from typer.testing import CliRunner
 
 from mcdetect import __version__
@@ -233,7 +233,7 @@ def test_nothing_written_tells_who_the_patient_is(
     mixed: tuple[Path, dict[str, str], subprocess.CompletedProcess[str]],
 ) -> None:
     root, _, result = mixed
-    secrets = [NAME, PATIENT_ID, BIRTH_DATE, "19480229", "20200101", str(root), "DOE"]
+    secrets = [NAME, PATIENT_ID, BIRTH_DATE, "20200101", str(root), "DOE"]
     written = [path for path in (root / "out").rglob("*") if path.is_file()]
     assert len(written) > 9
     for path in written:
@@ -250,6 +250,19 @@ def test_a_good_file_alone_is_exit_code_0(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "overlays").exists()
     record = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
     assert {"read", "total"} <= set(record["inputs"][0]["seconds"])
+
+
+def test_plain_images_need_a_spacing(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in" / "a.png"), breast_pixels() * 16)
+    without = run("detect", tmp_path / "in", "-o", tmp_path / "out")
+    assert without.returncode == 1
+    assert "--pixel-spacing" in without.stderr
+    given = run("detect", tmp_path / "in", "-o", tmp_path / "out", "--pixel-spacing", "0.1", "--no-overlay")
+    assert given.returncode == 0, given.stderr
+    images = pd.read_csv(tmp_path / "out" / "images.csv")
+    assert images.loc[0, "row_spacing_mm"] == 0.1
+    assert images.loc[0, "spacing_source"] == "given by the user"
 
 
 def test_the_rule_can_be_changed(tmp_path: Path) -> None:

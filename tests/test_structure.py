@@ -159,3 +159,10 @@ def test_reference_pages_are_in_step_with_the_code() -> None:
         assert script.fill(text) == text, f"run docs/make_reference.py: {name} is out of step"
     for block in script.blocks():
         assert any(f"<!-- begin {block} -->" in text for text in pages.values()), block
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    import mcdetect
+
+    citation = (PACKAGE.parent / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {mcdetect.__version__}\n" in citation

@@ -131,15 +131,15 @@ def print_summary(console: Console, report: BatchReport, out: str) -> None:
         shown = sorted((i for i in images if _number(i, "n_flagged")), key=lambda i: -i.best_score)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("image", overflow="fold")
-    table.add_column("view")
-    for name in ("spacing mm", "calcifications", "groups", "flagged", "best score", "s"):
-        table.add_column(name, justify="right")
+    table.add_column("view", no_wrap=True)
+    for name in ("mm/px", "calcs", "groups", "flagged", "score", "s"):
+        table.add_column(name, justify="right", no_wrap=True)
     for image in shown[:_MOST_ROWS]:
         row = image.row
         flagged = _number(image, "n_flagged")
         table.add_row(
             Text(one_line(image.file)),
-            f"{row['laterality']} {row['view']}".strip(),
+            Text(one_line(f"{row['laterality']} {row['view']}".strip())),
             f"{math.sqrt(float(row['row_spacing_mm']) * float(row['col_spacing_mm'])):.4g}",
             str(row["n_calcifications"]),
             str(row["n_clusters"]),

@@ -48,7 +48,7 @@ def window_whole(mammogram: Mammogram, levels: Levels, valid: Mask) -> tuple[flo
     """Return the grey levels to draw black and white.
 
     The window that came with the image is used when there is one and it fits the image;
-    otherwise robust percentiles of the breast, which is told from air by Otsu's threshold.
+    otherwise robust percentiles of the breast, the largest part above Otsu's threshold.
 
     Parameters
     ----------
@@ -70,14 +70,23 @@ def window_whole(mammogram: Mammogram, levels: Levels, valid: Mask) -> tuple[flo
     air, full = np.percentile(seen, [0.5, 99.9])
     if not full > air:
         return float(air), float(air) + 1.0
-    grey = _stretch(seen, float(air), float(full))
-    threshold, _ = cv2.threshold(grey.reshape(1, -1), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    breast = seen[grey > 0.5 * threshold]
+    grey = _stretch(levels, float(air), float(full))
+    threshold, _ = cv2.threshold(grey[valid].reshape(1, -1), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    breast = levels[_largest(valid & (grey > 0.5 * threshold))]
     if breast.size < 0.01 * seen.size:
         breast = seen
     low, high = np.percentile(breast, [1.0, 99.7])
     low -= 0.15 * (high - low)
     return float(low), float(max(high, low + 1e-6 * max(1.0, abs(low))))
+
+
+def _largest(mask: Mask) -> Mask:
+    """Return the largest connected part of a mask: the breast, without labels."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
+    areas = np.asarray(stats)[1:, cv2.CC_STAT_AREA]
+    if areas.size == 0:
+        return mask
+    return np.asarray(np.asarray(parts) == 1 + int(np.argmax(areas)))
 
 
 def take_crop(mammogram: Mammogram, centre: tuple[float, float], side_mm: float, size_px: int) -> Grey:
