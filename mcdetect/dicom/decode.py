@@ -112,8 +112,8 @@ def read_stored_pixels(source: DicomSource, frame: int = 0) -> StoredPixels:
         raise UnreadableFileError("the pixel data is missing; the file may be truncated", _AGAIN)
     if element.keyword != "PixelData":
         raise UnusableImageError("its pixels are floating-point numbers", "give an image with integer pixels")
-    flags: list[str] = []
     steps: list[str] = []
+    flags = ["lossy compression"] if text(source.header, "LossyImageCompression") == "01" else []
     if element.length is None:
         syntax, data = _compressed_frame(source, element, layout, frame, flags)
         raw = _decode(syntax, BytesIO(_encapsulated(data)), 0, element, layout)
@@ -208,10 +208,7 @@ def _compressed_frame(
     elif codestream is not None and not _matches(syntax, codestream):
         syntax = _CODEC_SYNTAXES[codestream.codec]
         flags.append("transfer syntax does not match the pixel data")
-    lossy = text(source.header, "LossyImageCompression") == "01" or syntax in _LOSSY_SYNTAXES
-    if codestream is not None and codestream.lossless is not None:
-        lossy = lossy or not codestream.lossless
-    if lossy:
+    if syntax in _LOSSY_SYNTAXES or (codestream is not None and codestream.lossless is False):
         flags.append("lossy compression")
     return syntax, data
 
@@ -346,7 +343,7 @@ def _apply_bits(
         flags.append("pixel values exceed Bits Stored")
     if bits <= 8:
         flags.append("8-bit grey scale")
-    return StoredPixels(values, bits, layout.signed, tuple(steps), tuple(flags))
+    return StoredPixels(values, bits, layout.signed, tuple(steps), tuple(dict.fromkeys(flags)))
 
 
 def _has_overlay_in_pixels(header: Dataset) -> bool:

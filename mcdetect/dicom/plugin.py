@@ -94,8 +94,8 @@ def decode_frame(source: bytes, runner: DecodeRunner) -> bytearray:
         raise ValueError(
             f"the compressed stream is {_size(*declared)} but the header says {_size(*expected)}"
         )
-    if stream.codec in ("jpeg", "htj2k") and not stream.complete:
-        # These two decode a cut stream without complaint.
+    if stream.codec != "jpeg2000" and not stream.complete:
+        # JPEG and HTJ2K decode a cut stream without complaint; JPEG-LS takes seconds to notice.
         raise EOFError("the compressed stream ends early")
     pixels = _decode_stream(source, stream)
     if pixels.size != runner.rows * runner.columns * runner.samples_per_pixel:

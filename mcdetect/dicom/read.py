@@ -14,7 +14,7 @@ from mcdetect.dicom.greyscale import GreyScale, to_grey_scale
 from mcdetect.dicom.identity import Identity, identify
 from mcdetect.dicom.quiet import quiet
 from mcdetect.dicom.source import DicomSource, open_dicom
-from mcdetect.dicom.tags import PYDICOM_ERRORS, integer, text
+from mcdetect.dicom.tags import integer, text
 from mcdetect.errors import InputFileError, MissingSpacingError, UnreadableFileError
 from mcdetect.examination import (
     Examination,
@@ -61,7 +61,7 @@ def examine_dicom(
             return _examine(source, path, examiner, given, force, frame)
     except InputFileError:
         raise
-    except PYDICOM_ERRORS as error:
+    except Exception as error:  # a hostile file makes the parser raise anything
         raise UnreadableFileError(
             f"the DICOM file is damaged ({type(error).__name__})", "obtain the file again"
         ) from error

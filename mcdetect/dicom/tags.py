@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
@@ -18,6 +18,7 @@ PYDICOM_ERRORS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    BytesLengthException,
     EOFError,
     InvalidDicomError,
     LookupError,
@@ -25,7 +26,7 @@ PYDICOM_ERRORS = (
     OSError,
     RuntimeError,  # with NotImplementedError and RecursionError
     TypeError,
-    ValueError,  # with UnicodeDecodeError and BytesLengthException
+    ValueError,  # with UnicodeDecodeError
     struct.error,
     zlib.error,
 )
