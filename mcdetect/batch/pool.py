@@ -142,8 +142,7 @@ class _Processes:
             for index in sorted(self.done):
                 yield self.done[index]
         finally:
-            if self.pool is not None:
-                self.pool.shutdown(wait=True, cancel_futures=True)
+            self._end_pool()
 
     def _start(self, workers: int) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
@@ -172,33 +171,39 @@ class _Processes:
         suspects = []
         for future in finished:
             index = self.running.pop(future)
-            try:
-                self.done[index] = future.result()
-            except BrokenProcessPool:
+            if not self._take(future, index):
                 suspects.append(index)
-            except Exception as error:  # noqa: BLE001  (an outcome that cannot be sent is one bad file)
-                name = type(error).__name__
-                failure = Failure(name, f"unexpected {name} between processes", REPORT_BUG)
-                self.done[index] = Outcome(self.tasks[index].file, failure=failure)
         return suspects
+
+    def _take(self, future: Future[Outcome], index: int) -> bool:
+        """Keep the outcome of a task; return False when its process died, or another's beside it."""
+        try:
+            self.done[index] = future.result()
+        except BrokenProcessPool:
+            return False
+        except Exception as error:  # noqa: BLE001  (an outcome that cannot be sent is one bad file)
+            name = type(error).__name__
+            failure = Failure(name, f"unexpected {name} between processes", REPORT_BUG)
+            self.done[index] = Outcome(self.tasks[index].file, failure=failure)
+        return True
 
     def _settle(self, suspects: list[int]) -> None:
         """Run each suspect alone, so that only the one that kills its process is lost."""
-        for future, index in self.running.items():
-            if future.done() and future.exception() is None:
-                self.done[index] = future.result()
-            else:
-                suspects.append(index)
+        wait(self.running)
+        suspects = suspects + [i for future, i in self.running.items() if not self._take(future, i)]
         self.running.clear()
-        if self.pool is not None:
-            self.pool.shutdown(wait=True, cancel_futures=True)
-            self.pool = None
+        self._end_pool()
         logger.warning("a worker process died; %d images are tried again one by one", len(suspects))
         for index in sorted(suspects):
             if self.stop.is_set():
                 return
-            with self._start(1) as alone:
-                try:
-                    self.done[index] = alone.submit(self.work, self.tasks[index]).result()
-                except BrokenProcessPool:
-                    self.done[index] = Outcome(self.tasks[index].file, failure=_DIED)
+            self.pool = self.pool or self._start(1)
+            if not self._take(self.pool.submit(self.work, self.tasks[index]), index):
+                self.done[index] = Outcome(self.tasks[index].file, failure=_DIED)
+                self._end_pool()
+        self._end_pool()
+
+    def _end_pool(self) -> None:
+        if self.pool is not None:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+            self.pool = None
