@@ -25,7 +25,7 @@ def _restore_logging() -> Iterator[None]:
     package.setLevel(before[2])
 
 
-def console(*, terminal: bool, width: int = 100) -> Console:
+def console(*, terminal: bool, width: int = 200) -> Console:
     return Console(file=StringIO(), force_terminal=terminal, width=width, color_system=None)
 
 
