@@ -22,13 +22,13 @@ from mcdetect.phantom.insertion import (
 # Imported when first used: these need more of SciPy, and pydicom.
 _LATER = {
     "Acquisition": "mcdetect.phantom.exposure",
-    "Calcifications": "mcdetect.phantom.frame",
+    "Calcifications": "mcdetect.phantom.placement",
     "Encoding": "mcdetect.phantom.dicom_writer",
     "FilmLook": "mcdetect.phantom.film",
-    "Group": "mcdetect.phantom.frame",
+    "Group": "mcdetect.phantom.placement",
     "PhantomMammogram": "mcdetect.phantom.frame",
-    "Scatter": "mcdetect.phantom.frame",
-    "Tissue": "mcdetect.phantom.frame",
+    "Scatter": "mcdetect.phantom.placement",
+    "Tissue": "mcdetect.phantom.anatomy",
     "draw_mammogram": "mcdetect.phantom.frame",
     "write_dicom": "mcdetect.phantom.dicom_writer",
 }
@@ -58,17 +58,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from mcdetect.phantom.anatomy import Tissue
     from mcdetect.phantom.dicom_writer import Encoding, write_dicom
     from mcdetect.phantom.exposure import Acquisition
     from mcdetect.phantom.film import FilmLook
-    from mcdetect.phantom.frame import (
-        Calcifications,
-        Group,
-        PhantomMammogram,
-        Scatter,
-        Tissue,
-        draw_mammogram,
-    )
+    from mcdetect.phantom.frame import PhantomMammogram, draw_mammogram
+    from mcdetect.phantom.placement import Calcifications, Group, Scatter
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.pixels import get_encoder
+from pydicom.pixels.encoders.base import RLELosslessEncoder
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     UID,
@@ -109,9 +109,11 @@ def write_dicom(
     encoding = Encoding(encoding)
     dense_is_dark = photometric == "MONOCHROME1"
     already_dark = phantom.intent is Intent.FOR_PROCESSING
+    # The JPEG-LS encoder writes streams of 16 bit precision; the header must agree with the stream.
+    bits = 16 if encoding is Encoding.JPEG_LS else phantom.bits
     stored = phantom.pixels
     if dense_is_dark != already_dark:
-        stored = np.asarray(2**phantom.bits - 1 - stored, dtype=np.uint16)
+        stored = np.asarray(2**bits - 1 - stored.astype(np.int32), dtype=np.uint16)
 
     digest = hashlib.sha256(np.ascontiguousarray(stored, dtype="<u2").tobytes()).hexdigest()
     ds = Dataset()
@@ -119,14 +121,14 @@ def write_dicom(
     _series(ds, phantom)
     ds.SOPClassUID = _SOP_CLASS[phantom.intent]
     ds.SOPInstanceUID = _uid("instance", phantom.seed, phantom.view, photometric, digest)
-    _image(ds, phantom, photometric)
+    _image(ds, phantom, photometric, bits)
     if padding_value is not None:
         ds.add_new("PixelPaddingValue", "US", int(padding_value))
     if phantom.intent is Intent.FILM:
         _secondary_capture(ds, phantom, write_spacing)
     else:
-        _mammography(ds, phantom, dense_is_dark)
-    _save(ds, stored, phantom.bits, encoding, Path(path))
+        _mammography(ds, phantom, dense_is_dark, bits)
+    _save(ds, stored, bits, encoding, Path(path))
     return stored
 
 
@@ -168,22 +170,22 @@ def _series(ds: Dataset, phantom: PhantomMammogram) -> None:
     ds.ContentDate = ds.ContentTime = ""
 
 
-def _image(ds: Dataset, phantom: PhantomMammogram, photometric: str) -> None:
+def _image(ds: Dataset, phantom: PhantomMammogram, photometric: str, bits: int) -> None:
     ds.ImageType = ["DERIVED" if phantom.intent is Intent.FOR_PRESENTATION else "ORIGINAL", "PRIMARY"]
     ds.PatientOrientation = _ORIENTATION[phantom.view, phantom.laterality]
     ds.SamplesPerPixel = 1
     ds.PhotometricInterpretation = photometric
     ds.Rows, ds.Columns = phantom.pixels.shape
     ds.BitsAllocated = 16
-    ds.BitsStored = phantom.bits
-    ds.HighBit = phantom.bits - 1
+    ds.BitsStored = bits
+    ds.HighBit = bits - 1
     ds.PixelRepresentation = 0
     ds.BurnedInAnnotation = "NO"
     ds.LossyImageCompression = "00"
     ds.ImageComments = "Simulated mammogram, not a patient"
 
 
-def _mammography(ds: Dataset, phantom: PhantomMammogram, dense_is_dark: bool) -> None:
+def _mammography(ds: Dataset, phantom: PhantomMammogram, dense_is_dark: bool, bits: int) -> None:
     """Modules of the Digital Mammography X-Ray Image."""
     processing = phantom.intent is Intent.FOR_PROCESSING
     ds.PresentationIntentType = str(phantom.intent)
@@ -195,7 +197,8 @@ def _mammography(ds: Dataset, phantom: PhantomMammogram, dense_is_dark: bool) ->
     ds.PresentationLUTShape = "INVERSE" if dense_is_dark else "IDENTITY"
     if not processing:
         ds.DerivationDescription = "Logarithm, thickness equalisation, S-shaped curve"
-        ds.WindowCenter = str(2 ** (phantom.bits - 1))
+        middle = 2 ** (phantom.bits - 1)
+        ds.WindowCenter = str(2**bits - middle if dense_is_dark else middle)
         ds.WindowWidth = str(2**phantom.bits)
         ds.VOILUTFunction = "LINEAR"
     ds.DetectorType = "DIRECT"
@@ -236,7 +239,9 @@ def _encode(stored: npt.NDArray[np.uint16], bits: int, encoding: Encoding) -> by
         # The size of the stored bits is kept: predictor 1 is the selection value of the SV1 syntax.
         return bytes(imagecodecs.jpeg_encode(stored, lossless=True, predictor=1, bitspersample=bits))
     if encoding is Encoding.JPEG_LS:
-        return bytes(imagecodecs.jpegls_encode(stored, level=0, bitspersample=bits))
+        stream = bytes(imagecodecs.jpegls_encode(stored, level=0))
+        # Without the SPIFF header in front, which not every DICOM reader expects.
+        return stream[max(stream.find(b"\xff\xd8\xff\xf7"), 0) :]
     if encoding is Encoding.JPEG_2000:
         return bytes(
             imagecodecs.jpeg2k_encode(
@@ -255,7 +260,7 @@ def _save(ds: Dataset, stored: npt.NDArray[np.uint16], bits: int, encoding: Enco
     meta.ImplementationVersionName = "MCDETECT"
     ds.file_meta = meta
     if encoding is Encoding.RLE:
-        frame = get_encoder(RLELossless).encode(
+        frame = RLELosslessEncoder.encode(
             np.ascontiguousarray(stored),
             encoding_plugin="pydicom",
             rows=ds.Rows,

@@ -102,7 +102,7 @@ def record(
     return np.asarray(quanta + noise, dtype=np.float32)
 
 
-def to_raw(quanta: _Array, full_scale_quanta: float, bits: int, offset: int = 50) -> npt.NDArray[np.uint16]:
+def to_raw(quanta: _Array, full_scale_quanta: float, bits: int, offset: int) -> npt.NDArray[np.uint16]:
     """Linear grey levels: `offset` without exposure, 90 % of the range at full scale.
 
     Parameters
@@ -148,7 +148,7 @@ def to_presentation(
     inner = depth_mm > min(3.0, 0.3 * float(depth_mm.max()))
     low, high = np.quantile(density[inner][::7], (0.02, 0.995)) if inner.any() else (0.0, 1.0)
     share = (density - np.float32(low)) / np.float32(max(high - low, 1e-3))
-    curve = 1 / (1 + np.exp(np.float32(-3.4) * (share - np.float32(0.62))))
+    curve = 1 / (1 + np.exp(np.float32(-4.2) * (share - np.float32(0.58))))
     fade = np.clip((depth_mm + np.float32(0.4)) / np.float32(0.8), 0, 1)
     return np.asarray(np.rint(curve * fade * np.float32(0.98 * (2**bits - 1))), dtype=np.uint16)
 

@@ -97,7 +97,8 @@ def glandular_fraction(
     shape = outline.depth_mm.shape
     rows, cols = shape
     size = rows * spacing_mm[0], cols * spacing_mm[1]
-    grid = tuple(max(8, math.ceil(length / _MIDDLE_STEP_MM)) for length in size)
+    finest = max(_MIDDLE_STEP_MM, min(spacing_mm))
+    grid = tuple(max(8, math.ceil(length / finest)) for length in size)
     step = size[0] / grid[0], size[1] / grid[1]
     depth = cv2.resize(outline.depth_mm, (grid[1], grid[0]), interpolation=cv2.INTER_LINEAR)
     row = ((np.arange(grid[0], dtype=np.float32) + 0.5) * step[0])[:, None]
