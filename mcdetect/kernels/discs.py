@@ -17,7 +17,7 @@ TWO_PI = 2.0 * math.pi
 BINS = 128
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _root(parent: _Ints, point: int) -> int:
     while parent[point] != point:
         parent[point] = parent[parent[point]]
@@ -25,7 +25,7 @@ def _root(parent: _Ints, point: int) -> int:
     return point
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _unite(parent: _Ints, first: int, second: int) -> None:
     one, two = _root(parent, first), _root(parent, second)
     # The smaller number stays the root, so that the result does not depend on who came first.
@@ -35,7 +35,7 @@ def _unite(parent: _Ints, first: int, second: int) -> None:
         parent[one] = two
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def link_components(row: _Floats, col: _Floats, link: float) -> _Ints:
     """Unite points at most `link` apart.
 
@@ -64,7 +64,7 @@ def link_components(row: _Floats, col: _Floats, link: float) -> _Ints:
     return parent
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _arcs(
     row: _Floats,
     col: _Floats,
@@ -108,7 +108,7 @@ def _arcs(
     return coincident, arcs
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def join_full_discs(row: _Floats, col: _Floats, radius: float, min_count: int, parent: _Ints) -> None:
     """Unite the points of every disc of `radius` that holds at least `min_count` points.
 
@@ -177,13 +177,13 @@ def join_full_discs(row: _Floats, col: _Floats, radius: float, min_count: int, p
                 _unite(parent, i, who[k])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _bin(angle: float) -> int:
     """Number of the bin of directions; it never falls as the angle rises."""
     return min(BINS - 1, max(0, int((angle + math.pi) * (BINS / TWO_PI))))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _deepest(
     entry: _Floats, leave: _Floats, arcs: int, at_least: int, first: _Ints, last: _Ints, touch: _Ints
 ) -> tuple[int, float]:
@@ -245,7 +245,7 @@ def _deepest(
     return most, middle
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def most_in_disc(row: _Floats, col: _Floats, offset: _Ints, radius: float) -> tuple[_Ints, _Floats, _Floats]:
     """Find the most points of each group that one closed disc can hold, wherever it lies.
 

@@ -13,13 +13,13 @@ __all__ = ["hull_area", "polygon_geometry"]
 _Floats = npt.NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _turn(points: _Floats, a: int, b: int, c: int) -> float:
     ahead = (points[b, 0] - points[a, 0]) * (points[c, 1] - points[a, 1])
     return float(ahead - (points[b, 1] - points[a, 1]) * (points[c, 0] - points[a, 0]))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _order(points: _Floats) -> npt.NDArray[np.int64]:
     """Order of points by (row, col); Shell's method, which compiles faster than two stable sorts."""
     n = points.shape[0]
@@ -44,7 +44,7 @@ def _order(points: _Floats) -> npt.NDArray[np.int64]:
     return order
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def hull_area(points: _Floats) -> float:
     """Area of the convex hull of points.
 
@@ -81,7 +81,7 @@ def hull_area(points: _Floats) -> float:
     return abs(0.5 * twice)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def polygon_geometry(
     points: _Floats,
 ) -> tuple[float, float, float, float, float, float, float, float]:

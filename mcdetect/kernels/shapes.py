@@ -53,7 +53,7 @@ COLUMNS = (
 """What `measure` returns for each spot, in this order."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _weights(
     centre: float, spacing: float, sigma: float, step: float, n: int, size: int
 ) -> tuple[_Ints, npt.NDArray[np.float32]]:
@@ -84,7 +84,7 @@ def _weights(
     return first, weight
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def smooth_window(
     image: _Singles,
     row: float,
@@ -150,7 +150,7 @@ def smooth_window(
                     out[k, m] += w * lines[r, m]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _median(values: _Floats, count: int) -> float:
     """Median of the first few values, which are sorted in place (by insertion: they are under a hundred)."""
     for k in range(1, count):
@@ -163,7 +163,7 @@ def _median(values: _Floats, count: int) -> float:
     return float(0.5 * (values[(count - 1) // 2] + values[count // 2]))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def ring_level(window: _Singles, label: _Labels) -> tuple[float, float]:
     """Median and robust standard deviation of a window in a ring about its centre.
 
@@ -199,7 +199,7 @@ def ring_level(window: _Singles, label: _Labels) -> tuple[float, float]:
     return median, 1.4826 * _median(values, count)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _summit(window: _Singles, label: _Labels, reach: float) -> tuple[int, int]:
     """Highest local maximum within `reach` grid steps of the centre, or the centre if there is none."""
     n = window.shape[0]
@@ -226,7 +226,7 @@ def _summit(window: _Singles, label: _Labels, reach: float) -> tuple[int, int]:
     return best_r, best_c
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _steady_contrast(
     window: _Singles,
     label: _Labels,
@@ -258,7 +258,7 @@ def _steady_contrast(
     return float(min(peak, total / points / mean))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def measure(
     image: _Singles,
     row: _Floats,
