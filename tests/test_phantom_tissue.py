@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from mcdetect.kernels.tubes import draw_tube
 from mcdetect.phantom import Acquisition, SystemBlur
 from mcdetect.phantom.breast_outline import compressed_thickness_mm, draw_outline, skin_path_mm
 from mcdetect.phantom.exposure import blur_mm, expected_quanta, heel_effect, record, to_raw
@@ -103,6 +104,30 @@ def test_denser_breasts_hold_more_gland():
         for density in (0.0, 0.5, 1.0)
     ]
     assert 0 < means[0] < means[1] < means[2] < 1
+
+
+def draw_tube_twin(out, points, radius, gain, row_mm, col_mm):
+    """Plain NumPy twin of the kernel: every segment over the whole image."""
+    y = ((np.arange(out.shape[0]) + 0.5) * row_mm)[:, None]
+    x = ((np.arange(out.shape[1]) + 0.5) * col_mm)[None, :]
+    for i in range(len(points) - 1):
+        a, along = points[i], points[i + 1] - points[i]
+        share = (((y - a[0]) * along[0] + (x - a[1]) * along[1]) / (along @ along)).clip(0, 1)
+        squared = (y - a[0] - share * along[0]) ** 2 + (x - a[1] - share * along[1]) ** 2
+        room = (radius[i] + share * (radius[i + 1] - radius[i])) ** 2 - squared
+        path = (gain[i] + share * (gain[i + 1] - gain[i])) * np.sqrt(room.clip(0))
+        np.maximum(out, path, out=out, casting="same_kind")
+
+
+def test_tube_kernel_equals_its_twin():
+    rng = np.random.default_rng(1)
+    drawn, expected = np.zeros((90, 70), np.float32), np.zeros((90, 70), np.float32)
+    for _ in range(6):
+        tube = (rng.uniform(-3, 14, (8, 2)), rng.uniform(0.1, 0.9, 8), rng.uniform(0.2, 2, 8), 0.13, 0.17)
+        draw_tube(drawn, *tube)
+        draw_tube_twin(expected, *tube)
+    assert (expected > 0).mean() > 0.1
+    np.testing.assert_allclose(drawn, expected, atol=1e-5)
 
 
 def test_tube_keeps_its_cross_section():

@@ -92,7 +92,7 @@ def _signed_distance(
     row = (np.arange(n_rows) + 0.5) * size_mm[0] / n_rows
     col = (np.arange(n_cols) + 0.5) * size_mm[1] / n_cols
     grid = np.stack(np.meshgrid(row, col, indexing="ij"), axis=-1)
-    nearest = np.asarray(cKDTree(points).query(grid.reshape(-1, 2))[0])
+    nearest = np.asarray(cKDTree(points, leafsize=64).query(grid.reshape(-1, 2))[0])
     distance = nearest.reshape(n_rows, n_cols)
     beyond = -1.0 if outside_beyond_ends else contour[-1, 1]
     before = -1.0 if outside_beyond_ends else contour[0, 1]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.kernels.tubes import draw_tube
+
 __all__ = ["Tube", "draw_tubes_mm", "duct_trees", "ligaments", "vessel_trees"]
 
 _STEP_MM = 0.8
@@ -168,26 +170,8 @@ def draw_tubes_mm(
         Path in mm.
     """
     out = np.zeros(shape, np.float32)
-    pitch = np.asarray(spacing_mm)
     for tube in tubes:
         drawn = np.hypot(tube.radius_mm, 2 * smallest_mm)
         gain = 2 * (tube.radius_mm / drawn) ** 2
-        for i in range(tube.points_mm.shape[0] - 1):
-            a, b = tube.points_mm[i], tube.points_mm[i + 1]
-            reach = max(drawn[i], drawn[i + 1])
-            low = np.floor((np.minimum(a, b) - reach) / pitch - 0.5).astype(int).clip(0)
-            high = np.ceil((np.maximum(a, b) + reach) / pitch - 0.5).astype(int) + 1
-            high = np.minimum(high, shape)
-            if (high <= low).any():
-                continue
-            y = ((np.arange(low[0], high[0]) + 0.5) * pitch[0])[:, None]
-            x = ((np.arange(low[1], high[1]) + 0.5) * pitch[1])[None, :]
-            along = b - a
-            share = ((y - a[0]) * along[0] + (x - a[1]) * along[1]) / float(along @ along)
-            share = share.clip(0, 1)
-            squared = (y - a[0] - share * along[0]) ** 2 + (x - a[1] - share * along[1]) ** 2
-            radius = drawn[i] + share * (drawn[i + 1] - drawn[i])
-            path = (gain[i] + share * (gain[i + 1] - gain[i])) * np.sqrt((radius**2 - squared).clip(0))
-            patch = out[low[0] : high[0], low[1] : high[1]]
-            np.maximum(patch, path.astype(np.float32), out=patch)
+        draw_tube(out, tube.points_mm, drawn, gain, spacing_mm[0], spacing_mm[1])
     return out
