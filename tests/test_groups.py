@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
+from test_discs import discs_through_pairs
 
 from mcdetect.config import GroupConfig
 from mcdetect.groups import find_groups
-from test_discs import discs_through_pairs
 
 RADIUS_MM = math.sqrt(100 / math.pi)
 RULE = GroupConfig()

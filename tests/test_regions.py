@@ -198,36 +198,46 @@ def test_outline_of_one_point():
 
 def star(seed, n):
     rng = np.random.default_rng(seed)
-    angle = np.sort(rng.uniform(0, 2 * np.pi, n))
+    angle = (np.arange(n) + rng.uniform(-0.4, 0.4, n)) * 2 * np.pi / n
     radius = rng.uniform(0.2, 1.0, n)
     points = np.column_stack([radius * np.sin(angle), 2 * radius * np.cos(angle)])
-    return points + rng.uniform(-100, 100, 2)
+    return points[:: rng.choice([1, -1])] + rng.uniform(-100, 100, 2)
+
+
+def polygon_twin(points):
+    """Area, centroid and second central moments of a polygon as a sum of signed triangles."""
+    base = points.mean(axis=0)
+    first, second = points - base, np.roll(points, -1, axis=0) - base
+    areas = 0.5 * np.linalg.det(np.stack([first, second], axis=1))
+    area = areas.sum()
+    middle = (first + second) / 3
+    centroid = areas @ middle / area
+    squares = sum(np.einsum("ki,kj->kij", p, p) for p in (first, second)) + 9 * np.einsum(
+        "ki,kj->kij", middle, middle
+    )
+    moments = np.einsum("k,kij->ij", areas, squares) / 12 / area - np.outer(centroid, centroid)
+    return abs(area), centroid + base, moments
 
 
 @given(st.integers(0, 10000), st.integers(5, 60))
 @settings(deadline=None, max_examples=100)
-def test_polygon_equals_opencv_and_scipy(seed, n):
+def test_polygon_equals_triangles_opencv_and_scipy(seed, n):
     points = star(seed, n)
     area, perimeter, row, col, minor, major, angle, hull = polygon_geometry(points)
-    base = points.mean(axis=0)
-    contour = (points - base)[:, ::-1].astype(np.float32).reshape(-1, 1, 2)  # OpenCV wants (x, y)
-    moments = cv2.moments(contour)
-    assert area == pytest.approx(shoelace(points - base), rel=1e-9)
-    assert area == pytest.approx(abs(moments["m00"]), rel=1e-3)
+    twin_area, centroid, moments = polygon_twin(points)
+    assert area == pytest.approx(twin_area, rel=1e-9)
+    np.testing.assert_allclose([row, col], centroid, atol=1e-9)
+    contour = (points - points.mean(axis=0)).astype(np.float32).reshape(-1, 1, 2)
+    assert area == pytest.approx(cv2.contourArea(contour), rel=1e-4)
     assert perimeter == pytest.approx(cv2.arcLength(contour, True), rel=1e-5)
     assert hull == pytest.approx(ConvexHull(points).volume, rel=1e-9)
     assert hull >= area * (1 - 1e-9)
-    if area < 0.3:  # float32 moments of OpenCV are too coarse for slivers
-        return
-    assert row - base[0] == pytest.approx(moments["m01"] / moments["m00"], abs=1e-3)
-    assert col - base[1] == pytest.approx(moments["m10"] / moments["m00"], abs=1e-3)
-    tensor = np.array([[moments["mu20"], moments["mu11"]], [moments["mu11"], moments["mu02"]]])
-    values, vectors = np.linalg.eigh(tensor / moments["m00"])
-    np.testing.assert_allclose([minor, major], values, rtol=5e-3, atol=1e-4)
-    if major > 1.2 * minor:
-        x, y = vectors[:, 1]
-        turn = (angle - math.atan2(-y, x)) % math.pi
-        assert min(turn, math.pi - turn) < 0.02
+    values, vectors = np.linalg.eigh(moments)
+    np.testing.assert_allclose([minor, major], values, rtol=1e-7, atol=1e-10)
+    if major > 1.01 * minor:
+        down, right = vectors[:, 1]
+        turn = (angle - math.atan2(-down, right)) % math.pi
+        assert min(turn, math.pi - turn) < 1e-5
 
 
 def test_polygon_without_area():

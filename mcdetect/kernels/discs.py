@@ -109,6 +109,37 @@ def _arcs(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _has_foreign(row: _Floats, col: _Floats, i: int, reach: float, parent: _Ints) -> bool:
+    """Whether a point of another set lies within `reach` of point i; points are sorted by row."""
+    own = _root(parent, i)
+    for way in (-1, 1):
+        j = i + way
+        while 0 <= j < row.size and abs(row[j] - row[i]) <= reach:
+            d_row, d_col = row[j] - row[i], col[j] - col[i]
+            if d_row * d_row + d_col * d_col <= reach * reach and _root(parent, j) != own:
+                return True
+            j += way
+    return False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _most_about_points(row: _Floats, col: _Floats, low: int, high: int, radius: float) -> tuple[int, int]:
+    """Most points within `radius` of one of the points `low` to `high`, and that point."""
+    most, where = 0, low
+    for i in range(low, high):
+        count = 0
+        for way in (-1, 1):
+            j = i if way == 1 else i - 1
+            while low <= j < high and abs(row[j] - row[i]) <= radius:
+                d_row, d_col = row[j] - row[i], col[j] - col[i]
+                count += d_row * d_row + d_col * d_col <= radius * radius
+                j += way
+        if count > most:
+            most, where = count, i
+    return most, where
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def join_full_discs(row: _Floats, col: _Floats, radius: float, min_count: int, parent: _Ints) -> None:
     """Unite the points of every disc of `radius` that holds at least `min_count` points.
 
@@ -134,18 +165,13 @@ def join_full_discs(row: _Floats, col: _Floats, radius: float, min_count: int, p
     leave = np.empty(n, np.float64)
     who = np.empty(n, np.int64)
     inside = np.zeros(n, np.bool_)
+    reach = 2.0 * radius
     for i in range(n):
+        if not _has_foreign(row, col, i, reach, parent):
+            continue
         coincident, arcs = _arcs(row, col, i, radius, 0, n, entry, leave, who)
         if 1 + coincident + arcs < min_count:
             continue
-        own = _root(parent, i)
-        foreign = False
-        for k in range(arcs):
-            if _root(parent, who[k]) != own:
-                foreign = True
-                break
-        if not foreign:
-            continue  # coincident points are linked already
         count = 1 + coincident
         ends = np.empty(arcs, np.float64)
         for k in range(arcs):
@@ -286,6 +312,9 @@ def most_in_disc(row: _Floats, col: _Floats, offset: _Ints, radius: float) -> tu
     touch = np.empty(BINS + 1, np.int64)
     for g in range(groups):
         low, high = offset[g], offset[g + 1]
+        # Discs about the points themselves give a first count, which spares most of the sweeps.
+        best[g], i = _most_about_points(row, col, low, high, radius)
+        centre_row[g], centre_col[g] = row[i], col[i]
         for i in range(low, high):
             if best[g] == high - low:
                 break
