@@ -69,7 +69,7 @@ def test_density_area_is_the_hull_grown_by_half_a_millimetre():
     st.floats(-300, 300),
     st.randoms(use_true_random=False),
 )
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 def test_geometry_does_not_depend_on_order_or_pose(points, angle, shift, random):
     points = np.array(points, dtype=float)
     before = cluster_features(points[:, 0], points[:, 1])
@@ -118,7 +118,7 @@ measure = st.one_of(
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), measure), max_size=40))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 def test_spread_equals_pandas(rows):
     label = np.array([row[0] for row in rows], dtype=np.int64)
     values = np.array([row[1] for row in rows], dtype=np.float64)

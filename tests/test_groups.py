@@ -120,7 +120,7 @@ rules = st.builds(
 
 
 @given(clouds, rules)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=70)
 def test_rule_equals_its_definition(points, rule):
     """Flagged sets are those that hold a full disc; every full disc lies within one flagged group."""
     points = np.array(points)
@@ -145,7 +145,7 @@ def test_rule_equals_its_definition(points, rule):
 
 
 @given(clouds, rules, st.randoms(use_true_random=False), st.floats(0, 6.28), st.floats(-300, 300))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=70)
 def test_order_and_rigid_motion_do_not_matter(points, rule, random, angle, shift):
     points = np.array(points)
     # Keep clear of ties that rounding would decide: those have their own tests.
@@ -172,7 +172,7 @@ def test_order_and_rigid_motion_do_not_matter(points, rule, random, angle, shift
 
 
 @given(clouds, rules)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_the_window_holds_what_was_counted(points, rule):
     row, col = np.array(points).T
     groups = find_groups(row, col, rule)
