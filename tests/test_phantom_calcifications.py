@@ -102,6 +102,12 @@ def test_blur_adds_its_variance():
     assert tailed - sharp == pytest.approx(expected, rel=0.02)
 
 
+def test_second_moment_is_at_least_the_aperture():
+    for offset in ((0.0, 0.0), (0.5, 0.5)):
+        stamp = draw_calcification(0.1, 0.3, blur=0.02, offset_px=offset, rng=np.random.default_rng(2))
+        assert stamp.second_moment_mm >= math.sqrt(0.02**2 + 0.3**2 / 12) - 1e-9
+
+
 def test_long_axis_follows_the_orientation():
     angle = 0.6
     stamp = draw_calcification(

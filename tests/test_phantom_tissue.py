@@ -17,7 +17,7 @@ from mcdetect.phantom.tissue import glandular_fraction, power_law_field
 from mcdetect.phantom.tubes import Tube, draw_tubes_mm, duct_trees, ligaments, vessel_trees
 
 
-def measured_exponent(image, spacing, band=(0.08, 1.0)):
+def measured_exponent(image, spacing, band=(0.15, 3.0)):
     """Slope of the radially averaged power spectrum of a windowed image, between two frequencies in 1/mm."""
     window = np.hanning(image.shape[0])[:, None] * np.hanning(image.shape[1])[None, :]
     power = np.abs(np.fft.fft2((image - image.mean()) * window)) ** 2
@@ -42,7 +42,7 @@ def test_power_law_exponent(exponent, spacing):
         measured_exponent(
             power_law_field((900, 800), spacing, np.random.default_rng(seed), exponent=exponent), spacing
         )
-        for seed in range(3)
+        for seed in range(2)
     ]
     assert np.mean(measured) == pytest.approx(exponent, abs=0.15)
 
@@ -58,12 +58,12 @@ def test_power_law_field_is_normalised_and_does_not_wrap():
 
 @pytest.mark.parametrize("view", ["CC", "MLO"])
 def test_outline_is_a_distance(view):
-    spacing = (0.25, 0.2)
-    outline = draw_outline((900, 900), spacing, view, np.random.default_rng(4))
+    spacing = (0.35, 0.3)
+    outline = draw_outline((450, 450), spacing, view, np.random.default_rng(4))
     inside = outline.depth_mm > 0
     assert 0.2 < inside.mean() < 0.6
-    assert not inside[:, -20:].any()
-    assert inside[450, 0]
+    assert not inside[:, -10:].any()
+    assert inside[225, 0]
     slope = np.hypot(*np.gradient(outline.depth_mm, *spacing))
     near = np.abs(outline.depth_mm) < 4
     assert np.median(slope[near]) == pytest.approx(1, abs=0.02)
@@ -97,7 +97,7 @@ def test_thickness_rolls_off_and_skin_is_thickest_at_the_edge():
 
 
 def test_denser_breasts_hold_more_gland():
-    outline = draw_outline((400, 350), (0.5, 0.5), "CC", np.random.default_rng(0))
+    outline = draw_outline((200, 175), (0.5, 0.5), "CC", np.random.default_rng(0))
     inside = outline.depth_mm > 5
     means = [
         glandular_fraction(outline, (0.5, 0.5), density, np.random.default_rng(1))[inside].mean()

@@ -81,7 +81,8 @@ class CalcificationStamp:
     peak_thickness_mm : float
         Blurred thickness in mm where `values` is 1.
     second_moment_mm : float
-        Standard deviation of the stamp along one axis (mean of both), in mm: blur and aperture included.
+        Standard deviation of the stamp along one axis (mean of both), in mm; never less than that
+        of blur and pixel aperture alone.
     """
 
     values: npt.NDArray[np.float32]
@@ -238,11 +239,13 @@ def draw_calcification(
     down, right = values.sum(axis=1) / total, values.sum(axis=0) / total
     variance_row = float((down * pixel[0] ** 2).sum() - (down * pixel[0]).sum() ** 2)
     variance_col = float((right * pixel[1] ** 2).sum() - (right * pixel[1]).sum() ** 2)
+    # A spot in the middle of a wide pixel seems to have no width at all; it has the aperture's.
+    least = psf.variance_mm2 + (row_mm**2 + col_mm**2) / 24
     peak = float(values.max())
     return CalcificationStamp(
         values=(values / peak).astype(np.float32),
         offset_px=(float(offset_px[0]), float(offset_px[1])),
         diameter_mm=float(diameter_mm),
         peak_thickness_mm=peak,
-        second_moment_mm=math.sqrt(max(0.5 * (variance_row + variance_col), 1e-12)),
+        second_moment_mm=math.sqrt(max(0.5 * (variance_row + variance_col), least)),
     )
