@@ -107,8 +107,10 @@ def _jpegls_is_lossless(data: bytes, position: int) -> bool | None:
     return None
 
 
-def _jpeg2000(data: bytes, start: int) -> Codestream:
-    right, bottom, left, top = struct.unpack_from(">4I", data, start + 8)
+def _jpeg2000(data: bytes, start: int) -> Codestream | None:
+    right, bottom, left, top, *tiles = struct.unpack_from(">8I", data, start + 8)
+    if not _tiles_are_legal(right, bottom, left, top, *tiles):
+        return None
     (components,) = struct.unpack_from(">H", data, start + 40)
     precision = (data[start + 42] & 0x7F) + 1
     (length,) = struct.unpack_from(">H", data, start + 4)
@@ -125,3 +127,15 @@ def _jpeg2000(data: bytes, start: int) -> Codestream:
             lossless = data[position + 13] == 1
         position += 2 + length
     return Codestream(codec, bottom - top, right - left, components, precision, lossless, _complete(data))
+
+
+def _tiles_are_legal(
+    right: int, bottom: int, left: int, top: int, width: int, height: int, tile_left: int, tile_top: int
+) -> bool:
+    """Check the tile grid (T.800 B.3); an illegal one was seen to send a decoder into an endless loop."""
+    if not (left < right and top < bottom and width > 0 and height > 0):
+        return False
+    if not (tile_left <= left < tile_left + width and tile_top <= top < tile_top + height):
+        return False
+    across, down = -(-(right - tile_left) // width), -(-(bottom - tile_top) // height)
+    return across * down <= 65535

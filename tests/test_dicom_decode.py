@@ -291,6 +291,19 @@ def test_codestream_declares_its_size(syntax: uid.UID) -> None:
     assert stream.complete
 
 
+@pytest.mark.parametrize(
+    ("offset", "value"),
+    [(39, 19), (27, 0), (31, 0), (35, 200)],
+    ids=["tiles start below the image", "no tile width", "no tile height", "tiles start right of it"],
+)
+def test_illegal_tiles_never_reach_the_decoder(tmp_path: Path, offset: int, value: int) -> None:
+    data = bytearray(encode(IMAGE, uid.HTJ2KLossless))
+    data[offset] = value
+    assert parse_codestream(bytes(data)) is None
+    with pytest.raises(UnreadableFileError, match="cannot be decoded"):
+        read_mammogram(write_dicom(tmp_path / "a.dcm", IMAGE, uid.HTJ2KLossless, [bytes(data)]))
+
+
 def _reference(name: str) -> Path:
     found = pydicom.data.get_testdata_file(name, download=False)
     assert found is not None
