@@ -304,6 +304,20 @@ def test_illegal_tiles_never_reach_the_decoder(tmp_path: Path, offset: int, valu
         read_mammogram(write_dicom(tmp_path / "a.dcm", IMAGE, uid.HTJ2KLossless, [bytes(data)]))
 
 
+def test_damage_inside_htj2k_is_not_swallowed(tmp_path: Path) -> None:
+    # imagecodecs hands such an error to sys.unraisablehook only, and returns half an image.
+    swallowed = 0
+    for start in range(200, 6000, 400):
+        data = bytearray(encode(IMAGE, uid.HTJ2KLossless))
+        data[start : start + 300] = b"\xff" * 300
+        path = write_dicom(tmp_path / "a.dcm", IMAGE, uid.HTJ2KLossless, [bytes(data)])
+        try:
+            read_mammogram(path)
+        except UnreadableFileError as error:
+            swallowed += "damaged HTJ2K stream" in error.cause
+    assert swallowed > 0
+
+
 def _reference(name: str) -> Path:
     found = pydicom.data.get_testdata_file(name, download=False)
     assert found is not None

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import itertools
 import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import imagecodecs
@@ -116,10 +119,25 @@ def _decode_stream(source: bytes, stream: Codestream) -> np.ndarray[Any, np.dtyp
     elif stream.codec == "jpegls":
         decoded = imagecodecs.jpegls_decode(source)
     elif stream.codec == "htj2k":
-        decoded = imagecodecs.htj2k_decode(source)
+        with _swallowed_errors_raised():
+            decoded = imagecodecs.htj2k_decode(source)
     else:
         decoded = imagecodecs.jpeg2k_decode(source)
     return np.asarray(decoded)
+
+
+@contextmanager
+def _swallowed_errors_raised() -> Iterator[None]:
+    """Raise the errors that imagecodecs' HTJ2K decoder only hands to `sys.unraisablehook`."""
+    swallowed: list[str] = []
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda unraisable: swallowed.append(str(unraisable.exc_value))
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+    if swallowed:
+        raise ValueError(f"damaged HTJ2K stream ({swallowed[0]})")
 
 
 def _decode_rle(source: bytes, runner: DecodeRunner) -> bytearray:
