@@ -233,7 +233,7 @@ def test_nothing_written_tells_who_the_patient_is(
     mixed: tuple[Path, dict[str, str], subprocess.CompletedProcess[str]],
 ) -> None:
     root, _, result = mixed
-    secrets = [NAME, PATIENT_ID, BIRTH_DATE, "20200101", str(root), "DOE"]
+    secrets = [NAME, PATIENT_ID, BIRTH_DATE, "20200101", str(root), "QUIXOTTERMANN"]
     written = [path for path in (root / "out").rglob("*") if path.is_file()]
     assert len(written) > 9
     for path in written:
