@@ -17,11 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from output_fakes import fake_image, fake_result, ring
 
-from mcdetect.batch import ImageReport, Observer, find_inputs, run_batch
+from mcdetect.batch import ImageReport, Observer, run_batch
 from mcdetect.batch.pool import choose_jobs, run_tasks
 from mcdetect.batch.worker import Outcome, Task, process_file
 from mcdetect.config import Config
@@ -32,133 +30,11 @@ from mcdetect.output.run_record import read_record
 from mcdetect.result import Result
 from mcdetect.schema import SCHEMA_VERSION
 
-DICOM = b"\0" * 128 + b"DICM" + b"\0" * 64
 
-
-def make(path: Path, data: bytes = DICOM) -> Path:
+def make(path: Path, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
-
-
-def found(*paths: Path) -> list[str]:
-    return [item.file for item in find_inputs(paths).inputs]
-
-
-# ---------------------------------------------------------------- discovery
-
-
-def test_folders_are_searched_and_sorted(tmp_path: Path) -> None:
-    for name in ("b.dcm", "a.DCM", "sub/deep/c.dicom", "sub/d.png", "sub/IM0001", "1.2.840.1"):
-        make(tmp_path / name)
-    assert found(tmp_path) == ["1.2.840.1", "a.DCM", "b.dcm", "sub/IM0001", "sub/d.png", "sub/deep/c.dicom"]
-
-
-def test_what_is_no_image_is_passed_over_and_counted(tmp_path: Path) -> None:
-    make(tmp_path / "a.dcm")
-    make(tmp_path / "README.txt", b"text")
-    make(tmp_path / "notes", b"no extension, no magic")
-    make(tmp_path / "DICOMDIR")
-    make(tmp_path / "index.dcm", DICOM + b"1.2.840.10008.1.3.10\0")
-    make(tmp_path / ".hidden.dcm")
-    make(tmp_path / ".git" / "x.dcm")
-    result = find_inputs([tmp_path])
-    assert [item.file for item in result.inputs] == ["a.dcm"]
-    assert result.skipped == 6
-    assert result.problems == ()
-
-
-def test_a_text_file_called_dcm_is_an_input(tmp_path: Path) -> None:
-    make(tmp_path / "fake.dcm", b"hello")
-    assert found(tmp_path) == ["fake.dcm"]
-
-
-def test_files_without_preamble_are_known_by_their_first_element(tmp_path: Path) -> None:
-    make(tmp_path / "explicit", b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100")
-    make(tmp_path / "other", b"\x08\x00")
-    assert found(tmp_path) == ["explicit"]
-
-
-def test_a_file_named_explicitly_always_counts(tmp_path: Path) -> None:
-    path = make(tmp_path / "README.txt", b"text")
-    hidden = make(tmp_path / ".hidden")
-    assert found(path, hidden) == ["README.txt", ".hidden"]
-
-
-def test_duplicates_count_once(tmp_path: Path) -> None:
-    path = make(tmp_path / "in" / "a.dcm")
-    (tmp_path / "in" / "again.dcm").symlink_to(path)
-    result = find_inputs([path, tmp_path / "in", tmp_path / "in"])
-    assert [item.file for item in result.inputs] == ["a.dcm"]
-    assert result.duplicates == 4
-
-
-def test_symbolic_link_loops_end(tmp_path: Path) -> None:
-    make(tmp_path / "a" / "x.dcm")
-    (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    (tmp_path / "a" / "self.dcm").symlink_to(tmp_path / "a" / "self.dcm")
-    assert found(tmp_path) == ["a/self.dcm", "a/x.dcm"]
-
-
-def test_names_that_clash_carry_the_position_of_their_argument(tmp_path: Path) -> None:
-    one, two = make(tmp_path / "p1" / "IM1.dcm"), make(tmp_path / "p2" / "IM1.dcm")
-    assert found(one, two) == ["input1/IM1.dcm", "input2/IM1.dcm"]
-    assert found(tmp_path / "p1", two) == ["input1/IM1.dcm", "input2/IM1.dcm"]
-    assert found(tmp_path) == ["p1/IM1.dcm", "p2/IM1.dcm"]
-    make(tmp_path / "p3" / "other.dcm")
-    assert found(one, tmp_path / "p3") == ["IM1.dcm", "other.dcm"]
-
-
-def test_names_never_hold_the_path_outside_the_input(tmp_path: Path) -> None:
-    make(tmp_path / "secret" / "in" / "x" / "a.dcm")
-    for name in found(tmp_path / "secret" / "in", tmp_path / "secret" / "in" / ".." / "in" / "x"):
-        assert "secret" not in name
-        assert not name.startswith(("/", ".."))
-
-
-@settings(max_examples=30)
-@given(
-    st.lists(
-        st.tuples(st.sampled_from("pqr"), st.sampled_from(["a.dcm", "b.dcm", "s/a.dcm", "input1/a.dcm"])),
-        unique=True,
-        min_size=1,
-        max_size=8,
-    ),
-    st.lists(st.sampled_from("pqr"), unique=True, min_size=1),
-)
-def test_names_are_unique_whatever_is_given(
-    tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, str]], given_folders: list[str]
-) -> None:
-    root = tmp_path_factory.mktemp("n")
-    for folder in "pqr":
-        (root / folder).mkdir()
-    for folder, name in files:
-        make(root / folder / name)
-    names = found(*[root / folder for folder in given_folders])
-    assert len(set(names)) == len(names) == sum(folder in given_folders for folder, _ in files)
-
-
-def test_missing_paths_and_empty_folders_are_problems(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    result = find_inputs([tmp_path / "nothing.dcm", tmp_path / "empty", make(tmp_path / "a.dcm")])
-    assert [item.file for item in result.inputs] == ["a.dcm"]
-    assert [name for name, _ in result.problems] == ["nothing.dcm", "empty"]
-    assert "does not exist" in result.problems[0][1].cause
-    assert "no mammogram" in result.problems[1][1].cause
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
-def test_special_files_are_never_opened(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    make(tmp_path / "a.dcm")
-    assert found(tmp_path) == ["a.dcm"]
-    assert "regular" in find_inputs([tmp_path / "pipe"]).problems[0][1].cause
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of arbitrary bytes")
-def test_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
-    (tmp_path / os.fsdecode(b"a\xff.dcm")).write_bytes(DICOM)
-    assert found(tmp_path) == ["a\\xff.dcm"]
 
 
 # ---------------------------------------------------------------- the whole run, with a stand-in detector
