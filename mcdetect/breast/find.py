@@ -61,7 +61,8 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     rows, cols = mammogram.shape
     if min(rows, cols) < SMALLEST_PX:
         raise UnusableImageError(
-            f"the image has only {rows} x {cols} pixels", f"give images of at least {SMALLEST_PX} pixels a side"
+            f"the image has only {rows} x {cols} pixels",
+            f"give images of at least {SMALLEST_PX} pixels a side",
         )
     coarse = coarsen(mammogram, config.grid_mm)
     _refuse_blank(mammogram, coarse)
@@ -76,37 +77,39 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     scaled = (values - np.float32(low)) / np.float32(max(high - low, 1e-12))
     top, bottom, left, right = find_frame(scaled, coarse.exposed, coarse.step_mm)
     window = np.s_[top:bottom, left:right]
-    air = find_air(np.ascontiguousarray(values[window]))
-    mask = np.zeros(values.shape, np.bool_)
+    uncut = (bottom - top, right - left) == values.shape
+    air = first_guess if uncut else find_air(np.ascontiguousarray(values[window]))
+    shape = (values.shape[0], values.shape[1])
+    is_small = min(coarse.step_mm[0] * shape[0], coarse.step_mm[1] * shape[1]) < CROP_MM
+    mask: BoolImage = np.zeros(shape, np.bool_)
     share = scaled
-    if air is None:
-        mask[window] = True
-    else:
+    if air is not None:
         share = (values - np.float32(air.air)) / np.float32(air.tissue - air.air)
         mask[window] = trace_breast(np.ascontiguousarray(share[window]), coarse.step_mm)
-        if mask.sum() * coarse.cell_mm2 < min(SMALLEST_BREAST_MM2, 0.2 * mask.size * coarse.cell_mm2):
-            raise UnusableImageError(
-                "no breast was found in the image", "check that it is a mammogram and how it was windowed"
-            )
+        whole_mm2 = mask.size * coarse.cell_mm2
+        if mask.sum() * coarse.cell_mm2 < min(SMALLEST_BREAST_MM2, 0.2 * whole_mm2):
+            if not is_small:
+                raise UnusableImageError(
+                    "no breast was found in the image", "check that it is a mammogram and how it was windowed"
+                )
+            air = None
+    if air is None:
+        mask[window] = True
     skin_mm = _skin_distance(mask, (top, bottom, left, right), coarse)
     side = chest_wall_side(mask[window]) if air is not None else None
     _cross_check(mammogram, side)
     pectoral = np.zeros_like(mask)
     if side is not None:
-        pectoral[window] = find_pectoral(
-            np.ascontiguousarray(share[window]), mask[window], side, mammogram.view, coarse.step_mm
-        )
-    is_crop = air is None and min(coarse.step_mm[0] * mask.shape[0], coarse.step_mm[1] * mask.shape[1]) < CROP_MM
+        part = np.ascontiguousarray(share[window])
+        pectoral[window] = find_pectoral(part, mask[window], side, mammogram.view, coarse.step_mm)
     searched = mask.copy()
-    if not is_crop:
-        searched &= _border_distance((top, bottom, left, right), mask.shape, coarse) > config.border_mm
+    if air is not None or not is_small:
+        searched &= _border_distance((top, bottom, left, right), shape, coarse) > config.border_mm
     if air is not None:
         searched &= skin_mm > config.skin_mm
         searched &= ~find_markers(share, skin_mm, coarse.step_mm)
     if mammogram.saturation_level is not None:
-        searched &= ~find_saturated(
-            mammogram.pixels, mammogram.saturation_level, mask.shape, coarse.step_mm
-        )
+        searched &= ~find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
     full_mask = refine(mask, (rows, cols))
     full_searched = refine(searched, (rows, cols))
     _remove_scan_lines(full_searched, full_mask, mammogram)
@@ -159,7 +162,7 @@ def _border_distance(
     col = np.arange(shape[1], dtype=np.float32) + np.float32(0.5)
     down = np.minimum(row - top, bottom - row) * np.float32(coarse.step_mm[0])
     across = np.minimum(col - left, right - col) * np.float32(coarse.step_mm[1])
-    return np.minimum(down[:, None], across[None, :])
+    return np.asarray(np.minimum(down[:, None], across[None, :]), np.float32)
 
 
 def _remove_scan_lines(searched: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:
@@ -167,9 +170,7 @@ def _remove_scan_lines(searched: BoolImage, mask: BoolImage, mammogram: Mammogra
     cols = np.flatnonzero(mask.any(axis=0))
     box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
     spacing = mammogram.spacing
-    line_rows, line_cols = find_scan_lines(
-        mammogram.pixels[box], mask[box], (spacing.row_mm, spacing.col_mm)
-    )
+    line_rows, line_cols = find_scan_lines(mammogram.pixels[box], mask[box], (spacing.row_mm, spacing.col_mm))
     margin = max(1, round(LINE_MARGIN_MM / spacing.row_mm))
     for row in line_rows + rows[0]:
         searched[max(0, row - margin) : row + margin + 1] = False
@@ -185,5 +186,8 @@ def _cross_check(mammogram: Mammogram, side: str | None) -> None:
     usual = {"L": "left", "R": "right"}.get(mammogram.laterality or "")
     if usual and side in ("left", "right") and side != usual:
         logger.info(
-            "%s: laterality %s, but the chest wall is at the %s edge", mammogram.source, mammogram.laterality, side
+            "%s: laterality %s, but the chest wall is at the %s edge",
+            mammogram.source,
+            mammogram.laterality,
+            side,
         )

@@ -19,8 +19,11 @@ STEP_RUN_MM = 30.0
 """A straight edge of at least this length is no skin line."""
 BAND_MM = 8.0
 """Film borders are looked for down to this depth."""
-BAND_SHARE = 0.35
+BAND_SHARE = 0.45
 """Share of the side along which a film border must be seen."""
+
+BAND_SIDE_MM = 60.0
+"""Shorter sides belong to crops; texture alone could look like a border there."""
 
 
 def find_frame(level: FloatImage, exposed: BoolImage, step_mm: tuple[float, float]) -> Frame:
@@ -97,9 +100,10 @@ def _border_band(level: FloatImage, step_mm: tuple[float, float]) -> int:
     """Depth in lines of a band at the top that ends in a straight step, else 0."""
     lag = 3
     depth = min(max(1, round(BAND_MM / step_mm[0])), level.shape[0] // 4)
-    if depth + lag >= level.shape[0] or level.shape[1] * step_mm[1] < STEP_RUN_MM:
+    if depth + lag >= level.shape[0] or level.shape[1] * step_mm[1] < BAND_SIDE_MM:
         return 0
-    strip = level[: depth + lag]
-    share = (np.abs(strip[lag:] - strip[:-lag]) > STEP).mean(axis=1)
-    edges = np.flatnonzero(share >= BAND_SHARE)
+    change = level[lag:] - level[:-lag]
+    share = np.maximum((change > STEP).mean(axis=1), (change < -STEP).mean(axis=1))
+    usual = float(np.median(share[depth : 4 * depth])) if share.size > 2 * depth else 0.0
+    edges = np.flatnonzero(share[:depth] >= max(BAND_SHARE, 3.0 * usual))
     return int(edges[-1]) + lag if edges.size else 0

@@ -103,6 +103,8 @@ def refine(coarse: BoolImage, shape: tuple[int, int]) -> BoolImage:
     -------
     (rows, cols) bool array
     """
+    if not coarse.any():
+        return np.zeros(shape, np.bool_)
     grey = coarse.view(np.uint8) * np.uint8(255)
     full = cv2.resize(grey, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
     return np.greater(full, 127)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import uniform_filter1d
 
 from mcdetect.kernels.block_sums import block_means
 
@@ -21,9 +21,9 @@ WINDOW_MM = 25.0
 """A line must be seen over at least this length within the breast."""
 WINDOW_SHARE = 0.4
 """And over at least this share of the breast's height or width."""
-CONSISTENT = 0.7
+CONSISTENT = 0.65
 """Share of the runs in that window that must stand out to the same side."""
-STANDS_OUT = 1.0
+STANDS_OUT = 1.5
 """How far a run must stand out, in standard deviations."""
 
 
@@ -62,24 +62,35 @@ def _straight_columns(
 ) -> npt.NDArray[np.intp]:
     none = np.zeros(0, np.intp)
     flank = max(2, round(FLANK_MM / across_mm))
-    window = max(round(WINDOW_MM / run_mm), round(WINDOW_SHARE * runs.shape[0]))
+    window = max(round(WINDOW_MM / run_mm), round(WINDOW_SHARE * runs.shape[0])) | 1
     if runs.shape[0] < window or runs.shape[1] <= 4 * flank:
         return none
     excess = runs[:, flank:-flank] - 0.5 * (runs[:, : -2 * flank] + runs[:, 2 * flank :])
     known = inside[:, flank:-flank] & inside[:, : -2 * flank] & inside[:, 2 * flank :]
-    size = np.where(known, np.abs(excess), np.nan)
-    rows = known.sum(axis=1) >= 8
-    spread = np.full(runs.shape[0], np.inf)
-    if not rows.any():
-        return none
-    spread[rows] = 1.4826 * np.nanmedian(size[rows], axis=1)
-    spread = np.maximum(spread, 1e-6 * float(np.ptp(runs)))[:, None]
+    spread = np.maximum(_row_spread(excess, known), 1e-6 * float(np.ptp(runs)))[:, None]
     known &= np.isfinite(spread)
-    seen = uniform_filter1d(known.astype(np.float32), window, axis=0, mode="constant")
+    seen = _running_mean(known, window)
+    enough = seen * (window * run_mm) >= WINDOW_MM
+    if not enough.any():
+        return none
     hits = np.zeros(excess.shape[1], np.bool_)
     for side in (excess, -excess):
-        out = known & (side > STANDS_OUT * spread)
-        share = uniform_filter1d(out.astype(np.float32), window, axis=0, mode="constant")
-        enough = seen * window * run_mm >= WINDOW_MM
+        share = _running_mean(known & (side > STANDS_OUT * spread), window)
         hits |= (enough & (share >= CONSISTENT * seen)).any(axis=0)
     return np.flatnonzero(hits) + flank
+
+
+def _row_spread(excess: FloatImage, known: BoolImage) -> FloatImage:
+    """Robust standard deviation of each row, infinite where too little is known."""
+    every = max(1, excess.shape[1] // 400)
+    size = np.where(known[:, ::every], np.abs(excess[:, ::every]), np.float32(np.inf))
+    size.sort(axis=1)
+    count = known[:, ::every].sum(axis=1)
+    middle = size[np.arange(size.shape[0]), np.minimum(count // 2, size.shape[1] - 1)]
+    return np.where(count >= 8, np.float32(1.4826) * middle, np.float32(np.inf))
+
+
+def _running_mean(mask: BoolImage, window: int) -> FloatImage:
+    return np.asarray(
+        cv2.blur(mask.astype(np.float32), (1, window), borderType=cv2.BORDER_CONSTANT), np.float32
+    )

@@ -15,8 +15,8 @@ BoolImage = npt.NDArray[np.bool_]
 
 MARKER_MM = (0.9, 4.0)
 """Least and greatest diameter of a marker ball."""
-MARKER_CONTRAST = 0.5
-"""Its contrast, as a share of the range from air to tissue."""
+MARKER_CONTRAST = 0.6
+"""Its contrast, as a share of the range from air to the brightest tissue."""
 MARKER_SKIN_MM = 10.0
 """Markers lie on the skin, nearer than this to its outline."""
 MARGIN_MM = 1.0
@@ -24,9 +24,7 @@ SATURATED_MM = 2.0
 """Saturated patches of at least this width are excluded; small ones may be calcifications."""
 
 
-def find_markers(
-    share: FloatImage, skin_distance_mm: FloatImage, step_mm: tuple[float, float]
-) -> BoolImage:
+def find_markers(share: FloatImage, skin_distance_mm: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
     """Find bright round balls near the skin line (nipple and skin markers).
 
     Parameters
@@ -43,7 +41,9 @@ def find_markers(
     (grid rows, grid cols) bool array
     """
     tophat = cv2.morphologyEx(share, cv2.MORPH_TOPHAT, disc(0.5 * MARKER_MM[1] + 0.4, step_mm))
-    bright = (tophat > MARKER_CONTRAST).view(np.uint8)
+    inside = skin_distance_mm > 0
+    brightest = float(np.percentile(share[inside], 99.5)) if inside.any() else 1.0
+    bright = (tophat > MARKER_CONTRAST * brightest).view(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
     keep = np.zeros(count, np.bool_)
     for label in range(1, count):

@@ -18,14 +18,16 @@ BoolImage = npt.NDArray[np.bool_]
 OPENING_MM = 6.0
 """Whatever is thinner than twice this (strokes of letters, border glow) is no breast."""
 REGROWTH_MM = 5.0
-"""How far the outline may grow back after the opening, to take in nipple and corners."""
+"""How far the outline may grow back after the opening, to take in the nipple."""
+BORDER_REGROWTH_MM = 2.0
+"""The same within `OPENING_MM` of the border, where film glows."""
 SMOOTHING_MM = 1.2
 NARROW = 0.3
 """Air spans less than this share of the range from air to tissue."""
 VERY_NARROW = 0.08
 SMOOTH = 0.5
 """Gradient in air over gradient in tissue, below which a dark region is air."""
-LEVELS = np.geomspace(0.01, 0.4, 22)
+LEVELS = np.geomspace(0.01, 0.4, 17)
 """Thresholds tried, as shares of the range from air to tissue."""
 
 
@@ -71,8 +73,9 @@ def find_air(level: FloatImage) -> AirLevel | None:
             return None
         first, air, third = np.percentile(values[dark], [25.0, 50.0, 75.0])
         tissue = float(np.median(values[bright]))
-        width = (third - first) / (tissue - air)
-        roughness = np.median(slope[dark]) / max(np.median(slope[bright]), 1e-12)
+        nearest = float(np.median(values[part & bright]))
+        width = float(third - first) / (nearest - float(air))
+        roughness = float(np.median(slope[dark])) / max(float(np.median(slope[bright])), 1e-12)
         if width < VERY_NARROW or (width < NARROW and roughness < SMOOTH):
             return AirLevel(float(air), tissue)
         part = dark
@@ -103,9 +106,7 @@ def trace_breast(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
     body = _largest(_open(above, disc(OPENING_MM, step_mm)))
     if not body.any():
         return body.view(np.bool_)
-    ring = disc(REGROWTH_MM / 5, step_mm)
-    for _ in range(5):
-        body = cv2.dilate(body, ring) & above
+    body = _regrow(body, above, step_mm)
     body = _largest(_fill_holes(body))
     smooth = disc(SMOOTHING_MM, step_mm)
     edge = smooth.shape[0] + smooth.shape[1]
@@ -117,8 +118,8 @@ def trace_breast(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
 
 
 def _stable_threshold(share: FloatImage, step_mm: tuple[float, float]) -> float:
-    half = cv2.resize(share, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     rows, cols = share.shape
+    half = cv2.resize(share, ((cols + 1) // 2, (rows + 1) // 2), interpolation=cv2.INTER_AREA)
     half_step = (step_mm[0] * rows / half.shape[0], step_mm[1] * cols / half.shape[1])
     element = disc(OPENING_MM, half_step)
     areas = np.array(
@@ -131,6 +132,34 @@ def _stable_threshold(share: FloatImage, step_mm: tuple[float, float]) -> float:
     drift = log_area[: -2 * reach] - log_area[2 * reach :]
     drift += 0.02 * np.arange(drift.size) / drift.size  # of equal ones, the lowest threshold
     return float(LEVELS[int(np.argmin(drift)) + reach])
+
+
+def _regrow(
+    body: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8], step_mm: tuple[float, float]
+) -> npt.NDArray[np.uint8]:
+    """Grow within `above`, by less near the border."""
+    rounds = 5
+    whole = above
+    ring = disc(REGROWTH_MM / rounds, step_mm)
+    deep_row, deep_col = (round(OPENING_MM / step) for step in step_mm)
+    early = round(BORDER_REGROWTH_MM / REGROWTH_MM * rounds)
+    for turn in range(rounds):
+        if turn == early:
+            above = above.copy()
+            for strip in (
+                np.s_[:deep_row],
+                np.s_[-deep_row:],
+                np.s_[:, :deep_col],
+                np.s_[:, -deep_col:],
+            ):
+                above[strip] = body[strip]
+        body = np.asarray(cv2.dilate(body, ring), np.uint8) & above
+    for rows in (np.s_[:deep_row], np.s_[-deep_row:]):
+        for cols in (np.s_[:deep_col], np.s_[-deep_col:]):
+            # the disc cannot reach into a corner of the frame that is all breast
+            if whole[rows, cols].mean() > 0.95 and body[rows, cols].mean() > 0.5:
+                body[rows, cols] |= whole[rows, cols]
+    return body
 
 
 def _otsu(values: FloatImage) -> float:
@@ -164,7 +193,8 @@ def _largest(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     if count <= 1:
         return np.zeros_like(mask)
-    return (labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))).view(np.uint8)
+    biggest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    return np.equal(labels, biggest).view(np.uint8)
 
 
 def _fill_holes(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
