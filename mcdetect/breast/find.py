@@ -32,6 +32,8 @@ CROP_MM = 60.0
 """Images without air and with a side shorter than this are crops: their border is no film border."""
 SMALLEST_BREAST_MM2 = 500.0
 LINE_MARGIN_MM = 0.2
+NO_SKIN_MM = 200.0
+"""Distance to the skin line where the image shows none."""
 
 
 def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
@@ -140,13 +142,12 @@ def _refuse_blank(mammogram: Mammogram, coarse: CoarseImage) -> None:
 
 
 def _skin_distance(mask: BoolImage, frame: tuple[int, int, int, int], coarse: CoarseImage) -> FloatImage:
-    """Distance to air in mm; whatever lies outside the frame is no air."""
+    """Distance to air in mm; whatever lies outside the frame is no air (`NO_SKIN_MM` without air)."""
     top, bottom, left, right = frame
     not_air = np.ones(mask.shape, np.uint8)
     not_air[top:bottom, left:right] = mask[top:bottom, left:right]
     if not_air.all():
-        reach = float(np.hypot(mask.shape[0] * coarse.step_mm[0], mask.shape[1] * coarse.step_mm[1]))
-        return np.where(mask, np.float32(reach), np.float32(0.0))
+        return np.where(mask, np.float32(NO_SKIN_MM), np.float32(0.0))
     cells = cv2.distanceTransform(not_air, cv2.DIST_L2, cv2.DIST_MASK_5)
     # the outline runs half a cell before the first cell of air
     distance = np.maximum((cells - np.float32(0.5)) * np.float32(coarse.cell_mm), np.float32(0.0))

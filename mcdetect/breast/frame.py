@@ -15,6 +15,8 @@ FLAT = 0.004
 """Grey-level differences below this share of the tissue range are none."""
 STEP = 0.08
 """Grey-level steps above this share of the tissue range are edges."""
+SHARP = 2.0
+"""An edge changes by this many times as much as the lines behind it."""
 STEP_RUN_MM = 30.0
 """A straight edge of at least this length is no skin line."""
 BAND_MM = 8.0
@@ -102,8 +104,15 @@ def _border_band(level: FloatImage, step_mm: tuple[float, float]) -> int:
     depth = min(max(1, round(BAND_MM / step_mm[0])), level.shape[0] // 4)
     if depth + lag >= level.shape[0] or level.shape[1] * step_mm[1] < BAND_SIDE_MM:
         return 0
-    change = level[lag:] - level[:-lag]
-    share = np.maximum((change > STEP).mean(axis=1), (change < -STEP).mean(axis=1))
+    lines = np.arange(level.shape[0] - lag)
+    # a border band is wider than a scan line: the step must also hold from further out;
+    # and it is sharper than the roll-off towards the skin: the next lines must change less
+    near, far = level[lag:] - level[:-lag], level[lag:] - level[np.maximum(lines - 2, 0)]
+    beyond = level[np.minimum(lines + 2 * lag, level.shape[0] - 1)] - level[lag:]
+    sharp = np.abs(near) > SHARP * np.abs(beyond)
+    rises = (sharp & (near > STEP) & (far > STEP)).mean(axis=1)
+    falls = (sharp & (near < -STEP) & (far < -STEP)).mean(axis=1)
+    share = np.maximum(rises, falls)
     usual = float(np.median(share[depth : 4 * depth])) if share.size > 2 * depth else 0.0
     edges = np.flatnonzero(share[:depth] >= max(BAND_SHARE, 3.0 * usual))
     return int(edges[-1]) + lag if edges.size else 0

@@ -21,6 +21,11 @@ REGROWTH_MM = 5.0
 """How far the outline may grow back after the opening, to take in the nipple."""
 BORDER_REGROWTH_MM = 2.0
 """The same within `OPENING_MM` of the border, where film glows."""
+GLOW_MM = 25.0
+"""Glow of the film border is looked for down to this depth."""
+GLOW_PERCENTILE = 5.0
+GLOW_SHARE = 0.15
+"""Glow is fainter than this share of the range from air to tissue."""
 SMOOTHING_MM = 1.2
 NARROW = 0.3
 """Air spans less than this share of the range from air to tissue."""
@@ -101,6 +106,7 @@ def trace_breast(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
     (grid rows, grid cols) bool array
         All False when there is nothing but air.
     """
+    share = _remove_glow(share, step_mm)
     threshold = _stable_threshold(share, step_mm)
     above = (share > threshold).view(np.uint8)
     body = _largest(_open(above, disc(OPENING_MM, step_mm)))
@@ -115,6 +121,24 @@ def trace_breast(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
     padded = cv2.morphologyEx(padded, cv2.MORPH_OPEN, smooth)
     rows, cols = share.shape
     return np.ascontiguousarray(padded[edge : edge + rows, edge : edge + cols]).view(np.bool_)
+
+
+def _remove_glow(share: FloatImage, step_mm: tuple[float, float]) -> FloatImage:
+    """Subtract the glow along each border: light leaks into film cassettes and scanners.
+
+    The glow is what nearly all of a line parallel to the border exceeds; where that is more than
+    a faint level, the line is tissue and stays as it is.
+    """
+    glow = np.zeros_like(share)
+    for level, into, step in ((share, glow, step_mm[0]), (share.T, glow.T, step_mm[1])):
+        depth = min(round(GLOW_MM / step), level.shape[0] // 4)
+        if depth == 0:
+            continue
+        for near, out in ((level[:depth], into[:depth]), (level[-depth:], into[-depth:])):
+            base = np.percentile(near, GLOW_PERCENTILE, axis=1).astype(np.float32)
+            base[(base < 0) | (base > GLOW_SHARE)] = 0
+            np.maximum(out, base[:, None], out=out)
+    return share - glow
 
 
 def _stable_threshold(share: FloatImage, step_mm: tuple[float, float]) -> float:

@@ -25,7 +25,8 @@ class BreastRegion:
         True on the pectoral muscle (a part of `mask`); all False on views that show none.
     skin_distance_mm : (grid rows, grid cols) float32 array
         Distance to the skin line (the border of the breast against air) in mm, on a coarse grid;
-        0 outside the breast. The chest wall and the image border are no skin line.
+        0 outside the breast, 200 where the image shows no skin line (a crop of tissue). The chest
+        wall, the image border and padding are no skin line.
     grid_step_px : (float, float)
         Pixels per grid step along rows and columns; grid point (i, j) lies at pixel
         ``((i + 0.5) * step_row - 0.5, (j + 0.5) * step_col - 0.5)``.
