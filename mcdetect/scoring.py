@@ -1,0 +1,42 @@
+"""How sure the detector is of a group: from the scores of its strongest members."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+__all__ = ["score_groups"]
+
+
+def score_groups(
+    label: npt.NDArray[np.int64], log_odds: npt.NDArray[np.float64], min_count: int
+) -> npt.NDArray[np.float64]:
+    """Score every group by its `min_count` strongest members and by their number.
+
+    A group that owes its flag to one doubtful member is as doubtful as that member; every
+    doubling of the members beyond `min_count` adds half a unit of log-odds.
+
+    Parameters
+    ----------
+    label : (n,) int64 array
+        Group of each calcification, from 1; 0 for none.
+    log_odds : (n,) float64 array
+        Score of each calcification on the log-odds scale, 0 at the operating point.
+    min_count : int
+        Members that make a group worth flagging.
+
+    Returns
+    -------
+    (groups,) float64 array
+        Between 0 and 1; not a probability. Groups of fewer members stay below 0.5.
+    """
+    scores = np.zeros(int(label.max(initial=0)))
+    for group in range(1, scores.size + 1):
+        best = np.sort(log_odds[label == group])[::-1]
+        top = best[:min_count]
+        lacking = min_count - top.size
+        value = (top.mean() + top[-1]) / 2.0 + 0.5 * np.log2(max(best.size / min_count, 1.0))
+        scores[group - 1] = value if lacking == 0 else min(value, 0.0) - 1.0 - lacking
+    out: npt.NDArray[np.float64] = expit(scores)
+    return out
