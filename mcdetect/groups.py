@@ -72,10 +72,12 @@ class Groups:
 def find_groups(row_mm: npt.ArrayLike, col_mm: npt.ArrayLike, config: GroupConfig | None = None) -> Groups:
     """Group points, and flag the groups with enough of them in one disc.
 
-    Points at most ``config.link_mm`` apart belong to one group, and so do all points that lie
-    together in a disc of ``config.area_cm2`` that holds at least ``config.min_count`` of them,
-    however far apart they are: the link distance can never hide a disc that satisfies the rule. A group
-    has at least two points.
+    Points at most ``config.link_mm`` apart belong to one group. Of the points whose group would not
+    be flagged, those that lie together in a disc of ``config.area_cm2`` with at least
+    ``config.min_count`` of them also form a group, however far apart they are. So the link distance
+    can never hide a disc that satisfies the rule (every such disc holds members of a flagged group),
+    and never are two flagged groups made one because a disc reaches into both. A group has at least
+    two points.
 
     Parameters
     ----------
@@ -108,20 +110,13 @@ def find_groups(row_mm: npt.ArrayLike, col_mm: npt.ArrayLike, config: GroupConfi
     # From here on points are sorted by (row, col), so that the result does not depend on their order.
     order = np.lexsort((col, row))
     row, col = row[order], col[order]
-    parent = link_components(row, col, config.link_mm * slack)
-    join_full_discs(row, col, radius_mm * slack, config.min_count, parent)
-
-    while True:  # flatten the forest: every point gets its root
-        above = parent[parent]
-        if np.array_equal(above, parent):
-            break
-        parent = above
+    parent = _roots(link_components(row, col, config.link_mm * slack))
+    parent = _join_split_discs(row, col, parent, radius_mm * slack, config.min_count)
     _, component, size = np.unique(parent, return_inverse=True, return_counts=True)
     grouped = size[component] >= 2
     members = np.flatnonzero(grouped)
     members = members[np.argsort(component[members], kind="stable")]
-    _, start, count = np.unique(component[members], return_index=True, return_counts=True)
-    offset = np.append(start, members.size).astype(np.int64)
+    start, count, offset = _runs(component[members])
     most, window_row, window_col = most_in_disc(row[members], col[members], offset, radius_mm * slack)
 
     rank = np.lexsort((start, -count, -most))
@@ -154,3 +149,43 @@ def find_groups(row_mm: npt.ArrayLike, col_mm: npt.ArrayLike, config: GroupConfi
         max_row_mm=per_group(np.maximum, row),
         max_col_mm=per_group(np.maximum, col),
     )
+
+
+def _roots(parent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Flatten a union-find forest: every point gets its root."""
+    while True:
+        above = parent[parent]
+        if np.array_equal(above, parent):
+            return parent
+        parent = above
+
+
+def _runs(
+    component: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Start and length of each run of equal values in a sorted array, and the starts with the end."""
+    _, start, count = np.unique(component, return_index=True, return_counts=True)
+    return start.astype(np.int64), count.astype(np.int64), np.append(start, component.size).astype(np.int64)
+
+
+def _join_split_discs(
+    row: npt.NDArray[np.float64],
+    col: npt.NDArray[np.float64],
+    root: npt.NDArray[np.int64],
+    radius: float,
+    min_count: int,
+) -> npt.NDArray[np.int64]:
+    """Unite the points of full discs among those whose component holds no full disc of its own."""
+    order = np.argsort(root, kind="stable")
+    _, count, offset = _runs(root[order])
+    most, _, _ = most_in_disc(row[order], col[order], offset, radius)
+    lacking = np.zeros(row.size, np.bool_)
+    lacking[order] = np.repeat(most < min_count, count)
+    rest = np.flatnonzero(lacking)
+    place = np.zeros(row.size, np.int64)
+    place[rest] = np.arange(rest.size)
+    parent = place[root[rest]]  # a component is lacking as a whole, its root too
+    join_full_discs(row[rest], col[rest], radius, min_count, parent)
+    joined = root.copy()
+    joined[rest] = rest[_roots(parent)]
+    return joined
