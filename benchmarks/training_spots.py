@@ -16,8 +16,8 @@ from mcdetect.phantom import group_positions_mm, insert_calcifications, random_s
 from mcdetect.pipeline import Searched, search
 
 MATCH_MM = 0.35
-DIAMETER_MM = (0.12, 0.7)
-SNR = (3.0, 20.0)
+DIAMETER_MM = (0.12, 1.0)
+SNR = (3.0, 60.0)
 BLUR_MM = {"film": (0.03, 0.09), "digital": (0.02, 0.08)}
 
 

@@ -17,6 +17,7 @@ DIRECTIONS = 16
 """Directions sampled on every ring."""
 
 _REACH_SIGMA = 2.8
+_LEAST_SIGMA = 0.35  # pixels; a narrower Gaussian would fall between the samples
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
@@ -37,48 +38,57 @@ def _at(image, row, col):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
-def _weights(centre, first, count, sigma, smooth, bend):  # type: ignore[no-untyped-def]
-    """Sampled Gaussian (sum 1) and its second derivative (no response to a constant or a slope)."""
+def _span(centre, sigma):  # type: ignore[no-untyped-def]
+    """First pixel and number of pixels within reach of a Gaussian."""
+    half = math.ceil(_REACH_SIGMA * sigma) + 1
+    return round(centre) - half, 2 * half + 1
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
+def _weights(centre, first, count, sigma, smooth, slope, bend):  # type: ignore[no-untyped-def]
+    """Sampled Gaussian (sum 1), its first derivative, and its second (no response to a constant)."""
     total = np.float32(0.0)
-    sigma = max(sigma, 0.35)
     for k in range(count):
         x = np.float32((first + k - centre) / sigma)
-        g = math.exp(np.float32(-0.5) * x * x)
-        smooth[k] = g
-        bend[k] = x * x * g
-        total += g
+        smooth[k] = math.exp(np.float32(-0.5) * x * x)
+        total += smooth[k]
     moment = np.float32(0.0)
     for k in range(count):
+        x = np.float32((first + k - centre) / sigma)
         smooth[k] /= total
-        bend[k] /= total
+        slope[k] = x * smooth[k]
+        bend[k] = x * slope[k]
         moment += bend[k]
     for k in range(count):
         bend[k] -= moment * smooth[k]
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
-def _first(centre, first, count, sigma, smooth, slope):  # type: ignore[no-untyped-def]
-    sigma = max(sigma, 0.35)
-    for k in range(count):
-        slope[k] = smooth[k] * np.float32((first + k - centre) / sigma)
-
-
-@nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
 def _window(image, i0, j0, n, m, out):  # type: ignore[no-untyped-def]
     rows, cols = image.shape
-    for i in range(n):
-        a = min(max(i0 + i, 0), rows - 1)
-        for j in range(m):
-            out[i, j] = image[a, min(max(j0 + j, 0), cols - 1)]
+    inside = i0 >= 0 and j0 >= 0 and i0 + n <= rows and j0 + m <= cols
+    if inside:
+        top, left = nb.uintp(i0), nb.uintp(j0)
+        for i in range(nb.uintp(n)):
+            for j in range(nb.uintp(m)):
+                out[i, j] = image[top + i, left + j]
+    else:
+        for i in range(n):
+            a = min(max(i0 + i, 0), rows - 1)
+            for j in range(m):
+                out[i, j] = image[a, min(max(j0 + j, 0), cols - 1)]
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
-def _project(window, n, m, down, across):  # type: ignore[no-untyped-def]
+def _project(window, top, left, n, m, down, across):  # type: ignore[no-untyped-def]
+    """Weighted sum over the part of the window that begins at (top, left)."""
     total = np.float32(0.0)
-    for i in range(n):
+    first = nb.uintp(left)
+    for i in range(nb.uintp(n)):
         line = np.float32(0.0)
-        for j in range(m):
-            line += across[j] * window[i, j]
+        row = nb.uintp(top) + i
+        for j in range(nb.uintp(m)):
+            line += across[j] * window[row, first + j]
         total += down[i] * line
     return total
 
@@ -106,34 +116,40 @@ def measure_spots(image, row, col, scale_mm, row_mm, col_mm, levels_mm, ring_mm,
         then the values on the rings, direction by direction (from +row towards +col).
     """
     levels = levels_mm.size
-    bends = curvature_mm.size + 1
-    reach_mm = max(_REACH_SIGMA * levels_mm[-1], 0.6)
-    half_n, half_m = math.ceil(reach_mm / row_mm), math.ceil(reach_mm / col_mm)
-    n, m = 2 * half_n + 1, 2 * half_m + 1
+    steps = levels + curvature_mm.size + 1
+    widest = max(levels_mm[-1], curvature_mm[-1])
+    half_n = math.ceil(_REACH_SIGMA * max(widest / row_mm, _LEAST_SIGMA)) + 1
+    half_m = math.ceil(_REACH_SIGMA * max(widest / col_mm, _LEAST_SIGMA)) + 1
     for spot in nb.prange(row.size):
+        n, m = 2 * half_n + 1, 2 * half_m + 1
         window = np.empty((n, m), np.float32)
-        down, across = np.empty(n, np.float32), np.empty(m, np.float32)
-        down2, across2 = np.empty(n, np.float32), np.empty(m, np.float32)
-        down1, across1 = np.empty(n, np.float32), np.empty(m, np.float32)
+        down, across = np.empty((3, n), np.float32), np.empty((3, m), np.float32)
         r, c = row[spot], col[spot]
         i0, j0 = round(r) - half_n, round(c) - half_m
         _window(image, i0, j0, n, m, window)
         place = 0
-        for k in range(levels):
-            _weights(r, i0, n, levels_mm[k] / row_mm, down, down2)
-            _weights(c, j0, m, levels_mm[k] / col_mm, across, across2)
-            out[spot, place] = _project(window, n, m, down, across)
-            place += 1
-        for k in range(bends):
-            sigma = scale_mm[spot] if k == 0 else curvature_mm[k - 1]
-            _weights(r, i0, n, sigma / row_mm, down, down2)
-            _weights(c, j0, m, sigma / col_mm, across, across2)
-            _first(r, i0, n, sigma / row_mm, down, down1)
-            _first(c, j0, m, sigma / col_mm, across, across1)
-            out[spot, place] = _project(window, n, m, down2, across)
-            out[spot, place + 1] = _project(window, n, m, down, across2)
-            out[spot, place + 2] = _project(window, n, m, down1, across1)
-            place += 3
+        for k in range(steps):
+            if k < levels:
+                sigma = levels_mm[k]
+            elif k == levels:
+                sigma = min(scale_mm[spot], widest)
+            else:
+                sigma = np.float64(curvature_mm[k - levels - 1])
+            sigma_row = max(sigma / row_mm, _LEAST_SIGMA)
+            sigma_col = max(sigma / col_mm, _LEAST_SIGMA)
+            a, n = _span(r, sigma_row)
+            b, m = _span(c, sigma_col)
+            _weights(r, a, n, sigma_row, down[0], down[1], down[2])
+            _weights(c, b, m, sigma_col, across[0], across[1], across[2])
+            a, b = a - i0, b - j0
+            if k < levels:
+                out[spot, place] = _project(window, a, b, n, m, down[0], across[0])
+                place += 1
+            else:
+                out[spot, place] = _project(window, a, b, n, m, down[2], across[0])
+                out[spot, place + 1] = _project(window, a, b, n, m, down[0], across[2])
+                out[spot, place + 2] = _project(window, a, b, n, m, down[1], across[1])
+                place += 3
         for k in range(ring_mm.size):
             for d in range(DIRECTIONS):
                 angle = 2.0 * math.pi * d / DIRECTIONS

@@ -101,7 +101,7 @@ def _is_peak(best, i, j):  # type: ignore[no-untyped-def]
     return True
 
 
-@nb.njit(cache=True, nogil=True)  # pragma: no cover - compiled
+@nb.njit(cache=True, nogil=True, parallel=True)  # pragma: no cover - compiled
 def local_maxima(best: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_], threshold: float):  # type: ignore[no-untyped-def]
     """Pixels of `mask` at or above `threshold` that no neighbour (of eight) exceeds.
 
@@ -113,16 +113,28 @@ def local_maxima(best: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_], thr
         Row and column of each, in reading order.
     """
     rows, cols = best.shape
-    found = np.empty((1024, 2), np.int64)
-    n = 0
-    for i in range(rows):
-        for j in range(cols):
-            if best[i, j] >= threshold and mask[i, j] and _is_peak(best, i, j):
-                if n == found.shape[0]:
-                    grown = np.empty((2 * n, 2), np.int64)
-                    grown[:n] = found
-                    found = grown
-                found[n, 0] = i
-                found[n, 1] = j
-                n += 1
-    return found[:n].copy()
+    least = np.float32(threshold)
+    count = np.zeros(rows, np.int64)
+    for i in nb.prange(rows):
+        high = False
+        row = nb.uintp(i)
+        for j in range(nb.uintp(cols)):
+            high |= best[row, j] >= least
+        if high:
+            n = 0
+            for j in range(cols):
+                if best[i, j] >= least and mask[i, j] and _is_peak(best, i, j):
+                    n += 1
+            count[i] = n
+    first = np.zeros(rows + 1, np.int64)
+    first[1:] = np.cumsum(count)
+    found = np.empty((first[rows], 2), np.int64)
+    for i in nb.prange(rows):
+        if count[i] > 0:
+            n = first[i]
+            for j in range(cols):
+                if best[i, j] >= least and mask[i, j] and _is_peak(best, i, j):
+                    found[n, 0] = i
+                    found[n, 1] = j
+                    n += 1
+    return found
