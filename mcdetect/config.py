@@ -51,7 +51,7 @@ class BreastConfig(_Section):
 
     grid_mm: float = _option(0.4, "mm", "spacing of the grid on which the breast is outlined", 0.2, 2.0)
     border_mm: float = _option(
-        1.0, "mm", "strip inside the image or film border in which nothing is detected", 0.0, 20.0
+        1.5, "mm", "strip inside the image or film border in which nothing is detected", 0.0, 20.0
     )
     skin_mm: float = _option(1.0, "mm", "strip inside the skin line in which nothing is detected", 0.0, 10.0)
 

@@ -134,7 +134,7 @@ def _band_spread(
     """Spread of a band per tile; tiles with few pixels take it from their neighbours."""
     grid = (-(-finer.shape[0] // tile[0]), -(-finer.shape[1] // tile[1]))
     spread, count = np.empty(grid, np.float32), np.empty(grid, np.int64)
-    stride = max(1, min(tile) // 40)
+    stride = max(1, min(tile) // 28)
     tile_spread(finer, coarser, searched, *tile, stride, spread, count)
     weight = np.minimum(count / _MIN_SAMPLES, 1.0) * (spread > 0)
     if not weight.any():
