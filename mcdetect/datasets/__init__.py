@@ -1,0 +1,83 @@
+"""Public data sets behind one interface: cases, their truth, and how to read them.
+
+>>> from mcdetect.datasets import open_dataset
+>>> for case in open_dataset("mini-mias", "all-mias"):  # doctest: +SKIP
+...     mammogram = case.read()
+...     regions = case.regions(mammogram.shape)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mcdetect.datasets.base import Case, Dataset, DatasetInfo, Finding, Kind, Region, TruthStatus
+from mcdetect.datasets.shapes import Box, Circle, Dot, MaskFile, Outline, Runs
+
+__all__ = [
+    "Box",
+    "Case",
+    "Circle",
+    "Dataset",
+    "DatasetInfo",
+    "Dot",
+    "Finding",
+    "Kind",
+    "MaskFile",
+    "Outline",
+    "Region",
+    "Runs",
+    "TruthStatus",
+    "describe",
+    "open_dataset",
+]
+
+_ADAPTERS = {
+    "cbis-ddsm": ("mcdetect.datasets.cbis_ddsm", "CbisDdsm"),
+    "inbreast": ("mcdetect.datasets.inbreast", "Inbreast"),
+    "vindr-mammo": ("mcdetect.datasets.vindr", "VindrMammo"),
+    "cmmd": ("mcdetect.datasets.cmmd", "Cmmd"),
+    "mini-mias": ("mcdetect.datasets.mini_mias", "MiniMias"),
+    "generic": ("mcdetect.datasets.generic", "Generic"),
+}
+
+
+def describe() -> tuple[DatasetInfo, ...]:
+    """Return what each set is, what it needs on disk, where it is published and its licence."""
+    return tuple(_adapter(name).info for name in _ADAPTERS)
+
+
+def open_dataset(name: str, root: str | Path, **options: Any) -> Dataset:
+    """Open a data set on disk.
+
+    Parameters
+    ----------
+    name : {"cbis-ddsm", "inbreast", "vindr-mammo", "cmmd", "mini-mias", "generic"}
+    root : path-like
+        Folder that holds it.
+    **options
+        Those of the adapter: `spacing_table` and `split` for CBIS-DDSM, `split` for VinDr-Mammo,
+        `tompei` for CMMD, `truth`, `pixel_spacing_mm` and `kind` for a generic folder.
+
+    Returns
+    -------
+    Dataset
+        Iterate it for its cases.
+
+    Raises
+    ------
+    ValueError
+        If the name or an option is not known.
+    UnreadableFileError
+        If the folder is not there or lacks what the set needs.
+    """
+    if name not in _ADAPTERS:
+        raise ValueError(f"unknown data set {name!r}; known are {', '.join(_ADAPTERS)}")
+    return _adapter(name)(root, **options)
+
+
+def _adapter(name: str) -> type[Dataset]:
+    module, cls = _ADAPTERS[name]
+    found: type[Dataset] = getattr(import_module(module), cls)
+    return found
