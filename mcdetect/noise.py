@@ -18,7 +18,8 @@ __all__ = ["Equalised", "equalise"]
 _log = logging.getLogger(__name__)
 
 _FINE_MM, _COARSE_MM = 0.05, 0.10  # the band in which noise, not tissue, dominates
-_SAMPLES = 400_000
+_SAMPLES = 200_000
+_MIN_STRIP = 64  # rows
 _KNOTS = 8192
 _FLOOR = 0.25  # of the median noise: below it grey levels are clipped or compressed, not quiet
 
@@ -105,19 +106,30 @@ def _samples(
     pixels: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_], spacing: PixelSpacing
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Local mean and band-pass residual at an even subset of the pixels in the mask."""
-    fine, coarse = np.empty_like(pixels), np.empty_like(pixels)
-    step = (_COARSE_MM**2 - _FINE_MM**2) ** 0.5
-    for source, sigma_mm, target in ((pixels, _FINE_MM, fine), (fine, step, coarse)):
-        smooth(
-            source,
-            discrete_gaussian(sigma_mm / spacing.row_mm),
-            discrete_gaussian(sigma_mm / spacing.col_mm),
-            target,
-        )
-    inside = np.flatnonzero(mask)
-    chosen = inside[:: max(1, inside.size // _SAMPLES)]
-    level = coarse.ravel()[chosen]
-    return level, fine.ravel()[chosen] - level
+    fine_rows, fine_cols = (discrete_gaussian(_FINE_MM / s) for s in (spacing.row_mm, spacing.col_mm))
+    further_mm = (_COARSE_MM**2 - _FINE_MM**2) ** 0.5
+    more_rows, more_cols = (discrete_gaussian(further_mm / s) for s in (spacing.row_mm, spacing.col_mm))
+    levels, residuals = [], []
+    for rows in _strips(pixels.shape[0]):
+        strip = np.ascontiguousarray(pixels[rows])
+        fine, coarse = np.empty_like(strip), np.empty_like(strip)
+        smooth(strip, fine_rows, fine_cols, fine)
+        smooth(fine, more_rows, more_cols, coarse)
+        inside = mask[rows]
+        levels.append(coarse[inside])
+        residuals.append(fine[inside] - levels[-1])
+    level, residual = np.concatenate(levels), np.concatenate(residuals)
+    step = max(1, level.size // _SAMPLES)
+    return level[::step], residual[::step]
+
+
+def _strips(rows: int) -> list[slice]:
+    """All rows of a small image; of a large one five strips, laid evenly, that make up a third of it."""
+    if rows < 15 * _MIN_STRIP:
+        return [slice(0, rows)]
+    height = rows // 15
+    first = [round((k + 0.5) * rows / 5 - 0.5 * height) for k in range(5)]
+    return [slice(start, start + height) for start in first]
 
 
 def _noise_curve(

@@ -11,6 +11,7 @@ import typer
 
 from mcdetect import __version__
 from mcdetect.cli.detect import detect
+from mcdetect.cli.evaluate import evaluate
 from mcdetect.cli.init_config import init_config
 from mcdetect.cli.inspect import inspect
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command("detect")(detect)
 app.command("inspect")(inspect)
+app.command("evaluate")(evaluate)
 app.command("init-config")(init_config)
 
 
