@@ -96,6 +96,8 @@ def test_imports_point_down(path: Path) -> None:
         )
     elif part == "output":
         assert not used & (STAGES | READING | above | {"pipeline", "phantom"})
+    elif part == "evaluation":
+        assert used <= GROUND
     elif part == "batch":
         assert not used & (STAGES | {"cli", "phantom", "dicom"})
     elif part == "cli":

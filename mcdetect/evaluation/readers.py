@@ -1,0 +1,185 @@
+"""Tables of detections, truth and images: read, named and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mcdetect.errors import InputFileError
+
+__all__ = ["ALIASES", "TableError", "image_key", "read_table", "standardise"]
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "image": ("image", "file", "image_id", "filename"),
+    "x": ("x", "col_px"),
+    "y": ("y", "row_px"),
+    "score": ("score",),
+    "diameter_mm": ("diameter_mm",),
+    "snr": ("snr",),
+    "patient": ("patient", "patient_id"),
+    "cluster": ("cluster", "cluster_id"),
+    "ignore": ("ignore", "dont_care"),
+    "x_min": ("x_min", "min_col_px"),
+    "y_min": ("y_min", "min_row_px"),
+    "x_max": ("x_max", "max_col_px"),
+    "y_max": ("y_max", "max_row_px"),
+    "radius": ("radius", "radius_px"),
+    "flagged": ("flagged",),
+    "normal": ("normal",),
+    "spacing_mm": ("spacing_mm", "pixel_spacing_mm"),
+    "row_spacing_mm": ("row_spacing_mm",),
+    "col_spacing_mm": ("col_spacing_mm",),
+    "area_cm2": ("area_cm2", "searched_area_cm2", "breast_area_cm2"),
+}
+"""Our name of every column that is understood, and the names under which it is looked for, in order."""
+
+_TEXT = {"image", "patient", "cluster"}
+_YES_NO = {"ignore", "flagged", "normal"}
+_WORDS = {
+    "true": True,
+    "yes": True,
+    "1": True,
+    "1.0": True,
+    "false": False,
+    "no": False,
+    "0": False,
+    "0.0": False,
+    "": False,
+    "nan": False,
+}
+_NO_GROUP = {"", "0", "nan", "None"}
+
+
+class TableError(InputFileError, ValueError):
+    """A table of detections, truth or images cannot be used as it is."""
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; ``.parquet`` is read as Parquet, anything else as comma-separated text (UTF-8).
+    """
+    path = Path(path)
+    try:
+        if path.suffix.lower() == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, low_memory=False, encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise TableError("there is no such file", "check the name", path) from error
+    except IsADirectoryError as error:
+        raise TableError("this is a folder", "name one of the tables in it", path) from error
+    except pd.errors.EmptyDataError as error:
+        raise TableError("the table is empty", "give at least the line of column names", path) from error
+    except (ValueError, UnicodeDecodeError, OSError) as error:
+        raise TableError(
+            f"not readable as a table ({type(error).__name__})", "save it as comma-separated UTF-8 text", path
+        ) from error
+
+
+def standardise(
+    table: pd.DataFrame,
+    *,
+    what: str,
+    required: tuple[str, ...],
+    columns: Mapping[str, str] | None = None,
+    path: str | Path | None = None,
+) -> pd.DataFrame:
+    """Return the columns that are understood, under our names and with our types.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As it came.
+    what : str
+        What the table holds, for messages.
+    required : tuple of str
+        Our names of the columns that must be there.
+    columns : mapping of str to str, optional
+        Our name of a column to its name in the table, where it is none of `ALIASES`.
+    path : path-like, optional
+        Where the table came from, for messages.
+
+    Returns
+    -------
+    DataFrame
+        Text for image, patient and cluster (empty for none), bool for ignore, flagged and normal,
+        float64 (not-a-number for none) for the rest.
+    """
+    columns = dict(columns or {})
+    unknown = sorted(set(columns) - set(ALIASES))
+    if unknown:
+        raise TableError(f"unknown column {unknown[0]!r}", f"choose from {', '.join(ALIASES)}", path)
+    found: dict[str, pd.Series] = {}
+    for name, aliases in ALIASES.items():
+        if name in columns and columns[name] not in table.columns:
+            raise TableError(
+                f"the {what} have no column {columns[name]!r}",
+                f"the columns are {', '.join(map(str, table.columns))}",
+                path,
+            )
+        source = columns.get(name) or next((a for a in aliases if a in table.columns), None)
+        if source is not None:
+            found[name] = _typed(table[source], name, what, path)
+    for name in required:
+        if name not in found:
+            raise TableError(
+                f"the {what} have no column for {name!r} (looked for {', '.join(ALIASES[name])})",
+                f"name it with {name}=COLUMN; the columns are {', '.join(map(str, table.columns))}",
+                path,
+            )
+    return pd.DataFrame(found).reset_index(drop=True)
+
+
+def _typed(values: pd.Series, name: str, what: str, path: str | Path | None) -> pd.Series:
+    if name in _TEXT:
+        text = values.map(_as_text)
+        if name == "cluster":
+            return text.where(~text.isin(list(_NO_GROUP)), "")
+        return text
+    if name in _YES_NO:
+        words = values.map(lambda v: _WORDS.get(str(v).strip().lower()))
+        if words.isna().any():
+            bad = int(np.flatnonzero(words.isna().to_numpy())[0])
+            raise TableError(
+                f"column {name!r} of the {what} holds neither yes nor no in row {bad + 1}",
+                "write 1 or 0",
+                path,
+            )
+        return words.astype(bool)
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    wrong = numbers.isna() & ~values.isna() & (values.astype(str).str.strip() != "")
+    if wrong.any():
+        bad = int(np.flatnonzero(wrong.to_numpy())[0])
+        raise TableError(
+            f"column {name!r} of the {what} holds no number in row {bad + 1}", "correct or empty it", path
+        )
+    return numbers
+
+
+def _as_text(value: object) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # an identifier read as a float because some rows have none
+    return str(value).strip()
+
+
+def image_key(name: str, how: str) -> str:
+    """Return what two names of one image have in common.
+
+    Parameters
+    ----------
+    name : str
+        As a table gives it.
+    how : {"exact", "stem"}
+        The name itself, or its last part without folder and extension.
+    """
+    if how == "exact":
+        return name
+    return Path(name.replace("\\", "/")).stem

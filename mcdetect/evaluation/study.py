@@ -1,0 +1,225 @@
+"""Detections against truth: the whole evaluation."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mcdetect.evaluation.bootstrap import patient_weights
+from mcdetect.evaluation.cases import Images, Marks, build_images, build_marks, build_truth
+from mcdetect.evaluation.cluster_matching import match_clusters, true_clusters
+from mcdetect.evaluation.matching import FALSE, TRUE, Matching, match_calcifications
+from mcdetect.evaluation.measures import curve_table, differences_table, figures, summary_table
+from mcdetect.evaluation.options import Options
+from mcdetect.evaluation.readers import TableError, standardise
+from mcdetect.evaluation.result import Evaluation
+from mcdetect.evaluation.subsets import Subset, subsets_of_clusters, subsets_of_points
+from mcdetect.evaluation.tally import Tally
+
+__all__ = ["evaluate"]
+
+logger = logging.getLogger(__name__)
+
+_STATUS = {TRUE: "true", FALSE: "false"}
+
+
+def evaluate(
+    detections: pd.DataFrame,
+    truth: pd.DataFrame,
+    images: pd.DataFrame | None = None,
+    *,
+    members: pd.DataFrame | None = None,
+    versus: pd.DataFrame | None = None,
+    versus_members: pd.DataFrame | None = None,
+    names: tuple[str, str] = ("detector", "other"),
+    columns: Mapping[str, str] | None = None,
+    truth_columns: Mapping[str, str] | None = None,
+    options: Options | None = None,
+    **changes: Any,
+) -> Evaluation:
+    """Measure how well detections agree with the truth.
+
+    Parameters
+    ----------
+    detections : DataFrame
+        One row per mark: image (or file), x and y in pixels (column and row of the centre, 0 at the centre
+        of the first pixel; or col_px and row_px), score; optionally diameter_mm, for clusters also cluster
+        (or cluster_id), x_min, y_min, x_max, y_max and flagged. The tables of ``mcdetect detect`` are
+        understood as they are.
+    truth : DataFrame
+        Points (image, x, y, and where known diameter_mm, snr, cluster), boxes (x_min, y_min, x_max, y_max)
+        and circles (x, y, radius, all in pixels), in any mix; ``ignore`` marks what does not count. A row
+        with nothing but an image names an image without findings.
+    images : DataFrame, optional
+        One row per image evaluated: image, row_spacing_mm, col_spacing_mm (or spacing_mm), area_cm2 (or
+        searched_area_cm2, breast_area_cm2), patient, normal. Images without findings must stand here, or
+        false positives per image come out too high.
+    members : DataFrame, optional
+        For clusters: the detected calcifications, with image, x, y and cluster.
+    versus : DataFrame, optional
+        Detections of another detector on the same images, for paired differences.
+    versus_members : DataFrame, optional
+        Its calcifications.
+    names : tuple of str
+        What to call the two detectors.
+    columns, truth_columns : mapping of str to str, optional
+        Our name of a column to its name in the detections, or in the truth.
+    options : Options, optional
+        What to compute.
+    **changes
+        Single options, by the names of `Options`.
+
+    Returns
+    -------
+    Evaluation
+        Tables of figures, curves and differences.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> truth = pd.DataFrame({"image": ["a", "a"], "x": [10, 90], "y": [10, 90]})
+    >>> marks = pd.DataFrame({"image": ["a", "a"], "x": [11, 50], "y": [10, 50], "score": [0.9, 0.4]})
+    >>> found = evaluate(marks, truth, spacing_mm=0.1, samples=0)
+    >>> found.lesions["rating"].tolist()
+    [0.9, -inf]
+    """
+    options = (options or Options()).replace(**changes)
+    if versus is not None and names[0] == names[1]:
+        raise ValueError(f"the two detectors need different names, not {names[0]!r} twice")
+    needed = ("image", "x", "y", "score")
+    tables = [standardise(detections, what="detections", required=needed, columns=columns)]
+    if versus is not None:
+        tables.append(standardise(versus, what="other detections", required=needed, columns=columns))
+    known = standardise(truth, what="truth", required=("image",), columns=truth_columns)
+    listed = None if images is None else standardise(images, what="images", required=("image",))
+    frame = build_images(listed, known, tables, spacing_mm=options.spacing_mm, name_match=options.name_match)
+    notes = list(frame.notes)
+    weight = patient_weights(frame.n_patients, options.samples, options.seed)
+    if frame.n_patients < 2 and options.samples:
+        notes.append("one patient only: there is nothing to resample, so there are no intervals")
+        weight = weight[:, :0]
+    summaries, curves, found, tallies = [], [], [], []
+    lesions = marks = pd.DataFrame()
+    for number, table in enumerate(tables):
+        if options.target == "clusters" and options.flagged_only and "flagged" in table:
+            dropped = int((~table["flagged"]).sum())
+            table = table[table["flagged"]].reset_index(drop=True)
+            if dropped:
+                notes.append(f"{names[number]}: {dropped} groups that are not flagged are left out")
+        own = build_marks(table, frame)
+        whose = (members, versus_members)[number]
+        matching, tally, parts, described = _match(own, whose, known, frame, options, columns)
+        if number == 0:
+            lesions = described.assign(rating=matching.rating, counted=matching.counted)
+            marks = table.loc[own.row].reset_index(drop=True)
+            marks["status"] = [_STATUS.get(int(s), "not counted") for s in matching.status]
+            notes += _remarks(tally, own)
+        results = figures(tally, parts, weight, options)
+        found.append(results)
+        tallies.append(tally)
+        summaries.append(summary_table(results, names[number], options.confidence))
+        curves.append(curve_table(tally, weight, options, names[number]))
+    return Evaluation(
+        options=options,
+        names=names if versus is not None else names[:1],
+        summary=pd.concat(summaries, ignore_index=True),
+        froc=pd.concat(curves, ignore_index=True),
+        differences=differences_table(found[0], found[1], options.confidence) if versus is not None else None,
+        denominators=_denominators(frame),
+        lesions=lesions,
+        marks=marks,
+        images=pd.DataFrame({"image": frame.names, "normal": frame.normal, "patient": frame.patient}),
+        tallies=tuple(tallies),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _match(
+    own: Marks,
+    members: pd.DataFrame | None,
+    truth: pd.DataFrame,
+    frame: Images,
+    options: Options,
+    columns: Mapping[str, str] | None,
+) -> tuple[Matching, Tally, list[Subset], pd.DataFrame]:
+    """Match one detector's marks; return also the parts of the truth and a table of its lesions."""
+    points, regions = build_truth(truth, frame)
+    if options.target == "calcifications":
+        if len(regions) > int(regions.ignore.sum()):
+            raise TableError(
+                "boxes and circles of the truth tell of regions, not of single calcifications",
+                "evaluate clusters (target='clusters', --target clusters), or mark them with ignore = 1",
+            )
+        if options.min_snr is not None:
+            with np.errstate(invalid="ignore"):
+                weak = points.snr < options.min_snr
+            points = type(points)(**{**vars(points), "ignore": points.ignore | weak})
+        matching = match_calcifications(own, points, regions, options.rule_name)
+        parts = subsets_of_points(points, frame)
+        image = points.image
+        described = pd.DataFrame(
+            {
+                "image": [frame.names[i] for i in image],
+                "row_mm": points.place_mm[:, 0],
+                "col_mm": points.place_mm[:, 1],
+                "diameter_mm": points.diameter_mm,
+                "snr": points.snr,
+                "cluster": points.cluster,
+            }
+        )
+    else:
+        inside = None
+        if members is not None:
+            table = standardise(
+                members, what="members", required=("image", "x", "y", "cluster"), columns=columns
+            )
+            inside = build_marks(table[table["cluster"] != ""].reset_index(drop=True), frame, "members")
+        clusters = true_clusters(points, regions, min_members=options.min_members, min_snr=options.min_snr)
+        matching = match_clusters(own, inside, clusters, regions, options.rule_name)
+        parts = subsets_of_clusters(clusters)
+        image = np.array([cluster.image for cluster in clusters], dtype=np.int64)
+        centre = np.array([cluster.centre_mm for cluster in clusters]).reshape(-1, 2)
+        described = pd.DataFrame(
+            {
+                "image": [frame.names[i] for i in image],
+                "row_mm": centre[:, 0],
+                "col_mm": centre[:, 1],
+                "members": [len(cluster.members) for cluster in clusters],
+            }
+        )
+    tally = Tally.of(matching, own.score, own.image, image, frame)
+    parts = [Subset(p.by, p.bin, p.lesions[matching.counted]) for p in parts]
+    return matching, tally, [p for p in parts if p.lesions.any()], described
+
+
+def _remarks(tally: Tally, own: Marks) -> list[str]:
+    notes = []
+    if not len(tally.rating):
+        notes.append("the truth holds nothing that counts: there is no sensitivity")
+    if not len(own):
+        notes.append("there are no detections")
+    if not tally.images.normal.any():
+        notes.append("no image is normal: false positives are counted on images with findings too, no JAFROC")
+    if not (tally.images.area_cm2 > 0).all():
+        notes.append("the breast area of some images is not known: no false positives per cm²")
+    for note in notes:
+        logger.warning(note)
+    return notes
+
+
+def _denominators(frame: Images) -> pd.DataFrame:
+    rows = []
+    for pool, inside in (("all", np.ones(len(frame.names), dtype=bool)), ("normal", frame.normal)):
+        rows.append(
+            {
+                "pool": pool,
+                "images": int(inside.sum()),
+                "area_cm2": float(frame.area_cm2[inside].sum()),
+                "patients": len(np.unique(frame.patient[inside])),
+            }
+        )
+    return pd.DataFrame(rows)
