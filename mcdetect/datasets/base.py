@@ -174,7 +174,10 @@ class Case:
             If the file cannot be read; the message names it, the cause and the remedy.
         """
         given = None if self.spacing is None else (self.spacing.row_mm, self.spacing.col_mm)
-        image = read_mammogram(self.path, pixel_spacing_mm=given)
+        try:
+            image = read_mammogram(self.path, pixel_spacing_mm=given)
+        except InputFileError as error:
+            raise self._named(error) from error.__cause__
         spacing = image.spacing
         if self.spacing is not None and spacing.source == "given by the user":
             spacing = self.spacing
@@ -212,11 +215,17 @@ class Case:
             try:
                 found.append(_place(finding, shape))
             except InputFileError as error:
-                raise (error if error.path else error.with_path(self.path)) from error.__cause__
+                raise self._named(error) from error.__cause__
         for region in found:
             for remark in region.remarks:
                 _log.warning("%s: %s", self.name, remark)
         return tuple(found)
+
+    def _named(self, error: InputFileError) -> InputFileError:
+        """Return an error that also names the case, since some sets call every file 1-1.dcm."""
+        path = error.path or self.path
+        cause = error.cause if self.name in path.stem else f"{error.cause} (image {self.name})"
+        return type(error)(cause, error.remedy, path)
 
 
 def _place(finding: Finding, shape: tuple[int, int]) -> Region:
