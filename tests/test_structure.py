@@ -98,6 +98,8 @@ def test_imports_point_down(path: Path) -> None:
         assert not used & (STAGES | READING | above | {"pipeline", "phantom"})
     elif part == "evaluation":
         assert used <= GROUND
+    elif part == "datasets":
+        assert used <= GROUND | READING | {"mammogram", "examination", "views"}
     elif part == "batch":
         assert not used & (STAGES | {"cli", "phantom", "dicom"})
     elif part == "cli":

@@ -135,8 +135,7 @@ class Cmmd(Dataset):
         findings: tuple[Finding, ...] = ()
         outlined = unused.pop((patient, view, side), None)
         if outlined is not None:
-            grid = (header.rows, header.cols) if header.rows and header.cols else None
-            findings = read_annotation(outlined, grid)
+            findings = read_annotation(outlined, (header.rows, header.cols))
         return Case(
             dataset=self.info.name,
             name=f"{patient}_{side}_{view}",

@@ -156,9 +156,17 @@ class Outline:
         (top, left), (bottom, right) = corners.min(axis=0), corners.max(axis=0)
         first_row, end_row = _span(float(top), float(bottom), shape[0])
         first_col, end_col = _span(float(left), float(right), shape[1])
-        canvas = np.zeros((end_row - first_row, end_col - first_col), dtype=np.uint8)
-        offset = np.array([first_row, first_col], dtype=np.int32)
-        cv2.fillPoly(canvas, [np.ascontiguousarray((corners - offset)[:, ::-1])], 1)
+        window = np.array([[first_row, first_col], [end_row, end_col]])
+        # Drawn whole where that is affordable, since clipping may move its border by a pixel.
+        height, width = int(bottom - top) + 1, int(right - left) + 1
+        if height * width <= 4 * shape[0] * shape[1]:
+            first, size = np.array([top, left]), (height, width)
+        else:
+            first, size = window[0], (end_row - first_row, end_col - first_col)
+        canvas = np.zeros(size, dtype=np.uint8)
+        cv2.fillPoly(canvas, [np.ascontiguousarray((corners - first)[:, ::-1], dtype=np.int32)], 1)
+        (y, x), (y_end, x_end) = window - first
+        canvas = canvas[y:y_end, x:x_end]
         return _trim(first_row, first_col, canvas.astype(np.bool_))
 
 

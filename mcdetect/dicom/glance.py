@@ -26,14 +26,14 @@ class Glance:
 
     Parameters
     ----------
-    rows, cols : int or None
+    rows, cols : int
         Size in pixels.
     laterality : {"L", "R"} or None
     view : str or None
     """
 
-    rows: int | None
-    cols: int | None
+    rows: int
+    cols: int
     laterality: str | None
     view: str | None
 
@@ -44,16 +44,14 @@ def glance(path: Path) -> Glance:
     Raises
     ------
     UnreadableFileError
-        If the file cannot be parsed.
+        If the file cannot be parsed or holds no image.
     """
     with _opened(path) as source:
+        rows, cols = integer(source.header, "Rows"), integer(source.header, "Columns")
+        if rows is None or cols is None:
+            raise UnreadableFileError("it is no DICOM image", "give the image files only")
         identity = identify(source.header)
-        return Glance(
-            integer(source.header, "Rows"),
-            integer(source.header, "Columns"),
-            identity.laterality,
-            identity.view,
-        )
+        return Glance(rows, cols, identity.laterality, identity.view)
 
 
 def stored_values(path: Path) -> npt.NDArray[Any]:
