@@ -75,14 +75,14 @@ def _table(found: Evaluation, pools: tuple[str, ...]) -> Table:
         table.add_column("difference", no_wrap=True)
         table.add_column("p", justify="right", no_wrap=True)
     own = found.summary[found.summary["detector"] == found.names[0]].reset_index(drop=True)
-    amounts = found.denominators.set_index("pool")
+    amounts = {str(row["pool"]): row for row in found.denominators.to_dict("records")}
     for pool in pools:
         for unit in options.units:
             rows = own[(own["pool"] == pool) & (own["unit"] == unit)]
             if not len(rows):
                 continue
-            row = amounts.loc[pool]
-            amount = f"{int(row['images'])} images" if unit == "image" else f"{row['area_cm2']:,.1f} cm²"
+            row = amounts[pool]
+            amount = f"{row['images']} images" if unit == "image" else f"{row['area_cm2']:,.1f} cm²"
             per = "image" if unit == "image" else "cm²"
             kind = "all images" if pool == "all" else "normal images only"
             table.add_section()

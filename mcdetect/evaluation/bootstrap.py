@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mcdetect.evaluation.cases import Floats
@@ -48,7 +50,7 @@ def interval(samples: Floats, confidence: float) -> tuple[Floats, Floats]:
     low, high : (...) float64
     """
     tail = (1.0 - confidence) / 2.0
-    flat = samples.reshape(-1, samples.shape[-1])
+    flat = samples.reshape(math.prod(samples.shape[:-1]), samples.shape[-1])
     known = np.isfinite(flat)
     ends = np.full((2, len(flat)), np.nan)
     whole = known.all(axis=1) & (flat.shape[1] > 1)

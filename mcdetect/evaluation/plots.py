@@ -64,19 +64,20 @@ def draw_froc(evaluation: Evaluation, axis: Axis) -> Any:
     for name, table, colour in zip(evaluation.names, tables, _COLOURS, strict=False):
         if not len(table):
             continue
-        x = np.concatenate([[0.0], table["false_positives"], [max(last, table["false_positives"].iloc[-1])]])
+        x = np.concatenate([[0.0], table["false_positives"]])
         columns = [table[c].to_numpy() for c in ("sensitivity", "low", "high")]
-        y, low, high = (np.concatenate([[np.nan if i else 0.0], c, c[-1:]]) for i, c in enumerate(columns))
+        y, low, high = (np.concatenate([[np.nan if i else 0.0], c]) for i, c in enumerate(columns))
         plot.fill_between(x, low, high, step="post", color=colour, alpha=0.18, linewidth=0)
         plot.step(x, y, where="post", color=colour, linewidth=1.6, label=name)
+        if x[-1] < last:  # all marks are used up: further false positives cannot be had
+            plot.plot([x[-1], last], [y[-1], y[-1]], color=colour, linewidth=1.2, linestyle=":")
+            plot.plot([x[-1]], [y[-1]], marker="o", markersize=4, color=colour)
     plot.set_xscale("log")
     plot.set_xlim(first, last)
     plot.set_ylim(0.0, 1.005)
     plot.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    row = evaluation.denominators.set_index("pool").loc[axis.pool]
-    amount = (
-        f"{int(row['images'])} images" if axis.unit == "image" else f"{row['area_cm2']:,.0f} cm² of breast"
-    )
+    row = next(r for r in evaluation.denominators.to_dict("records") if r["pool"] == axis.pool)
+    amount = f"{row['images']} images" if axis.unit == "image" else f"{row['area_cm2']:,.0f} cm² of breast"
     plot.set_xlabel(f"{axis.label} ({amount})")
     counted = int(evaluation.lesions["counted"].sum()) if len(evaluation.lesions) else 0
     plot.set_ylabel(f"sensitivity ({counted} {options.target})")

@@ -153,12 +153,13 @@ def _typed(values: pd.Series, name: str, what: str, path: str | Path | None) -> 
             )
         return words.astype(bool)
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-    wrong = numbers.isna() & ~values.isna() & (values.astype(str).str.strip() != "")
-    if wrong.any():
-        bad = int(np.flatnonzero(wrong.to_numpy())[0])
-        raise TableError(
-            f"column {name!r} of the {what} holds no number in row {bad + 1}", "correct or empty it", path
-        )
+    for place in np.flatnonzero(numbers.isna().to_numpy() & ~values.isna().to_numpy()):
+        if str(values.iloc[place]).strip():
+            raise TableError(
+                f"column {name!r} of the {what} holds no number in row {place + 1}",
+                "correct or empty it",
+                path,
+            )
     return numbers
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,27 +29,46 @@ def _letter(column: int) -> str:
     return letters
 
 
-def _cell(column: int, row: int, value: Cell) -> str:
-    if value is None:
-        return ""
-    place = f"{_letter(column)}{row}"
-    if isinstance(value, str):
-        return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{escape(value)}</t></is></c>'
-    if not math.isfinite(value):
-        raise ValueError(f"a workbook cannot hold {value}")
-    return f'<c r="{place}"><v>{value!r}</v></c>'
-
-
-def _sheet(rows: Sequence[Sequence[Cell]]) -> str:
-    lines = [
-        f'<row r="{number}">{"".join(_cell(c, number, value) for c, value in enumerate(row))}</row>'
-        for number, row in enumerate(rows, start=1)
-    ]
+def _sheet(rows: Sequence[Sequence[Cell]], texts: dict[str, int]) -> str:
+    """Return the XML of a sheet; every text it holds is added to `texts` and told by its number."""
+    letters = [_letter(column) for column in range(max(map(len, rows), default=0))]
+    lines = []
+    for number, row in enumerate(rows, start=1):
+        cells = []
+        for letter, value in zip(letters, row, strict=False):
+            if isinstance(value, str):
+                cells.append(
+                    f'<c r="{letter}{number}" t="s"><v>{texts.setdefault(value, len(texts))}</v></c>'
+                )
+            elif value is not None:
+                text = repr(value)
+                if "n" in text:  # nan, inf and -inf, faster than asking each number
+                    raise ValueError(f"a workbook cannot hold {value}")
+                cells.append(f'<c r="{letter}{number}"><v>{text}</v></c>')
+        lines.append(f'<row r="{number}">{"".join(cells)}</row>')
     return f'{_HEAD}<worksheet xmlns="{_MAIN}"><sheetData>{"".join(lines)}</sheetData></worksheet>'
 
 
+def _shared(texts: dict[str, int]) -> str:
+    items = "".join(f'<si><t xml:space="preserve">{escape(text)}</t></si>' for text in texts)
+    return f'{_HEAD}<sst xmlns="{_MAIN}" uniqueCount="{len(texts)}">{items}</sst>'
+
+
+_STYLES = (
+    f'{_HEAD}<styleSheet xmlns="{_MAIN}">'
+    '<fonts count="1"><font><sz val="11"/><name val="Calibri"/></font></fonts>'
+    '<fills count="2"><fill><patternFill patternType="none"/></fill>'
+    '<fill><patternFill patternType="gray125"/></fill></fills>'
+    '<borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>'
+    '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
+    '<cellXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/></cellXfs>'
+    '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles>'
+    "</styleSheet>"
+)
+
+
 def write_workbook(path: str | Path, sheets: Mapping[str, Sequence[Sequence[Cell]]]) -> None:
-    """Write a workbook (ECMA-376, strings in the cells).
+    """Write a workbook (ECMA-376).
 
     Parameters
     ----------
@@ -73,7 +91,10 @@ def write_workbook(path: str | Path, sheets: Mapping[str, Sequence[Sequence[Cell
         '<Default Extension="rels" '
         'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
         '<Default Extension="xml" ContentType="application/xml"/>'
-        f'<Override PartName="/xl/workbook.xml" ContentType="{_OFFICE}.sheet.main+xml"/>{parts}</Types>'
+        f'<Override PartName="/xl/workbook.xml" ContentType="{_OFFICE}.sheet.main+xml"/>'
+        f'<Override PartName="/xl/styles.xml" ContentType="{_OFFICE}.styles+xml"/>'
+        f'<Override PartName="/xl/sharedStrings.xml" ContentType="{_OFFICE}.sharedStrings+xml"/>'
+        f"{parts}</Types>"
     )
     root = (
         f'{_HEAD}<Relationships xmlns="{_PACKAGE}/relationships">'
@@ -87,19 +108,25 @@ def write_workbook(path: str | Path, sheets: Mapping[str, Sequence[Sequence[Cell
         f'<Relationship Id="rId{n}" Type="{_LINKS}/worksheet" Target="worksheets/sheet{n}.xml"/>'
         for n in range(1, len(names) + 1)
     )
+    for number, kind in enumerate(("styles", "sharedStrings"), start=len(names) + 1):
+        links += f'<Relationship Id="rId{number}" Type="{_LINKS}/{kind}" Target="{kind}.xml"/>'
+    texts: dict[str, int] = {}
     files = {
+        f"xl/worksheets/sheet{n}.xml": _sheet(rows, texts) for n, rows in enumerate(sheets.values(), start=1)
+    }
+    files |= {
         "[Content_Types].xml": types,
         "_rels/.rels": root,
         "xl/workbook.xml": book,
         "xl/_rels/workbook.xml.rels": (
             f'{_HEAD}<Relationships xmlns="{_PACKAGE}/relationships">{links}</Relationships>'
         ),
+        "xl/styles.xml": _STYLES,
+        "xl/sharedStrings.xml": _shared(texts),
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
-            archive.writestr(_entry(name), text)
-        for number, rows in enumerate(sheets.values(), start=1):
-            archive.writestr(_entry(f"xl/worksheets/sheet{number}.xml"), _sheet(rows))
+            archive.writestr(_entry(name), text, compresslevel=3)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
