@@ -82,7 +82,7 @@ def test_outlines_on_the_pixels(tmp_path: Path) -> None:
     assert table["kind"].tolist() == ["calcification"] * 3 + ["group"]
     assert table["dot"].tolist() == [True, False, True, False]
     assert table["diameter_mm"][1] == pytest.approx(2 * np.sqrt(100 / np.pi) * 0.07)
-    assert table["cluster"].tolist() == ["", "", "", "1"]
+    assert table["cluster"].tolist() == ["1", "", "1", "1"]  # two of the three lie in the cluster
 
 
 def test_without_a_table_images_have_no_labels(tmp_path: Path) -> None:

@@ -213,7 +213,15 @@ def read_annotation(path: Path, grid: tuple[int, int] | None) -> tuple[Finding, 
         return tuple(_finding(lesion, grid) for lesion in lesions)
     except InputFileError as error:
         raise error.with_path(path) from error
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, OSError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RecursionError,
+        OSError,
+    ) as error:
         raise UnreadableFileError(
             f"it is no list of outlines ({type(error).__name__})", again, path
         ) from error

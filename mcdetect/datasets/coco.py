@@ -72,7 +72,7 @@ def read_coco(path: Path) -> dict[str, CocoImage | InputFileError]:
         raise UnreadableFileError(
             f"cannot be opened ({error.strerror})", "check that it exists and may be read", path
         ) from error
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, MemoryError) as error:
         raise UnreadableFileError(
             f"it is no COCO file ({type(error).__name__})",
             "give JSON with images, annotations and categories",
@@ -83,7 +83,7 @@ def read_coco(path: Path) -> dict[str, CocoImage | InputFileError]:
         name = str(image.get("file_name", "")) if isinstance(image, dict) else ""
         try:
             found[name] = _image(image, by_image[key], names)
-        except (InputFileError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        except (InputFileError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             cause = error.cause if isinstance(error, InputFileError) else type(error).__name__
             found[name] = UnreadableFileError(
                 f"an annotation of image {key!r:.40} cannot be used ({cause})", "correct the file", path

@@ -48,7 +48,8 @@ def truth_table(case: Case, mammogram: Mammogram) -> pd.DataFrame:
         One row per finding, other findings than calcifications left out. Single calcifications have
         `x`, `y` (column and row of the centroid in pixels, 0-based), the diameter of the circle of
         equal area in mm, and whether they are a single pixel (`dot`). Groups have a number in
-        `cluster` and either a circle (`x`, `y`, `radius` in pixels) or the outermost pixels of a box.
+        `cluster`, which single calcifications inside them share, and either a circle (`x`, `y`,
+        `radius` in pixels) or the outermost pixels of a box.
 
     Raises
     ------
@@ -57,24 +58,30 @@ def truth_table(case: Case, mammogram: Mammogram) -> pd.DataFrame:
     """
     import pandas as pd
 
+    regions = case.regions(mammogram.shape)
+    groups = [region for region in regions if region.finding.kind is Kind.GROUP]
+    pixel_mm2 = mammogram.spacing.row_mm * mammogram.spacing.col_mm
     rows = []
-    groups = 0
-    for region in case.regions(mammogram.shape):
+    for region in regions:
         if region.finding.kind is Kind.OTHER:
             continue
         row: dict[str, object] = {
             "image": case.name,
             "patient": case.patient,
             "kind": str(region.finding.kind),
-            "cluster": "",
             "dot": region.is_dot,
         }
         if region.finding.kind is Kind.GROUP:
-            groups += 1
-            row |= {"cluster": str(groups), **_extent(region)}
+            number = next(n for n, group in enumerate(groups, start=1) if group is region)
+            row |= {"cluster": str(number), **_extent(region)}
         else:
-            area_mm2 = region.area_px * mammogram.spacing.row_mm * mammogram.spacing.col_mm
-            row |= {"x": region.col, "y": region.row, "diameter_mm": 2.0 * math.sqrt(area_mm2 / math.pi)}
+            around = (n for n, g in enumerate(groups, start=1) if g.contains(region.row, region.col))
+            row |= {
+                "cluster": str(next(around, "")),
+                "x": region.col,
+                "y": region.row,
+                "diameter_mm": 2.0 * math.sqrt(region.area_px * pixel_mm2 / math.pi),
+            }
         rows.append(row)
     return pd.DataFrame(rows, columns=list(TRUTH_COLUMNS)).astype(TRUTH_COLUMNS)
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mcdetect.datasets.masks import find_mask
 from mcdetect.errors import UnreadableFileError, UnusableImageError
+from mcdetect.examination import MAX_PIXELS
 
 __all__ = ["ASPECT_TOLERANCE", "Box", "Circle", "Dot", "MaskFile", "Outline", "Patch", "Runs", "Shape"]
 
@@ -87,8 +88,9 @@ class Circle:
     def draw(self, shape: tuple[int, int]) -> Patch:
         """Return the disc on an image of `shape` (rows, cols); at least its central pixel."""
         radius = max(self.radius, math.sqrt(0.5))  # some pixel centre lies this near
-        top, bottom = _span(self.row - radius, self.row + radius, shape[0])
-        left, right = _span(self.col - radius, self.col + radius, shape[1])
+        reach = radius + 1e-6  # no pixel may be lost to rounding
+        top, bottom = _span(self.row - reach, self.row + reach, shape[0])
+        left, right = _span(self.col - reach, self.col + reach, shape[1])
         y = np.arange(top, bottom, dtype=np.float64)[:, None] - self.row
         x = np.arange(left, right, dtype=np.float64)[None, :] - self.col
         return _trim(top, left, y * y + x * x <= radius * radius + 1e-9)
@@ -187,6 +189,8 @@ class Runs:
     cols: int
 
     def __post_init__(self) -> None:
+        if self.rows * self.cols > MAX_PIXELS:
+            raise UnreadableFileError("a mask is absurdly large", "correct the annotation")
         if min(self.counts, default=-1) < 0 or sum(self.counts) != self.rows * self.cols:
             raise UnreadableFileError("run lengths do not fill their mask", "correct the annotation")
 

@@ -7,6 +7,7 @@ import io
 import math
 import re
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from mcdetect.datasets.xlsx import read_workbook
@@ -63,6 +64,8 @@ def read_rows(path: Path) -> dict[str, list[list[str]]]:
         raise UnreadableFileError(
             f"cannot be opened ({error.strerror})", "check that it exists and may be read", path
         ) from error
+    if data.startswith(b"PK\x03\x04"):
+        return read_workbook(path)
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         raise UnreadableFileError(
             "it is a workbook of the old .xls kind", "save it as .xlsx or CSV beside it", path
@@ -87,7 +90,7 @@ def tabulate(rows: Sequence[Sequence[str]], required: Sequence[str]) -> list[dic
         names = [normal(cell) for cell in row]
         if all(name in names for name in required):
             return [
-                {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
+                {name: _cell(cell) for name, cell in zip_longest(names, cells, fillvalue="") if name}
                 for cells in rows[start + 1 :]
                 if any(cell.strip() for cell in cells)
             ]

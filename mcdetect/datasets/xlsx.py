@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -40,13 +42,16 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
     except zipfile.BadZipFile as error:
         raise UnreadableFileError("it is no Excel workbook of the .xlsx kind", _REMEDY, path) from error
     except (
+        ArithmeticError,
+        EOFError,
         ET.ParseError,
-        KeyError,
-        IndexError,
-        ValueError,
+        LookupError,
+        MemoryError,
         OSError,
-        RuntimeError,
-        NotImplementedError,
+        RuntimeError,  # with NotImplementedError: encrypted, or packed in a way zipfile does not know
+        ValueError,
+        struct.error,
+        zlib.error,
     ) as error:
         raise UnreadableFileError(
             f"the workbook is damaged or unusual ({type(error).__name__})", _REMEDY, path
