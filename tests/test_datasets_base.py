@@ -210,8 +210,10 @@ def test_every_set_says_what_it_needs() -> None:
 def test_unknown_names_and_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown data set 'ddsm'; known are cbis-ddsm"):
         open_dataset("ddsm", tmp_path)
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="mini-mias has no option 'split'; it has none"):
         open_dataset("mini-mias", tmp_path, split="test")
+    with pytest.raises(ValueError, match="no option 'spacing'; known are spacing_table, split"):
+        open_dataset("cbis-ddsm", tmp_path, spacing=1)
 
 
 def test_the_list_is_quick_to_make() -> None:

@@ -12,8 +12,7 @@ import pytest
 from dataset_standins import COLS, ROWS, blob
 from dicom_factory import breast_image, write_dicom
 
-from mcdetect.datasets import Box, Circle, Dot, Kind, Outline, Runs, TruthStatus, open_dataset
-from mcdetect.datasets.export import truth_table
+from mcdetect.datasets import Box, Circle, Dot, Kind, Outline, Runs, TruthStatus, open_dataset, truth_table
 from mcdetect.errors import MissingSpacingError, UnreadableFileError
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from dataset_standins import COLS, ROWS, write_inbreast_image, write_inbreast_xml, write_xlsx
 
-from mcdetect.datasets import Dot, Kind, Outline, TruthStatus, open_dataset
-from mcdetect.datasets.export import truth_table
+from mcdetect.datasets import Dot, Kind, Outline, TruthStatus, open_dataset, truth_table
 from mcdetect.errors import InputFileError, UnreadableFileError, UnusableImageError
 
 P1, P2 = "6c613a14b80a8591", "036aff49b8ac84f0"

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from dicom_factory import SHARED, breast_image
 
-from mcdetect.datasets import Circle, Kind, TruthStatus, open_dataset
-from mcdetect.datasets.export import truth_table
+from mcdetect.datasets import Circle, Kind, TruthStatus, open_dataset, truth_table
 from mcdetect.errors import UnreadableFileError
 from mcdetect.mammogram import Plane
 

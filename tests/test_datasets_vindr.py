@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from dataset_standins import COLS, ROWS, write_vindr
 
-from mcdetect.datasets import Kind, TruthStatus, open_dataset
-from mcdetect.datasets.export import truth_table
+from mcdetect.datasets import Kind, TruthStatus, open_dataset, truth_table
 from mcdetect.errors import UnreadableFileError, UnusableImageError
 
 STUDY = "b8d273e8601f348d3664778dae0e7e0b"

@@ -9,10 +9,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from mcdetect.datasets.base import Case, Dataset, DatasetInfo, Finding, Kind, Region, TruthStatus
+from mcdetect.datasets.export import truth_table
 from mcdetect.datasets.shapes import Box, Circle, Dot, MaskFile, Outline, Runs
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "TruthStatus",
     "describe",
     "open_dataset",
+    "truth_table",
 ]
 
 _ADAPTERS = {
@@ -74,7 +77,13 @@ def open_dataset(name: str, root: str | Path, **options: Any) -> Dataset:
     """
     if name not in _ADAPTERS:
         raise ValueError(f"unknown data set {name!r}; known are {', '.join(_ADAPTERS)}")
-    return _adapter(name)(root, **options)
+    adapter = _adapter(name)
+    known = list(signature(adapter).parameters)[1:]
+    strange = sorted(set(options) - set(known))
+    if strange:
+        listed = f"known are {', '.join(known)}" if known else "it has none"
+        raise ValueError(f"{name} has no option {strange[0]!r}; {listed}")
+    return adapter(root, **options)
 
 
 def _adapter(name: str) -> type[Dataset]:
