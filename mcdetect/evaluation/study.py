@@ -67,7 +67,8 @@ def evaluate(
     names : tuple of str
         What to call the two detectors.
     columns, truth_columns : mapping of str to str, optional
-        Our name of a column to its name in the detections, or in the truth.
+        Our name of a column to its name in the detections, or in the truth. Of several tables of
+        detections, a name applies to those that have the column.
     options : Options, optional
         What to compute.
     **changes
@@ -91,9 +92,11 @@ def evaluate(
     if versus is not None and names[0] == names[1]:
         raise ValueError(f"the two detectors need different names, not {names[0]!r} twice")
     needed = ("image", "x", "y", "score")
-    tables = [standardise(detections, what="detections", required=needed, columns=columns)]
-    if versus is not None:
-        tables.append(standardise(versus, what="other detections", required=needed, columns=columns))
+    given = [detections] if versus is None else [detections, versus]
+    tables = [
+        standardise(table, what=what, required=needed, columns=_present(columns, table, given))
+        for table, what in zip(given, ("detections", "other detections"), strict=False)
+    ]
     known = standardise(truth, what="truth", required=("image",), columns=truth_columns)
     listed = None if images is None else standardise(images, what="images", required=("image",))
     frame = build_images(listed, known, tables, spacing_mm=options.spacing_mm, name_match=options.name_match)
@@ -138,6 +141,17 @@ def evaluate(
     )
 
 
+def _present(
+    columns: Mapping[str, str] | None, table: pd.DataFrame, tables: list[pd.DataFrame]
+) -> dict[str, str]:
+    """Return the names that concern a table: a name may be meant for another of the tables, but for one."""
+    return {
+        name: column
+        for name, column in (columns or {}).items()
+        if column in table.columns or not any(column in other.columns for other in tables)
+    }
+
+
 def _match(
     own: Marks,
     members: pd.DataFrame | None,
@@ -174,8 +188,9 @@ def _match(
     else:
         inside = None
         if members is not None:
+            names = {n: c for n, c in (columns or {}).items() if c in members.columns}
             table = standardise(
-                members, what="members", required=("image", "x", "y", "cluster"), columns=columns
+                members, what="members", required=("image", "x", "y", "cluster"), columns=names
             )
             inside = build_marks(table[table["cluster"] != ""].reset_index(drop=True), frame, "members")
         clusters = true_clusters(points, regions, min_members=options.min_members, min_snr=options.min_snr)
