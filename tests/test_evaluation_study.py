@@ -106,6 +106,28 @@ def test_bins_by_diameter_snr_dots_and_grouping() -> None:
     assert strong.marks["status"].tolist() == ["not counted", "true"]
 
 
+def test_outlines_of_groups_do_not_hinder_single_calcifications() -> None:
+    truth = pd.DataFrame(
+        {
+            "image": "a",
+            "x": [10, 20, np.nan, 300],
+            "y": [10, 20, np.nan, 300],
+            "x_min": [np.nan, np.nan, 0, np.nan],
+            "y_min": [np.nan, np.nan, 0, np.nan],
+            "x_max": [np.nan, np.nan, 60, np.nan],
+            "y_max": [np.nan, np.nan, 60, np.nan],
+            "radius": [np.nan, np.nan, np.nan, 30],
+        }
+    )
+    marks = pd.DataFrame(
+        {"image": "a", "x": [10, 50, 310, 500], "y": [10, 50, 290, 9], "score": [4, 3, 2, 1]}
+    )
+    found = evaluate(marks, truth, spacing_mm=0.1, samples=0)
+    # A mark in the outline of marked points is false; one in a region without points does not count.
+    assert found.marks["status"].tolist() == ["true", "false", "not counted", "false"]
+    assert found.value("end_sensitivity", unit="image") == 0.5
+
+
 def test_a_detector_does_not_differ_from_itself_and_beats_a_worse_one() -> None:
     marks, truth, images = small_study(1, 40)
     same = evaluate(marks, truth, images, versus=marks, samples=100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mcdetect.evaluation.bootstrap import patient_weights
-from mcdetect.evaluation.cases import Images, Marks, build_images, build_marks, build_truth
+from mcdetect.evaluation.cases import Images, Marks, Points, Regions, build_images, build_marks, build_truth
 from mcdetect.evaluation.cluster_matching import match_clusters, true_clusters
 from mcdetect.evaluation.matching import FALSE, TRUE, Matching, match_calcifications
 from mcdetect.evaluation.measures import curve_table, differences_table, figures, summary_table
@@ -141,6 +142,26 @@ def evaluate(
     )
 
 
+def _without_points(points: Points, regions: Regions) -> Regions:
+    """Turn regions that hold no point into don't-cares: their calcifications were not marked one by one.
+
+    Other regions only outline groups, which single calcifications have no use for.
+    """
+    if len(regions) > int(regions.ignore.sum()) and not len(points):
+        raise TableError(
+            "boxes and circles of the truth tell of regions, not of single calcifications",
+            "evaluate clusters (target='clusters', --target clusters), or mark them with ignore = 1",
+        )
+    ignore = regions.ignore.copy()
+    for number in np.flatnonzero(~regions.ignore):
+        own = points.image == regions.image[number]
+        place, box = points.place_mm[own], regions.box_mm[number]
+        inside = ((place >= box[:2]) & (place <= box[2:])).all(axis=1)
+        name = regions.cluster[number]
+        ignore[number] = not (inside.any() or (name != "" and (points.cluster[own] == name).any()))
+    return dataclasses.replace(regions, ignore=ignore)
+
+
 def _present(
     columns: Mapping[str, str] | None, table: pd.DataFrame, tables: list[pd.DataFrame]
 ) -> dict[str, str]:
@@ -163,15 +184,11 @@ def _match(
     """Match one detector's marks; return also the parts of the truth and a table of its lesions."""
     points, regions = build_truth(truth, frame)
     if options.target == "calcifications":
-        if len(regions) > int(regions.ignore.sum()):
-            raise TableError(
-                "boxes and circles of the truth tell of regions, not of single calcifications",
-                "evaluate clusters (target='clusters', --target clusters), or mark them with ignore = 1",
-            )
+        regions = _without_points(points, regions)
         if options.min_snr is not None:
             with np.errstate(invalid="ignore"):
                 weak = points.snr < options.min_snr
-            points = type(points)(**{**vars(points), "ignore": points.ignore | weak})
+            points = dataclasses.replace(points, ignore=points.ignore | weak)
         matching = match_calcifications(own, points, regions, options.rule_name)
         parts = subsets_of_points(points, frame)
         image = points.image
