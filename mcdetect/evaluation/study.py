@@ -121,7 +121,7 @@ def evaluate(
             lesions = described.assign(rating=matching.rating, counted=matching.counted)
             marks = table.loc[own.row].reset_index(drop=True)
             marks["status"] = [_STATUS.get(int(s), "not counted") for s in matching.status]
-            notes += _remarks(tally, own)
+            notes += _remarks(tally, own, options)
         results = figures(tally, parts, weight, options)
         found.append(results)
         tallies.append(tally)
@@ -228,7 +228,7 @@ def _match(
     return matching, tally, [p for p in parts if p.lesions.any()], described
 
 
-def _remarks(tally: Tally, own: Marks) -> list[str]:
+def _remarks(tally: Tally, own: Marks, options: Options) -> list[str]:
     notes = []
     if not len(tally.rating):
         notes.append("the truth holds nothing that counts: there is no sensitivity")
@@ -236,7 +236,7 @@ def _remarks(tally: Tally, own: Marks) -> list[str]:
         notes.append("there are no detections")
     if not tally.images.normal.any():
         notes.append("no image is normal: false positives are counted on images with findings too, no JAFROC")
-    if not (tally.images.area_cm2 > 0).all():
+    if "cm2" in options.units and not (tally.images.area_cm2 > 0).all():
         notes.append("the breast area of some images is not known: no false positives per cm²")
     for note in notes:
         logger.warning(note)
