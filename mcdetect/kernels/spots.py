@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 
 __all__ = ["keep_strongest", "local_maxima", "tile_spread"]
 
@@ -102,10 +101,16 @@ def _is_peak(best, i, j):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True, parallel=True)  # pragma: no cover - compiled
-def local_maxima(best: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_], threshold: float):  # type: ignore[no-untyped-def]
+def local_maxima(best, mask, threshold):  # type: ignore[no-untyped-def]
     """Pixels of `mask` at or above `threshold` that no neighbour (of eight) exceeds.
 
     Of equal neighbours the first in reading order counts.
+
+    Parameters
+    ----------
+    best : (rows, cols) float32 array
+    mask : (rows, cols) bool array
+    threshold : float
 
     Returns
     -------
