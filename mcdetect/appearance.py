@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from mcdetect.kernels.appearance import CURVATURE_MM, DIRECTIONS, RING_MM, measure_spots
 from mcdetect.mammogram import PixelSpacing
 
-__all__ = ["FEATURE_NAMES", "describe_spots"]
+__all__ = ["FEATURE_NAMES", "describe_spots", "refined_scale_mm"]
 
 _BANDS = 7
 _NEAR_MM, _FAR_MM = 2.0, 5.0
@@ -120,6 +120,39 @@ def describe_spots(
     table = np.stack(columns, axis=1) if n else np.empty((0, len(columns)))
     finite: npt.NDArray[np.float32] = np.clip(np.nan_to_num(table, nan=0.0), -1e4, 1e4).astype(np.float32)
     return finite
+
+
+def refined_scale_mm(
+    features: npt.NDArray[np.float32], band: npt.NDArray[np.int64], levels_mm: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Scale of strongest response, between bands: the summit of a parabola over the logarithm of scale.
+
+    Parameters
+    ----------
+    features : (n, len(FEATURE_NAMES)) float32 array
+        As `describe_spots` returns them.
+    band : (n,) int64 array
+        The band of strongest response at each spot.
+    levels_mm : (bands + 1,) float64 array
+        Gaussian scales; must be in equal ratios.
+
+    Returns
+    -------
+    (n,) float64 array
+        Gaussian scales in mm, at most half a band from the band's centre; the centre itself for
+        the first and the last band.
+    """
+    first = FEATURE_NAMES.index("band_0")
+    response = features[:, first : first + _BANDS].astype(np.float64)
+    inner = np.clip(band, 1, _BANDS - 2)
+    here = np.arange(band.size)
+    below, at, above = (response[here, inner + k] for k in (-1, 0, 1))
+    bend = below - 2.0 * at + above
+    shift = np.where(bend < -1e-9, 0.5 * (below - above) / np.minimum(bend, -1e-9), 0.0)
+    shift = np.where(inner == band, np.clip(shift, -0.5, 0.5), 0.0)
+    ratio = levels_mm[1] / levels_mm[0]
+    scale: npt.NDArray[np.float64] = levels_mm[0] * ratio ** (band + 0.5 + shift)
+    return scale
 
 
 def _spread_at(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
-from mcdetect.appearance import describe_spots
+from mcdetect.appearance import describe_spots, refined_scale_mm
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.config import Config
 from mcdetect.errors import UnusableImageError
@@ -26,7 +26,7 @@ from mcdetect.outlines import Shapes, measure_shapes
 from mcdetect.result import Result
 from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CLUSTERS, SHAPE_MEASURES, make_table
 from mcdetect.scoring import score_groups
-from mcdetect.spots import LEVELS_MM, Spots, find_spots
+from mcdetect.spots import Spots, find_spots
 from mcdetect.tophat import tophat_image
 
 __all__ = ["Searched", "detect", "search"]
@@ -202,13 +202,12 @@ def _outline(found: Searched, chosen: npt.NDArray[np.int64], mammogram: Mammogra
         found.spots.col_px[chosen] - left,
         mammogram.spacing,
         contour_fraction=config.calcifications.contour_fraction,
-        scale_mm=_scale_mm(found.spots)[chosen],
+        scale_mm=_scale_mm(found)[chosen],
     )
 
 
-def _scale_mm(spots: Spots) -> npt.NDArray[np.float64]:
-    scale: npt.NDArray[np.float64] = np.sqrt(LEVELS_MM[spots.band] * LEVELS_MM[spots.band + 1])
-    return scale
+def _scale_mm(found: Searched) -> npt.NDArray[np.float64]:
+    return refined_scale_mm(found.features, found.spots.band, found.spots.levels_mm)
 
 
 def _tables(
@@ -222,7 +221,7 @@ def _tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Group the calcifications and put everything into tables: candidates, calcifications, clusters."""
     spots, spacing, breast = found.spots, mammogram.spacing, found.breast
-    scale = _scale_mm(spots)
+    scale = _scale_mm(found)
     outlined = np.isfinite(shapes.area_mm2)
     row = spots.row_px[chosen]
     col = spots.col_px[chosen]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from mcdetect.appearance import FEATURE_NAMES, describe_spots
+from mcdetect.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
 from mcdetect.config import NoiseConfig, SpotConfig
 from mcdetect.mammogram import PixelSpacing
 from mcdetect.spots import Spots, find_spots
@@ -178,3 +178,17 @@ def test_features_are_finite_at_the_border() -> None:
     spots = find(image, spacing, 4.0)
     assert np.isfinite(describe(image, spots, spacing)).all()
     assert np.any((spots.row_px < 2) & (spots.col_px < 2))
+
+
+def test_scale_is_refined_between_bands() -> None:
+    spacing = PixelSpacing(0.05, 0.05)
+    diameters = np.linspace(0.25, 0.6, 8)
+    scales, centres = [], []
+    for diameter in diameters:
+        image = disc_image(spacing, [(12.0, 12.0)], float(diameter), 60.0)
+        spots = find(image, spacing)
+        scales.append(refined_scale_mm(describe(image, spots, spacing), spots.band, spots.levels_mm)[0])
+        centres.append(np.sqrt(spots.levels_mm[spots.band[0]] * spots.levels_mm[spots.band[0] + 1]))
+    assert np.all(np.diff(scales) > 0)
+    assert len(set(centres)) < len(diameters)
+    np.testing.assert_allclose(np.log(scales), np.log(centres), atol=0.51 * np.log(1.3831))
