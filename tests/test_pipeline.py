@@ -316,3 +316,16 @@ def test_overlay_is_a_picture() -> None:
     assert picture.ndim == 3
     assert picture.shape[2] == 3
     assert cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)[..., 1].max() > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spacing_mm", [0.03, 0.05, 0.2])
+def test_an_awkward_film_at_right_and_wrong_spacings(spacing_mm: float) -> None:
+    """12-bit JPEG of a film with calcified arteries; a wrong spacing must not end in a crash."""
+    path = SHARED / "dicom" / "MG1_JPLY.dcm"
+    if not path.exists():
+        pytest.skip("needs ../shared/data/dicom")
+    result = detect(read_mammogram(path, pixel_spacing_mm=spacing_mm))
+    assert len(result.candidates) > 100
+    if spacing_mm == 0.05:
+        assert len(result.flagged) >= 5

@@ -25,6 +25,8 @@ TRACE_MM = 8.0
 """How far the edge may depart from the straight line."""
 TRACE_STEP_MM = 0.5
 STIFFNESS = 0.15
+LONGEST_MM = (200.0, 350.0)
+"""No muscle reaches farther along the upper border and the chest wall, even at a wrong spacing."""
 CORNER_MM = 8.0
 """The breast must touch both borders at the corner over at least this length."""
 WIDE_MM = 40.0
@@ -163,8 +165,8 @@ def _best_line(
     grey: FloatImage, inside: FloatImage, along_top: float, along_wall: float, rules: _Rules
 ) -> tuple[float, float, float] | None:
     tops, walls = np.meshgrid(
-        np.arange(CORNER_MM, max(along_top, CORNER_MM) + 25.0, 2.0) / WORK_MM,
-        np.arange(20.0, max(0.95 * along_wall, 21.0), 3.0) / WORK_MM,
+        np.arange(CORNER_MM, min(max(along_top, CORNER_MM), LONGEST_MM[0]) + 25.0, 2.0) / WORK_MM,
+        np.arange(20.0, min(max(0.95 * along_wall, 21.0), LONGEST_MM[1]), 3.0) / WORK_MM,
     )
     slope = walls / tops
     fits = (slope >= SLOPES[0]) & (slope <= SLOPES[1])
