@@ -16,6 +16,7 @@ from scipy.special import expit
 from mcdetect.appearance import describe_spots, refined_scale_mm
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.config import Config
+from mcdetect.context import accept_spots
 from mcdetect.errors import UnusableImageError
 from mcdetect.features import build_features
 from mcdetect.groups import find_groups
@@ -162,7 +163,10 @@ def detect(
         with clock.stage("score"):
             log_odds = default_spot_model().log_odds(found.features)
             order = np.argsort(-log_odds, kind="stable")
-            chosen = order[expit(log_odds[order]) >= config.calcifications.min_score]
+            row_mm = found.spots.row_px * mammogram.spacing.row_mm
+            col_mm = found.spots.col_px * mammogram.spacing.col_mm
+            accepted = accept_spots(row_mm, col_mm, expit(log_odds), config.calcifications)
+            chosen = order[accepted[order]]
         with clock.stage("outlines"):
             shapes = _outline(found, chosen, mammogram, config)
         with clock.stage("groups"):

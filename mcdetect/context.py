@@ -1,0 +1,45 @@
+"""Context: near clear calcifications a fainter spot is more likely to be one too."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from mcdetect.config import CalcificationConfig
+
+__all__ = ["accept_spots"]
+
+
+def accept_spots(
+    row_mm: npt.NDArray[np.float64],
+    col_mm: npt.NDArray[np.float64],
+    score: npt.NDArray[np.float64],
+    config: CalcificationConfig,
+) -> npt.NDArray[np.bool_]:
+    """Decide which spots are calcifications.
+
+    Those of at least `min_score` are. Those of at least `min_score_near` are when at least `near_count`
+    of the former lie within `near_mm`.
+
+    Parameters
+    ----------
+    row_mm, col_mm : (n,) float64 arrays
+        Centres, in mm.
+    score : (n,) float64 array
+        Individual scores, 0 to 1.
+    config : CalcificationConfig
+        Thresholds and distance.
+
+    Returns
+    -------
+    (n,) bool array
+    """
+    accepted = score >= config.min_score
+    weak = np.flatnonzero(~accepted & (score >= config.min_score_near))
+    strong = np.flatnonzero(accepted)
+    if weak.size and strong.size:
+        place = np.stack([row_mm, col_mm], axis=1)
+        near = cKDTree(place[strong]).query_ball_point(place[weak], config.near_mm, return_length=True)
+        accepted[weak[np.asarray(near) >= config.near_count]] = True
+    return accepted
