@@ -171,7 +171,7 @@ def _section(name: str, found: Evaluation, results: Path) -> list[str]:
 
 
 def _figures(table: pd.DataFrame) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in _records(table[table["by"] == ""]):
         if row["measure"] in _MEASURES:
             label = _MEASURES[row["measure"]].format(at=row["at"])

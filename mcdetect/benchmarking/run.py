@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 import warnings
 from collections import Counter
@@ -232,14 +233,21 @@ def _told(notes: list[str]) -> Iterator[None]:
         notes.append(text)
 
 
+def _known_rules() -> dict[str, tuple[str, ...]]:
+    """Return the matching rules by target."""
+    from mcdetect.evaluation import CALCIFICATION_RULES, CLUSTER_RULES
+
+    return {"calcifications": tuple(CALCIFICATION_RULES), "clusters": tuple(CLUSTER_RULES)}
+
+
 def _rules(names: Sequence[str]) -> dict[str, list[Options]]:
     """Return the options of the evaluations to make, by target."""
-    from mcdetect.evaluation import CALCIFICATION_RULES, CLUSTER_RULES, Options
+    from mcdetect.evaluation import Options
 
-    known = {"calcifications": tuple(CALCIFICATION_RULES), "clusters": tuple(CLUSTER_RULES)}
+    known = _known_rules()
     for name in names:
         if not any(name in rules for rules in known.values()):
-            listed = ", ".join([*CALCIFICATION_RULES, *CLUSTER_RULES])
+            listed = ", ".join(rule for rules in known.values() for rule in rules)
             raise ValueError(f"there is no matching rule {name!r}; known are {listed}")
     return {
         target: [Options(target=target, rule=name) for name in dict.fromkeys(names) if name in rules]
@@ -292,7 +300,11 @@ def _prepare(folder: Path) -> None:
             "name another output folder"
         )
     (folder / CASES).mkdir(parents=True, exist_ok=True)
-    (folder / PAGE).unlink(missing_ok=True)  # so that no page of other cases stands beside new results
+    # No page and no figures of other cases shall stand beside the new ones.
+    (folder / PAGE).unlink(missing_ok=True)
+    for target, rules in _known_rules().items():
+        for rule in rules:
+            shutil.rmtree(folder / RESULTS / f"{target}_{rule}", ignore_errors=True)
 
 
 def _detect(
@@ -334,8 +346,8 @@ def _detect(
     work = process_case if report.jobs == 1 else process_case_in_worker
     finished = 0
     with stop_on_signal(observer) as stop:
-        if report.jobs > 1:
-            compile_kernels(report.config)
+        if tasks:
+            compile_kernels(report.config)  # also so that the first case is timed like the others
         start = time.perf_counter()
         with closing(run_tasks(tasks, jobs=report.jobs, stop=stop, work=work)) as outcomes:
             for outcome in outcomes:

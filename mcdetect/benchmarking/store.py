@@ -51,9 +51,16 @@ def case_key(case: Case, config: Config) -> str:
     config : Config
         Options of the detector; its version and code count, too.
     """
-    parts = [mcdetect.__version__, detector_digest(), config.digest, case.dataset, case.name, case.patient]
+    parts: list[object] = [
+        mcdetect.__version__,
+        detector_digest(),
+        config.digest,
+        case.dataset,
+        case.name,
+        case.patient,
+    ]
     parts += [repr(case.spacing), case.view, case.laterality, repr(case.findings)]
-    parts += [_state(path) for path in _files(case)]
+    parts += map(_state, _files(case))
     return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
