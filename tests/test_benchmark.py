@@ -22,31 +22,32 @@ from mcdetect.config import Config
 from mcdetect.datasets import describe, open_dataset
 from mcdetect.evaluation import evaluate
 
-SPECKS = [(500 + dr, 180 + dc) for dr, dc in ((0, 0), (30, 5), (-20, 25), (15, -30), (-35, -10), (5, 40))]
+ROWS, COLS = 700, 450
+SPECKS = [(350 + dr, 180 + dc) for dr, dc in ((0, 0), (30, 5), (-20, 25), (15, -30), (-35, -10), (5, 40))]
 
 
 def quiet_pixels() -> np.ndarray:
     """Return the breast of `breast_pixels` with its specks replaced by tissue from below them."""
-    pixels = breast_pixels()
-    pixels[440:560, 130:240] = pixels[560:680, 130:240]
+    pixels = breast_pixels(ROWS, COLS)
+    pixels[290:410, 130:240] = pixels[410:530, 130:240]
     return pixels
 
 
 def build(root: Path) -> Path:
     """Write a folder of three images: one with a group, one without, one that is no image."""
-    write_dicom(root / "images" / "full_L_CC.dcm")
+    write_dicom(root / "images" / "full_L_CC.dcm", breast_pixels(ROWS, COLS))
     write_dicom(root / "images" / "empty_L_CC.dcm", quiet_pixels())
     (root / "images" / "broken_L_CC.dcm").write_text("this is no image\n" * 20)
     lines = ["image,row,col,xmin,ymin,xmax,ymax,kind,patient,split"]
     lines += [f"images/full_L_CC.dcm,{row},{col},,,,,calcification,A,test" for row, col in SPECKS]
-    lines += ["images/full_L_CC.dcm,,,145,460,226,536,cluster,A,test"]
+    lines += ["images/full_L_CC.dcm,,,145,310,226,386,cluster,A,test"]
     lines += ["images/empty_L_CC.dcm,,,,,,,,B,train", "images/broken_L_CC.dcm,,,,,,,,C,test"]
     (root / "truth.csv").write_text("\n".join(lines) + "\n")
     return root
 
 
 def run(root: Path, out: Path, **options: Any) -> BenchmarkReport:
-    settings: dict[str, Any] = {"jobs": 1, "samples": 10, "plots": False} | options
+    settings: dict[str, Any] = {"jobs": 1, "samples": 0, "plots": False} | options
     return run_benchmark("generic", root, out, **settings)
 
 
@@ -56,8 +57,8 @@ def invoke(*words: object) -> Any:
 
 def test_from_the_command_line(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    words = ("generic", "--root", build(tmp_path / "set"), "-o", out, "--samples", 10, "--jobs", 1)
-    done = invoke(*words, "--rule", "lenient", "--rule", "hdogreg")
+    words = ("generic", "--root", build(tmp_path / "set"), "-o", out, "--samples", 5, "--jobs", 1)
+    done = invoke(*words, "--rule", "lenient")
     assert done.exit_code == 1, done.output  # one image is broken
     assert "images_broken_L_CC" in done.output
     assert "cases: 1 located, 2 negative; 2 processed; 0 done before; 1 failed" in done.output
@@ -70,25 +71,20 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     assert "| located | 1 |" in page
     assert "| negative | 2 |" in page
     assert "| cases evaluated | 2 of 3 (1 failed) |" in page
-    for title in ("## Calcifications, rule lenient", "## Calcifications, rule hdogreg"):
-        assert title in page
+    assert "## Calcifications, rule lenient" in page
     assert "## Clusters, rule kallergi1999" in page
     assert "divided by 2 images" in page
     assert "| images_broken_L_CC |" in page
     assert str(tmp_path) not in page + (out / "benchmark.json").read_text()
     for target in page.split("](")[1:]:
         assert (out / target.partition(")")[0]).is_file()
-    assert page.count("![") == 5  # two of each rule for calcifications, one for clusters
+    assert page.count("![") == 3  # two for calcifications, one for clusters
 
     record = json.loads((out / "benchmark.json").read_text())
     assert record["status"] == "complete"
     assert record["cases"]["by_status"] == {"located": 1, "negative": 2}
     assert record["seconds"]["total"]["median"] > 0
-    assert sorted(record["evaluations"]) == [
-        "calcifications_hdogreg",
-        "calcifications_lenient",
-        "clusters_kallergi1999",
-    ]
+    assert sorted(record["evaluations"]) == ["calcifications_lenient", "clusters_kallergi1999"]
 
 
 def test_the_figures_are_those_of_the_detector(tmp_path: Path) -> None:
@@ -131,10 +127,10 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     assert pd.read_csv(out / "failures.csv").empty
 
     table = root / "truth.csv"
-    table.write_text(table.read_text().replace("full_L_CC.dcm,500,", "full_L_CC.dcm,503,"))
+    table.write_text(table.read_text().replace("full_L_CC.dcm,350,", "full_L_CC.dcm,353,"))
     moved = run(root, out)
     assert (moved.processed, moved.reused) == (1, 2)
-    assert 503.0 in pd.read_csv(out / "truth.csv")["y"].to_list()
+    assert 353.0 in pd.read_csv(out / "truth.csv")["y"].to_list()
 
     assert run(root, out, config=Config().replace(min_count=4)).processed == 3
     assert run(root, out, limit=1, restart=True).processed == 1
