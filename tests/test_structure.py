@@ -83,7 +83,7 @@ def test_only_the_dicom_modules_know_pydicom(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_imports_point_down(path: Path) -> None:
     part, used = part_of(name_of(path)), ours(path)
-    above = {"cli", "batch"}
+    above = {"cli", "batch", "benchmarking"}
     if part == "kernels":
         assert used == set()
     elif part in GROUND:
@@ -101,7 +101,9 @@ def test_imports_point_down(path: Path) -> None:
     elif part == "datasets":
         assert used <= GROUND | READING | {"mammogram", "examination", "views"}
     elif part == "batch":
-        assert not used & (STAGES | {"cli", "phantom", "dicom"})
+        assert not used & (STAGES | {"benchmarking", "cli", "phantom", "dicom"})
+    elif part == "benchmarking":
+        assert used <= GROUND | DATA | {"batch", "datasets", "evaluation", "output", "pipeline"}
     elif part == "cli":
         assert not used & (STAGES | {"pipeline", "dicom", "kernels", "phantom", "reader"})
     elif part != "__main__":

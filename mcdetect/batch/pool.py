@@ -11,12 +11,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from threading import Event
+from typing import Generic
 
 from mcdetect.batch.worker import (
     REPORT_BUG,
+    AnyTask,
     Failure,
     Outcome,
-    Task,
     initialise_worker,
     process_file,
     process_in_worker,
@@ -81,11 +82,11 @@ def choose_jobs(images: int, requested: int | None = None) -> int:
 
 
 def run_tasks(
-    tasks: Sequence[Task],
+    tasks: Sequence[AnyTask],
     *,
     jobs: int = 1,
     stop: Event | None = None,
-    work: Callable[[Task], Outcome] | None = None,
+    work: Callable[[AnyTask], Outcome] | None = None,
 ) -> Generator[Outcome, None, None]:
     """Yield one outcome per task, in the order of the tasks, as they are finished.
 
@@ -110,11 +111,11 @@ def run_tasks(
     yield from _Processes(tasks, jobs, stop, work or process_in_worker).run()
 
 
-class _Processes:
+class _Processes(Generic[AnyTask]):
     """A pool that survives the death of its workers."""
 
     def __init__(
-        self, tasks: Sequence[Task], jobs: int, stop: Event, work: Callable[[Task], Outcome]
+        self, tasks: Sequence[AnyTask], jobs: int, stop: Event, work: Callable[[AnyTask], Outcome]
     ) -> None:
         self.tasks = tasks
         self.jobs = jobs

@@ -23,7 +23,7 @@ from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.tables import TableWriters
 from mcdetect.schema import FAILURES, make_table
 
-__all__ = ["BatchReport", "ImageReport", "Observer", "run_batch"]
+__all__ = ["BatchReport", "ImageReport", "Observer", "compile_kernels", "run_batch", "stop_on_signal"]
 
 logger = logging.getLogger(__name__)
 
@@ -155,11 +155,11 @@ def run_batch(
     report = BatchReport(skipped=found.skipped, duplicates=found.duplicates)
     observer.started(len(tasks), jobs)
     names = ["images", "calcifications", "clusters", "failures"] + ["candidates"] * candidates
-    with TableWriters(folder, names) as tables, _stop_on_signal(observer) as stop:
+    with TableWriters(folder, names) as tables, stop_on_signal(observer) as stop:
         for name, error in found.problems:
             _take(failure_outcome(name, error), tables, record, report, observer)
         if jobs > 1:
-            _compile_kernels(config)
+            compile_kernels(config)
         with closing(run_tasks(tasks, jobs=jobs, stop=stop)) as outcomes:
             for outcome in outcomes:
                 _take(outcome, tables, record, report, observer)
@@ -240,7 +240,7 @@ def _brief(outcome: Outcome) -> ImageReport:
     )
 
 
-def _compile_kernels(config: Config) -> None:
+def compile_kernels(config: Config) -> None:
     """Fill the on-disk cache of compiled kernels before several processes want them at once."""
     import numpy as np
 
@@ -258,7 +258,7 @@ def _compile_kernels(config: Config) -> None:
 
 
 @contextmanager
-def _stop_on_signal(observer: Observer) -> Iterator[threading.Event]:
+def stop_on_signal(observer: Observer) -> Iterator[threading.Event]:
     """Turn the first Ctrl-C or termination request into an orderly stop; the second one is final."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():

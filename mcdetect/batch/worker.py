@@ -10,11 +10,11 @@ import signal
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mcdetect.config import Config
 from mcdetect.errors import InputFileError, McdetectWarning
@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     from mcdetect.result import Result
 
-__all__ = ["Failure", "Outcome", "Task", "failure_outcome", "initialise_worker", "process_file"]
+__all__ = [
+    "Failure",
+    "Outcome",
+    "Task",
+    "failure_outcome",
+    "guard",
+    "initialise_worker",
+    "process_file",
+    "with_log_records",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +64,9 @@ class Task:
     candidates: bool = False
     force: bool = False
     log_level: int = logging.WARNING
+
+
+AnyTask = TypeVar("AnyTask", bound=Task)
 
 
 @dataclass(frozen=True)
@@ -104,12 +116,25 @@ def failure_outcome(file: str, error: InputFileError) -> Outcome:
 
 def process_file(task: Task) -> Outcome:
     """Read one file, detect in it and draw its picture; never raises an `Exception`."""
+    return guard(task, _detect)
+
+
+def guard(task: AnyTask, work: Callable[[AnyTask], Outcome]) -> Outcome:
+    """Do the work of one task; whatever goes wrong becomes its outcome, not an `Exception`.
+
+    Parameters
+    ----------
+    task : Task
+        What to do.
+    work : callable
+        What turns the task into an outcome.
+    """
     digest: str | None = None
     size: int | None = None
     with _library_warnings(task.file):
         try:
             size, digest = _fingerprint(task.path)
-            outcome = _detect(task)
+            outcome = work(task)
         except InputFileError as error:
             outcome = failure_outcome(task.file, error)
         except OSError as error:
@@ -213,13 +238,18 @@ def _library_warnings(file: str) -> Iterator[None]:
 
 def process_in_worker(task: Task) -> Outcome:
     """Run `process_file` in a worker process and bring its log records back."""
+    return with_log_records(task, process_file)
+
+
+def with_log_records(task: AnyTask, work: Callable[[AnyTask], Outcome]) -> Outcome:
+    """Do the work of one task in a worker process and bring its log records back."""
     collector = _Collector()
     package = logging.getLogger("mcdetect")
     package.setLevel(task.log_level)
     package.propagate = False
     package.addHandler(collector)
     try:
-        outcome = process_file(task)
+        outcome = work(task)
     finally:
         package.removeHandler(collector)
     return dataclasses.replace(outcome, records=tuple(collector.records))

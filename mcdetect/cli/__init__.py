@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mcdetect import __version__
+from mcdetect.cli.benchmark import benchmark
 from mcdetect.cli.detect import detect
 from mcdetect.cli.evaluate import evaluate
 from mcdetect.cli.init_config import init_config
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command("detect")(detect)
 app.command("inspect")(inspect)
 app.command("evaluate")(evaluate)
+app.command("benchmark")(benchmark)
 app.command("init-config")(init_config)
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "TruthStatus",
     "describe",
     "open_dataset",
+    "option_names",
     "truth_table",
 ]
 
@@ -49,6 +50,13 @@ _ADAPTERS = {
 def describe() -> tuple[DatasetInfo, ...]:
     """Return what each set is, what it needs on disk, where it is published and its licence."""
     return tuple(_adapter(name).info for name in _ADAPTERS)
+
+
+def option_names(name: str) -> tuple[str, ...]:
+    """Return the options that a data set takes."""
+    if name not in _ADAPTERS:
+        raise ValueError(f"unknown data set {name!r}; known are {', '.join(_ADAPTERS)}")
+    return tuple(signature(_adapter(name)).parameters)[1:]
 
 
 def open_dataset(name: str, root: str | Path, **options: Any) -> Dataset:
@@ -75,10 +83,8 @@ def open_dataset(name: str, root: str | Path, **options: Any) -> Dataset:
     UnreadableFileError
         If the folder is not there or lacks what the set needs.
     """
-    if name not in _ADAPTERS:
-        raise ValueError(f"unknown data set {name!r}; known are {', '.join(_ADAPTERS)}")
+    known = option_names(name)
     adapter = _adapter(name)
-    known = list(signature(adapter).parameters)[1:]
     strange = sorted(set(options) - set(known))
     if strange:
         listed = f"known are {', '.join(known)}" if known else "it has none"
