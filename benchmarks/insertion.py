@@ -1,0 +1,173 @@
+"""Insertion study: calcifications of exact truth in real backgrounds that the model did not see.
+
+    python benchmarks/fit_spot_model.py --report --folds DIR
+    python benchmarks/insertion.py --models DIR [--out DIR] [--kinds digital film ...]
+
+What is inserted, and where: benchmarks/insertion_cases.py (fixed seeds, other than those of the fit).
+Each background is scored by the model whose fit held it out: for film the one that saw only the other
+patient, for the digital exam the one that saw only the other view. All figures come from
+`mcdetect.evaluation`: calcifications by the rule hdogreg, of SNR of at least 5 (fainter ones count
+neither way), false positives per cm2 on the plain images; groups of at least five such members by
+centroid, false groups per plain or singles image. Intervals: 1,000 bootstrap samples of backgrounds. At
+the default operating point the marks and flagged groups per plain image are printed too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from insertion_cases import KINDS, study_cases
+from study_models import StudyModels
+
+import mcdetect
+from mcdetect.evaluation import Evaluation, evaluate
+
+MIN_SNR = 5.0
+
+
+def run(
+    models: StudyModels, kinds: tuple[str, ...], config: mcdetect.Config, *, quick: bool
+) -> dict[str, pd.DataFrame]:
+    """Detect in every image of the study; tables with the column `kind` added."""
+    tables: dict[str, list[pd.DataFrame]] = {
+        "candidates": [],
+        "calcifications": [],
+        "clusters": [],
+        "truth": [],
+    }
+    images = []
+    for case in study_cases(kinds, quick=quick):
+        start = time.perf_counter()
+        result = mcdetect.detect(
+            case.mammogram, config=config, spot_model=models.for_background(case.background)
+        )
+        spacing = case.mammogram.spacing.row_mm
+        images.append(
+            {
+                "image": case.name,
+                "patient": case.background,
+                "kind": case.kind,
+                "content": case.content,
+                "spacing_mm": spacing,
+                "area_cm2": float(np.count_nonzero(result.breast.searched)) * spacing**2 / 100.0,
+                "normal": case.content == "plain",
+                "n_marks": len(result.calcifications),
+                "n_flagged": len(result.flagged),
+                "seconds": time.perf_counter() - start,
+            }
+        )
+        tables["candidates"].append(result.candidates)
+        tables["calcifications"].append(result.calcifications)
+        tables["clusters"].append(result.clusters)
+        tables["truth"].append(case.truth)
+        for name in tables:
+            tables[name][-1] = tables[name][-1].assign(kind=case.kind, content=case.content)
+    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    joined["truth"] = joined["truth"].fillna({"ignore": 0})
+    joined["images"] = pd.DataFrame(images)
+    print(f"{len(images)} images, median {joined['images']['seconds'].median():.2f} s", flush=True)
+    return joined
+
+
+def calcifications(tables: dict[str, pd.DataFrame], kind: str, samples: int) -> Evaluation:
+    """Evaluate the calcifications of one kind of image."""
+    chosen = {name: table[table["kind"] == kind] for name, table in tables.items()}
+    return evaluate(
+        chosen["candidates"][["file", "row_px", "col_px", "score"]],
+        chosen["truth"].drop(columns=["kind", "content"]),
+        chosen["images"][["image", "patient", "spacing_mm", "area_cm2", "normal"]],
+        min_snr=MIN_SNR,
+        rates_per_cm2=(0.1, 0.4),
+        samples=samples,
+    )
+
+
+def groups(tables: dict[str, pd.DataFrame], kind: str, samples: int) -> Evaluation:
+    """Evaluate flagged groups; images without an inserted group are the negatives."""
+    chosen = {name: table[table["kind"] == kind] for name, table in tables.items()}
+    truth = chosen["truth"]
+    truth = truth[(truth["ignore"] == 1) | (truth.get("cluster", "") != "")]
+    images = chosen["images"]
+    bare = images.loc[~images["image"].isin(truth["image"]), ["image"]]
+    return evaluate(
+        chosen["clusters"].drop(columns=["kind", "content"]),
+        pd.concat([truth.drop(columns=["kind", "content"]), bare], ignore_index=True),
+        images[["image", "patient", "spacing_mm"]].assign(normal=images["content"] != "groups"),
+        target="clusters",
+        rule="centroid",
+        min_snr=MIN_SNR,
+        rates_per_image=(0.05, 0.2, 0.5),
+        samples=samples,
+    )
+
+
+def _figure(found: Evaluation, unit: str, at: float, part: str = "") -> str:
+    table = found.summary[(found.summary["measure"] == "sensitivity") & (found.summary["pool"] == "normal")]
+    row = table[(table["bin"] == part) & (table["unit"] == unit) & ((table["at"] - at).abs() < 1e-9)].iloc[0]
+    return f"{row['value']:.3f} ({row['low']:.3f}-{row['high']:.3f})"
+
+
+def _merit(found: Evaluation) -> str:
+    row = found.summary[found.summary["measure"] == "jafroc"]
+    return f"{row.iloc[0]['value']:.3f}" if len(row) else "-"
+
+
+def report(
+    tables: dict[str, pd.DataFrame], kinds: tuple[str, ...], samples: int, out: Path | None
+) -> pd.DataFrame:
+    """Print and return the figures of every kind of image."""
+    rows = []
+    for kind in kinds:
+        if not (tables["images"]["kind"] == kind).any():
+            continue
+        row: dict[str, object] = {"kind": kind}
+        found = calcifications(tables, kind, samples)
+        for name, part in (("all", ""), ("grouped", "in a cluster"), ("singles", "single")):
+            row |= {f"{name} at {rate}": _figure(found, "cm2", rate, part) for rate in (0.1, 0.4)}
+        row["JAFROC"] = _merit(found)
+        if out is not None:
+            found.save(out / f"calcifications {kind}".replace(" ", "_"))
+        found = groups(tables, kind, samples)
+        row |= {f"groups at {rate}": _figure(found, "image", rate) for rate in (0.05, 0.2)}
+        row["groups flagged"] = (
+            f"{(found.lesions.loc[found.lesions['counted'], 'rating'] > -np.inf).mean():.3f}"
+        )
+        row["groups JAFROC"] = _merit(found)
+        if out is not None:
+            found.save(out / f"groups {kind}".replace(" ", "_"))
+        images = tables["images"]
+        for content in ("plain", "singles"):
+            part = images[(images["kind"] == kind) & (images["content"] == content)]
+            row[f"flagged per {content}"] = f"{part['n_flagged'].mean():.3f}"
+            if content == "plain":
+                row["marks per plain"] = f"{part['n_marks'].mean():.2f}"
+                row["marks per cm2"] = f"{part['n_marks'].sum() / part['area_cm2'].sum():.3f}"
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    print(table.set_index("kind").T.to_string(), flush=True)
+    return table
+
+
+def main() -> None:
+    """Run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", type=Path, required=True, help="folder of fit_spot_model.py --folds")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--quick", action="store_true", help="one pixel size of each real background")
+    parser.add_argument("--samples", type=int, default=1000, help="bootstrap samples")
+    parser.add_argument("--out", type=Path, help="write figures, curves and plots here")
+    options = parser.parse_args()
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+    tables = run(StudyModels(options.models), tuple(options.kinds), mcdetect.Config(), quick=options.quick)
+    table = report(tables, tuple(options.kinds), options.samples, options.out)
+    if options.out:
+        table.to_csv(options.out / "insertion.csv", index=False)
+
+
+if __name__ == "__main__":
+    main()

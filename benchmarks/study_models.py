@@ -1,0 +1,29 @@
+"""Models of the cross-fit: for every background the one that did not see it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mcdetect.likelihood import SpotModel
+
+
+class StudyModels:
+    """Models of a folder that `fit_spot_model.py --folds` wrote."""
+
+    def __init__(self, folder: Path) -> None:
+        index = folder / "folds.json"
+        if not index.exists():
+            raise SystemExit(
+                f"{index} is not there; `python benchmarks/fit_spot_model.py --folds {folder}` makes it"
+            )
+        self._file = json.loads(index.read_text(encoding="utf-8"))
+        self._folder = folder
+        self._models: dict[str, SpotModel] = {}
+
+    def for_background(self, name: str) -> SpotModel:
+        """Return the model whose fit held this background out."""
+        file = self._file[name]
+        if file not in self._models:
+            self._models[file] = SpotModel.from_json((self._folder / file).read_text(encoding="utf-8"))
+        return self._models[file]
