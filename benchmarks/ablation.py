@@ -1,6 +1,6 @@
 """What each stage is worth: the detector with one stage at a time switched off.
 
-    python benchmarks/ablation.py --models DIR [--out benchmarks/results]
+    python benchmarks/ablation.py --models DIR [--record]
 
 Single calcifications: the fit of benchmarks/fit_spot_model.py is repeated without the stage, on the
 largest pixel size of every background (two insertions each), and scored on backgrounds held out;
@@ -26,6 +26,7 @@ import numpy.typing as npt
 import pandas as pd
 from fit_spot_model import Item
 from insertion_cases import KINDS, study_backgrounds
+from record import recorded
 from study_models import StudyModels
 
 import mcdetect
@@ -145,16 +146,12 @@ def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path, required=True, help="folder of fit_spot_model.py --folds")
-    parser.add_argument("--out", type=Path, help="write the tables here")
+    parser.add_argument("--record", action="store_true", help="keep what is printed in results/")
     options = parser.parse_args()
-    for name, table in (
-        ("singles", single_calcifications()),
-        ("groups", whole_groups(StudyModels(options.models))),
-    ):
-        print(f"\n{table.to_string(index=False, float_format=lambda v: f'{v:.3f}')}", flush=True)
-        if options.out:
-            options.out.mkdir(parents=True, exist_ok=True)
-            table.to_csv(options.out / f"ablation_{name}.csv", index=False, float_format="%.4g")
+    models = StudyModels(options.models)
+    with recorded("ablation", keep=options.record):
+        for table in (single_calcifications(), whole_groups(models)):
+            print(f"\n{table.to_string(index=False, float_format=lambda v: f'{v:.3f}')}\n", flush=True)
 
 
 if __name__ == "__main__":

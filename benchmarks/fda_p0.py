@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from record import recorded
 from scipy.spatial import cKDTree
 
 from mcdetect import Result, detect
@@ -93,7 +94,14 @@ def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="also write overlays and curves here")
+    parser.add_argument("--record", action="store_true", help="keep what is printed in results/")
     options = parser.parse_args()
+    with recorded("fda_p0", keep=options.record):
+        run(options)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Detect, measure and print."""
     if not DATA.exists():
         raise SystemExit(f"{DATA} is not there; it holds the simulated mammograms that this script needs")
     truth, boxes = pd.read_csv(DATA / "calcs.csv"), pd.read_csv(DATA / "clusters.csv")

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -23,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from backgrounds import Background, coarse_films, digital, films, phantoms
+from record import recorded
 from sklearn.ensemble import HistGradientBoostingClassifier
 from training_spots import LabelledSpots, labelled_images
 
@@ -68,7 +70,7 @@ def gather(rounds: int, backgrounds: list[Background]) -> list[Item]:
             near = np.hypot(spots.row_mm - spot.row_mm, spots.col_mm - spot.col_mm) < spot.radius_mm
             spots.label[near & (spots.label == 0)] = -1
         items.append((background, spots))
-        print(f"  {background.name} at {background.spacing_mm} mm: {len(spots.label)} spots", flush=True)
+        print(f"  {background.name} at {background.spacing_mm} mm: {len(spots.label)} spots", file=sys.stderr)
     return items
 
 
@@ -179,8 +181,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--report", action="store_true", help="held-out figures only")
     parser.add_argument("--folds", type=Path, metavar="DIR", help="also write the models of the folds")
+    parser.add_argument("--record", action="store_true", help="keep what is printed in results/")
     parser.add_argument("--rounds", type=int, default=3, help="insertions per background")
     options = parser.parse_args()
+    with recorded("fit_spot_model", keep=options.record):
+        run(options)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Insert, fit, report and write."""
     start = time.time()
     items = gather(options.rounds, training_backgrounds())
     scores, models = held_out(items)

@@ -1,7 +1,7 @@
 """Insertion study: calcifications of exact truth in real backgrounds that the model did not see.
 
     python benchmarks/fit_spot_model.py --report --folds DIR
-    python benchmarks/insertion.py --models DIR [--out DIR] [--kinds digital film ...]
+    python benchmarks/insertion.py --models DIR [--record] [--out DIR] [--kinds digital film ...]
 
 What is inserted, and where: benchmarks/insertion_cases.py (fixed seeds, other than those of the fit).
 Each background is scored by the model whose fit held it out: for film the one that saw only the other
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from insertion_cases import KINDS, study_cases
+from record import RESULTS, recorded
 from study_models import StudyModels
 
 import mcdetect
@@ -118,9 +119,10 @@ def _merit(found: Evaluation) -> str:
 
 def report(
     tables: dict[str, pd.DataFrame], kinds: tuple[str, ...], samples: int, out: Path | None
-) -> pd.DataFrame:
-    """Print and return the figures of every kind of image."""
+) -> dict[str, dict[str, pd.DataFrame]]:
+    """Print the figures of every kind of image and return their curves."""
     rows = []
+    curves: dict[str, dict[str, pd.DataFrame]] = {"cm2": {}, "image": {}}
     for kind in kinds:
         if not (tables["images"]["kind"] == kind).any():
             continue
@@ -129,6 +131,7 @@ def report(
         for name, part in (("all", ""), ("grouped", "in a cluster"), ("singles", "single")):
             row |= {f"{name} at {rate}": _figure(found, "cm2", rate, part) for rate in (0.1, 0.4)}
         row["JAFROC"] = _merit(found)
+        curves["cm2"][kind] = found.froc
         if out is not None:
             found.save(out / f"calcifications {kind}".replace(" ", "_"))
         found = groups(tables, kind, samples)
@@ -137,6 +140,7 @@ def report(
             f"{(found.lesions.loc[found.lesions['counted'], 'rating'] > -np.inf).mean():.3f}"
         )
         row["groups JAFROC"] = _merit(found)
+        curves["image"][kind] = found.froc
         if out is not None:
             found.save(out / f"groups {kind}".replace(" ", "_"))
         images = tables["images"]
@@ -149,7 +153,31 @@ def report(
         rows.append(row)
     table = pd.DataFrame(rows)
     print(table.set_index("kind").T.to_string(), flush=True)
-    return table
+    return curves
+
+
+def _plot(curves: dict[str, dict[str, pd.DataFrame]], path: Path) -> None:
+    """Draw the curves of every kind with their intervals: calcifications, and groups."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    titles = {
+        "cm2": ("calcifications of SNR ≥ 5", "false positives per cm² of plain images", (0.01, 5.0)),
+        "image": ("groups of ≥ 5 of SNR ≥ 5", "false groups per image without group", (0.005, 2.0)),
+    }
+    for axes, (unit, by_kind) in zip(figure.subplots(1, 2), curves.items(), strict=True):
+        for kind, froc in by_kind.items():
+            table = froc[(froc["pool"] == "normal") & (froc["unit"] == unit)]
+            x = table["false_positives"].clip(lower=1e-4)
+            (line,) = axes.step(x, table["sensitivity"], where="post", label=kind)
+            axes.fill_between(x, table["low"], table["high"], step="post", alpha=0.15, color=line.get_color())
+        title, label, limits = titles[unit]
+        axes.set(
+            xscale="log", xlim=limits, ylim=(0.5, 1.005), title=title, ylabel="sensitivity", xlabel=label
+        )
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower right")
+    figure.savefig(path, dpi=110)
 
 
 def main() -> None:
@@ -159,14 +187,15 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--quick", action="store_true", help="one pixel size of each real background")
     parser.add_argument("--samples", type=int, default=1000, help="bootstrap samples")
-    parser.add_argument("--out", type=Path, help="write figures, curves and plots here")
+    parser.add_argument("--out", type=Path, help="write the whole evaluations here")
+    parser.add_argument("--record", action="store_true", help="keep what is printed in results/")
     options = parser.parse_args()
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-    tables = run(StudyModels(options.models), tuple(options.kinds), mcdetect.Config(), quick=options.quick)
-    table = report(tables, tuple(options.kinds), options.samples, options.out)
-    if options.out:
-        table.to_csv(options.out / "insertion.csv", index=False)
+    with recorded("insertion", keep=options.record):
+        kinds = tuple(options.kinds)
+        tables = run(StudyModels(options.models), kinds, mcdetect.Config(), quick=options.quick)
+        curves = report(tables, kinds, options.samples, options.out)
+    if options.record:
+        _plot(curves, RESULTS / "insertion_froc.png")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The images of the insertion study: every background plain, with groups, and with singles.
 
 Everything follows from fixed seeds that no fit uses. Groups: 5 to 20 members in 3 to 12 mm, round, linear
-and segmental. Singles: scattered so that no disc of 1 cm2 ever holds more than four; they must not be
+and segmental. Singles: scattered so that no disc of 1 cm2 ever holds more than three; they must not be
 flagged. Shapes are irregular, diameters 0.1 to 0.7 mm, SNR (as `mcdetect.phantom.insertion` defines it) 3
 to 60, both log-uniform. The plain image is the negative.
 """
@@ -169,7 +169,10 @@ def _groups(background: Background, searched: npt.NDArray[np.bool_], rng: np.ran
         centre = sites[rng.integers(len(sites))].astype(float)
         if any(np.hypot(*(centre - c)) * spacing < CLEAR_MM for c in centres):
             continue
-        place = centre + np.asarray(group_positions_mm(n, extent, kind, rng)) / spacing
+        try:
+            place = centre + np.asarray(group_positions_mm(n, extent, kind, rng)) / spacing
+        except ValueError:
+            continue  # so many do not fit a line as short as that
         place = place[_inside(place, searched)]
         if len(place) < 5:
             continue
@@ -195,5 +198,5 @@ def _singles(background: Background, searched: npt.NDArray[np.bool_], rng: np.ra
 
     size = (searched.shape[0] * spacing, searched.shape[1] * spacing)
     number = min(SINGLES, int(np.count_nonzero(searched) * spacing**2 / 100.0))
-    place = scattered_positions_mm(number, size, rng, inside=allowed, min_distance_mm=3.0)
+    place = scattered_positions_mm(number, size, rng, inside=allowed, min_distance_mm=3.0, max_in_disc=3)
     return random_specs(place / spacing, rng, diameter_mm=DIAMETER_MM, snr=SNR)

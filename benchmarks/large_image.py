@@ -18,6 +18,7 @@ import time
 import numba
 import numpy as np
 import psutil
+from record import recorded
 
 from mcdetect import detect
 from mcdetect.phantom import draw_mammogram
@@ -29,7 +30,14 @@ def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--record", action="store_true", help="keep what is printed in results/")
     options = parser.parse_args()
+    with recorded("large_image", keep=options.record):
+        run(options)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Detect, measure and print."""
     image = draw_mammogram(SHAPE, SPACING_MM, seed=5).pixels
     part = detect(image[:1500, :1500], pixel_spacing_mm=SPACING_MM)
     assert len(part.candidates) > 100, "the part searched first holds no tissue"

@@ -1,6 +1,6 @@
 """mcdetect beside general spot detectors, on the same images and search mask, in one run.
 
-    python benchmarks/peers.py --models DIR [--data fda insertions] [--out DIR] [--cache DIR]
+    python benchmarks/peers.py --models DIR [--data fda insertions] [--record] [--cache DIR]
 
 fda: 25 simulated mammograms that nothing here was fitted on (benchmarks/fda_p0.py); unmatched marks in
 the padded box of a cluster count neither way. insertions: the insertion study
@@ -14,6 +14,7 @@ on all images. Intervals of paired differences: 1,000 bootstrap samples of backg
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ import numpy as np
 import pandas as pd
 from insertion_cases import KINDS, study_cases
 from peer_detectors import PEERS
+from record import RESULTS, recorded
 from study_models import StudyModels
 
 import mcdetect
@@ -91,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="+", choices=("fda", "insertions"), default=("fda", "insertions"))
     parser.add_argument("--models", type=Path, help="models of fit_spot_model.py --folds (insertions)")
-    parser.add_argument("--out", type=Path, help="write figures, curves and plots here")
+    parser.add_argument("--record", action="store_true", help="keep what is printed, and plots, in results/")
     parser.add_argument("--cache", type=Path, help="keep the peers' marks here")
     parser.add_argument("--marks-only", action="store_true", help="only fill the cache")
     options = parser.parse_args()
@@ -99,6 +101,12 @@ def main() -> None:
         parser.error(
             "insertions need --models DIR; `python benchmarks/fit_spot_model.py --folds DIR` makes it"
         )
+    with recorded("peers", keep=options.record):
+        run(options)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Detect, evaluate and report."""
     models = StudyModels(options.models) if options.models else None
     if options.cache:
         options.cache.mkdir(parents=True, exist_ok=True)
@@ -119,7 +127,7 @@ def main() -> None:
             else:
                 found = {}
             found |= marks_of(name, image, searched, options.cache)
-            print(f"  {name}: " + ", ".join(f"{k} {len(v)}" for k, v in found.items()), flush=True)
+            print(f"  {name}: " + ", ".join(f"{k} {len(v)}" for k, v in found.items()), file=sys.stderr)
             area = float(np.count_nonzero(searched)) * image.spacing.row_mm**2 / 100.0
             images.setdefault(data, []).append(
                 {"image": name, "patient": unit, "spacing_mm": image.spacing.row_mm, "area_cm2": area}
@@ -135,7 +143,7 @@ def main() -> None:
             {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()},
             pd.concat(truths[data], ignore_index=True),
             pd.DataFrame(images[data]),
-            options.out,
+            RESULTS if options.record else None,
         )
 
 

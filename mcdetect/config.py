@@ -81,14 +81,14 @@ class CalcificationConfig(_Section):
 
     min_score: float = _option(0.5, "", "candidates from this score on are calcifications", 0.0, 1.0)
     min_score_near: float = _option(
-        0.18,
+        0.1,
         "",
         "lower threshold for candidates near clear calcifications; min_score switches it off",
         0.0,
         1.0,
     )
-    near_mm: float = _option(5.0, "mm", "distance that counts as near", 0.5, 50.0)
-    near_count: int = _option(2, "", "clear calcifications that must be near", 1, 100)
+    near_mm: float = _option(3.5, "mm", "distance that counts as near", 0.5, 50.0)
+    near_count: int = _option(3, "", "clear calcifications that must be near", 1, 100)
     contour_fraction: float = _option(
         0.5, "", "fraction of a calcification's top-hat contrast at which it is outlined", 0.1, 0.9
     )

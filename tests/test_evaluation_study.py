@@ -379,3 +379,16 @@ def test_a_thousand_images_take_less_than_half_a_minute() -> None:
     seconds = time.perf_counter() - start
     assert found.value("end_sensitivity") == pytest.approx(0.8, abs=0.02)
     assert seconds < 30
+
+
+def test_a_normal_image_may_hold_what_does_not_count() -> None:
+    truth = pd.DataFrame(
+        {"image": ["a", "b"], "x": [10, 50], "y": [10, 50], "radius": [np.nan, 5.0], "ignore": [0, 1]}
+    )
+    marks = pd.DataFrame({"image": ["a", "b", "b"], "x": [10, 51, 90], "y": [10, 50, 90], "score": [3, 2, 1]})
+    images = pd.DataFrame({"image": ["a", "b"], "normal": [False, True]})
+    found = evaluate(marks, truth, images, spacing_mm=0.1, samples=0)
+    assert found.images["normal"].tolist() == [False, True]
+    assert sorted(found.marks["status"]) == ["false", "not counted", "true"]
+    with pytest.raises(TableError, match="normal"):
+        evaluate(marks, truth.assign(ignore=0), images, spacing_mm=0.1, samples=0)

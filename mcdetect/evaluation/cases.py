@@ -262,7 +262,10 @@ def build_images(
     notes += note
     if "normal" in table:
         normal = _flags(table, "normal")
-        if normal[of_truth[located(truth)]].any():
+        counts = located(truth)
+        if "ignore" in truth:  # what does not count may lie in a normal image, when its table says so
+            counts &= ~truth["ignore"].to_numpy(dtype=bool)
+        if normal[of_truth[counts]].any():
             raise TableError("an image called normal has truth", "correct its column 'normal'")
     else:
         normal = np.ones(len(table), dtype=bool)
