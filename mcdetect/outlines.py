@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import get_num_threads
 
+from mcdetect.bodies import RADIUS_MM, RING_MM, blurred_bodies
 from mcdetect.kernels.shapes import COLUMNS, measure
 from mcdetect.mammogram import PixelSpacing
 
@@ -19,6 +20,7 @@ GRID_STEP_MM = 0.02
 SMOOTHING = 0.5
 TYPICAL_SCALE_MM = 0.1
 MIN_PER_THREAD = 32
+GROWTH = (0.3, 1.35)
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,19 @@ class Shapes:
     area_mm2: npt.NDArray[np.float64]
     diameter_mm: npt.NDArray[np.float64]
     perimeter_mm: npt.NDArray[np.float64]
+    major_axis_mm: npt.NDArray[np.float64]
+    minor_axis_mm: npt.NDArray[np.float64]
     circularity: npt.NDArray[np.float64]
+    compactness: npt.NDArray[np.float64]
     eccentricity: npt.NDArray[np.float64]
     solidity: npt.NDArray[np.float64]
+    roughness: npt.NDArray[np.float64]
+    moment_irregularity: npt.NDArray[np.float64]
     orientation_deg: npt.NDArray[np.float64]
     contrast: npt.NDArray[np.float64]
+    integrated_contrast_mm2: npt.NDArray[np.float64]
+    edge_sharpness_per_mm: npt.NDArray[np.float64]
+    rim_ratio: npt.NDArray[np.float64]
     row_px: npt.NDArray[np.float64]
     col_px: npt.NDArray[np.float64]
     min_row_px: npt.NDArray[np.float64]
@@ -83,6 +93,7 @@ def measure_shapes(
     *,
     contour_fraction: float = 0.5,
     max_diameter_mm: float = 2.0,
+    blur_mm: float = 0.05,
     scale_mm: npt.ArrayLike | None = None,
 ) -> Shapes:
     """Outline calcifications in a top-hat image and measure them.
@@ -152,8 +163,12 @@ def measure_shapes(
     given = np.asarray(TYPICAL_SCALE_MM if scale_mm is None else scale_mm, dtype=np.float64)
     if given.shape not in ((), row.shape) or not np.all((given > 0.0) & (given < np.inf)):
         raise ValueError("scale_mm must be positive, and one number or one for each centre")
-    scale = np.broadcast_to(given, row.shape)
+    scale = np.array(np.broadcast_to(given, row.shape))
     image = np.ascontiguousarray(tophat)
+    pixel_mm2 = spacing.row_mm * spacing.col_mm
+    all_blur_mm = math.sqrt(blur_mm**2 + (spacing.row_mm**2 + spacing.col_mm**2) / 24.0)
+    bodies = blurred_bodies(round(all_blur_mm, 5))
+    independent = min(1.0, pixel_mm2 / (2.0 * math.pi * blur_mm**2))
 
     def measured(part: slice) -> npt.NDArray[np.float64]:
         block: npt.NDArray[np.float64] = measure(
@@ -167,6 +182,12 @@ def measure_shapes(
             0.5 * float(max_diameter_mm),
             GRID_STEP_MM,
             SMOOTHING,
+            bodies.profiles,
+            bodies.volumes,
+            bodies.prior,
+            RING_MM,
+            all_blur_mm,
+            independent,
         )
         return block
 
@@ -182,20 +203,35 @@ def measure_shapes(
             for part, block in zip(parts, pool.map(measured, parts), strict=True):
                 found[part] = block
     value = dict(zip(COLUMNS, found.T, strict=True))
-    area, perimeter = value["area"], value["perimeter"]
+    fitted = 2.0 * RADIUS_MM[0] * (RADIUS_MM[1] / RADIUS_MM[0]) ** value["size"]
+    half_height = np.sqrt(4.0 * value["area"] / math.pi)
+    # The outline at half height, drawn to the size of the body about its centroid.
+    grown = np.where(np.isnan(fitted), 1.0, np.clip(fitted / half_height, *GROWTH))
+    area, perimeter = value["area"] * grown**2, value["perimeter"] * grown
+    box = {
+        f"{side}_{axis}_px": (value[axis] + grown * (value[f"{side}_{axis}"] - value[axis])) / step
+        for axis, step in (("row", spacing.row_mm), ("col", spacing.col_mm))
+        for side in ("min", "max")
+    }
+    circularity = np.minimum(4.0 * math.pi * area / perimeter**2, 1.0)
     return Shapes(
         area_mm2=area,
-        diameter_mm=np.sqrt(4.0 * area / math.pi),
+        diameter_mm=half_height * grown,
         perimeter_mm=perimeter,
-        circularity=np.minimum(4.0 * math.pi * area / perimeter**2, 1.0),
+        major_axis_mm=4.0 * np.sqrt(value["major"]) * grown,
+        minor_axis_mm=4.0 * np.sqrt(value["minor"]) * grown,
+        circularity=circularity,
+        compactness=1.0 - circularity,
         eccentricity=np.sqrt(1.0 - value["minor"] / value["major"]),
-        solidity=np.minimum(area / value["hull_area"], 1.0),
+        solidity=np.minimum(value["area"] / value["hull_area"], 1.0),
+        roughness=value["roughness"],
+        moment_irregularity=value["moments"],
         orientation_deg=np.degrees(value["angle"]),
         contrast=value["contrast"],
+        integrated_contrast_mm2=value["volume"],
+        edge_sharpness_per_mm=value["slope"],
+        rim_ratio=value["rim"],
         row_px=value["row"] / spacing.row_mm,
         col_px=value["col"] / spacing.col_mm,
-        min_row_px=value["min_row"] / spacing.row_mm,
-        min_col_px=value["min_col"] / spacing.col_mm,
-        max_row_px=value["max_row"] / spacing.row_mm,
-        max_col_px=value["max_col"] / spacing.col_mm,
+        **box,
     )
