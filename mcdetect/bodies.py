@@ -17,7 +17,8 @@ RADIUS_MM: npt.NDArray[np.float64] = np.geomspace(0.03, 1.2, 42)
 RING_MM = 0.02
 REACH_MM = 1.2
 EXPONENTS = (0.0, 0.5)  # of 1 - (r / R)^2: a plate and a ball
-TYPICAL_MM, SPREAD = 0.28, 0.4  # diameters: median, and standard deviation of the natural logarithm
+SHARES = (0.4, 0.6)
+TYPICAL_MM, SPREAD = 0.32, 0.5  # diameters: median, and standard deviation of the natural logarithm
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Bodies:
         Height over that at the centre, by distance from the centre in steps of `RING_MM`.
     volumes : (kinds, sizes) float64 array
         Integral over the plane for height 1, in mm2.
-    prior : (sizes,) float64 array
-        Logarithm of how often a size is expected, up to a constant.
+    prior : (kinds, sizes) float64 array
+        Logarithm of how often a kind and size is expected, up to a constant.
     """
 
     profiles: npt.NDArray[np.float64]
@@ -58,8 +59,8 @@ def blurred_bodies(blur_mm: float) -> Bodies:
     ``integral f(s) s / v exp(-(r^2 + s^2) / 2 v) I0(r s / v) ds``, taken by Gauss-Legendre quadrature after
     the substitution s = R (1 - u^2), which takes the edge of the sphere into account.
 
-    Expected beforehand: diameters log-normal about 0.28 mm, 95 % of them within 0.13 to 0.61 mm. That
-    matters only where noise hides the size.
+    Expected beforehand: diameters log-normal about 0.32 mm, 95 % of them within 0.12 to 0.85 mm, balls
+    somewhat more often than plates. That matters only where noise hides size and kind.
     """
     node, weight = roots_legendre(64)
     u, du = 0.5 * (node + 1.0), 0.5 * weight
@@ -76,7 +77,8 @@ def blurred_bodies(blur_mm: float) -> Bodies:
             profile = spread @ (thickness * s / variance * ds)
             profiles[p, k] = profile / profile[0]
             volumes[p, k] = math.pi * radius**2 / (1.0 + exponent) / profile[0]
-    prior = -0.5 * ((np.log(2.0 * RADIUS_MM) - math.log(TYPICAL_MM)) / SPREAD) ** 2
+    known = -0.5 * ((np.log(2.0 * RADIUS_MM) - math.log(TYPICAL_MM)) / SPREAD) ** 2
+    prior = known + np.log(SHARES)[:, None]
     for array in (profiles, volumes, prior):
         array.setflags(write=False)
     return Bodies(profiles, volumes, prior)

@@ -182,4 +182,4 @@ def rim_over_centre(
             d_row, d_col = outline[k, 0] - row, outline[k, 1] - col
             mean += _value(window, row + share * d_row, col + share * d_col)
         rim = max(rim, mean / corners - background)
-    return max(rim, 0.0) / max(centre, LEAST_CENTRE * contrast)
+    return float(max(rim, 0.0) / max(centre, LEAST_CENTRE * contrast))

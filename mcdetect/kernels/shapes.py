@@ -33,6 +33,7 @@ DEPTH_NOISE = 2.0
 DEPTH_LIMIT = 0.8
 REACH_SCALES = 2.0
 REACH_BLURS = 1.6
+REACH_RADII = 1.2
 REACH_PIXELS = 1.75
 MAX_STRETCH = 5.0
 
@@ -323,7 +324,6 @@ def measure(
     """
     count = row.size
     found = np.full((count, len(COLUMNS)), np.nan)
-    centres = np.empty((2, 2))
     free = np.empty(RAYS)
     rows, cols = image.shape
     half = math.ceil(half_mm / step)
@@ -405,16 +405,19 @@ def measure(
             outline[k, 1] = (outline[k, 1] - col[i] * col_mm) / step + half
         mid_row, mid_col = (y - row[i] * row_mm) / step + half, (x - col[i] * col_mm) / step + half
         rim = rim_over_centre(window, outline, mid_row, mid_col, background, contrast)
-        reach = max(REACH_SCALES * scale[i] + REACH_BLURS * blur_mm, REACH_PIXELS * max(row_mm, col_mm))
+        reach = max(
+            REACH_SCALES * scale[i] + REACH_BLURS * blur_mm,
+            REACH_RADII * math.sqrt(area / math.pi),
+            REACH_PIXELS * max(row_mm, col_mm),
+        )
         stretch = min(math.sqrt(major / minor), MAX_STRETCH) if minor > 0.0 else MAX_STRETCH
         free_reach(window, label, max(DEPTH_FRACTION * contrast, DEPTH_NOISE * noise), half, free)
         for k in range(RAYS):
             free[k] *= step
-        centres[0, 0], centres[0, 1] = row[i], col[i]
-        centres[1, 0], centres[1, 1] = y / row_mm, x / col_mm
         size, volume = fit_body(
             image,
-            centres,
+            row[i],
+            col[i],
             row_mm,
             col_mm,
             angle if math.isfinite(angle) else 0.0,

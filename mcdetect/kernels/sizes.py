@@ -96,9 +96,7 @@ def _rings(
     high_r = min(rows - 1, math.floor(row + across / row_mm))
     low_c = max(0, math.ceil(col - across / col_mm))
     high_c = min(cols - 1, math.floor(col + across / col_mm))
-    base = image[
-        min(max(math.floor(row + 0.5), 0), rows - 1), min(max(math.floor(col + 0.5), 0), cols - 1)
-    ]
+    base = image[min(max(math.floor(row + 0.5), 0), rows - 1), min(max(math.floor(col + 0.5), 0), cols - 1)]
     cos, sin = math.cos(angle), math.sin(angle)
     ring[:] = 0.0
     squares = 0.0
@@ -128,7 +126,8 @@ def _rings(
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def fit_body(
     image: _Singles,
-    centres: _Floats,
+    row: float,
+    col: float,
     row_mm: float,
     col_mm: float,
     angle: float,
@@ -147,8 +146,8 @@ def fit_body(
     ----------
     image : (rows, cols) float32 array
         Values.
-    centres : (m, 2) float64 array
-        Where its centre may be: (row, col) in pixels, all equally likely beforehand.
+    row, col : float
+        Its centre, in pixels.
     row_mm, col_mm : float
         Pixel spacing, in mm.
     angle : float
@@ -163,8 +162,8 @@ def fit_body(
         Blurred bodies, height 1, by size and distance in steps of `ring_mm`.
     volumes : (kinds, sizes) float64 array
         Their integrals, in mm2.
-    prior : (sizes,) float64 array
-        Logarithm of what is known of the size beforehand.
+    prior : (kinds, sizes) float64 array
+        Logarithm of what is known of kind and size beforehand.
     ring_mm : float
         Step of the profiles, in mm.
     independent : float
@@ -173,8 +172,8 @@ def fit_body(
     Returns
     -------
     place, volume : float
-        Expected position among the sizes (0 for the first), and the expected integral over the background, in
-        units of the image times mm2. Both NaN when nothing rises over the background.
+        Expected position among the sizes (0 for the first), and the integral over the background, its
+        logarithm averaged, in units of the image times mm2. Both NaN when nothing rises over the background.
 
     Notes
     -----
@@ -182,55 +181,50 @@ def fit_body(
     power -n/2 of the residual sum of squares. Between sizes its logarithm is interpolated by parabolas.
     """
     kinds, sizes, rings = profiles.shape
-    count = centres.shape[0]
-    chance = np.full((count, kinds, sizes), -math.inf)
-    volume = np.zeros((count, kinds, sizes))
+    chance = np.full((kinds, sizes), -math.inf)
+    volume = np.zeros((kinds, sizes))
     ring = np.empty((2, rings + 1))
-    best = -math.inf
     reach = min(reach, (rings - 2) * ring_mm)
     last = math.ceil(reach / ring_mm) + 1
-    for m in range(count):
-        squares = _rings(
-            image, centres[m, 0], centres[m, 1], row_mm, col_mm, angle, stretch, reach, free, ring_mm, ring
-        )
-        n, total = 0.0, 0.0
-        for k in range(last):
-            n += ring[0, k]
-            total += ring[1, k]
-        spread = squares - total * total / n
-        if n < 5.0 or not spread > 0.0:
-            continue
-        for p in range(kinds):
-            for s in range(sizes):
-                t, tt, tv = 0.0, 0.0, 0.0
-                for k in range(last):
-                    value = profiles[p, s, k]
-                    weighted = ring[0, k] * value
-                    t += weighted
-                    tt += weighted * value
-                    tv += ring[1, k] * value
-                tt -= t * t / n
-                tv -= t * total / n
-                if not (tv > 0.0 and tt > 0.0):
-                    continue
-                rest = max(spread - tv * tv / tt, LEAST_REST * spread)
-                chance[m, p, s] = prior[s] - 0.5 * n * independent * math.log(rest / spread)
-                volume[m, p, s] = math.log(tv / tt * volumes[p, s])
-                best = max(best, chance[m, p, s])
+    squares = _rings(image, row, col, row_mm, col_mm, angle, stretch, reach, free, ring_mm, ring)
+    n, total = 0.0, 0.0
+    for k in range(last):
+        n += ring[0, k]
+        total += ring[1, k]
+    spread = squares - total * total / n
+    if n < 5.0 or not spread > 0.0:
+        return math.nan, math.nan
+    best = -math.inf
+    for p in range(kinds):
+        for s in range(sizes):
+            t, tt, tv = 0.0, 0.0, 0.0
+            for k in range(last):
+                value = profiles[p, s, k]
+                weighted = ring[0, k] * value
+                t += weighted
+                tt += weighted * value
+                tv += ring[1, k] * value
+            tt -= t * t / n
+            tv -= t * total / n
+            if not (tv > 0.0 and tt > 0.0):
+                continue
+            rest = max(spread - tv * tv / tt, LEAST_REST * spread)
+            chance[p, s] = prior[p, s] - 0.5 * n * independent * math.log(rest / spread)
+            volume[p, s] = math.log(tv / tt * volumes[p, s])
+            best = max(best, chance[p, s])
     weight, place, amount = 0.0, 0.0, 0.0
-    for m in range(count):
-        for p in range(kinds):
-            for s in range(1, sizes - 1):
-                low, mid, high = chance[m, p, s - 1], chance[m, p, s], chance[m, p, s + 1]
-                if max(low, mid, high) < best - 12.0 or min(low, mid, high) == -math.inf:
-                    continue
-                for k in range(SUB):
-                    share = (k - SUB // 2) / SUB
-                    log = mid + 0.5 * share * (high - low) + 0.5 * share * share * (high - 2.0 * mid + low)
-                    w = math.exp(min(log - best, 2.0))
-                    weight += w
-                    place += w * (s + share)
-                    amount += w * volume[m, p, s]
+    for p in range(kinds):
+        for s in range(1, sizes - 1):
+            low, mid, high = chance[p, s - 1], chance[p, s], chance[p, s + 1]
+            if max(low, mid, high) < best - 12.0 or min(low, mid, high) == -math.inf:
+                continue
+            for k in range(SUB):
+                share = (k - SUB // 2) / SUB
+                log = mid + 0.5 * share * (high - low) + 0.5 * share * share * (high - 2.0 * mid + low)
+                w = math.exp(min(log - best, 2.0))
+                weight += w
+                place += w * (s + share)
+                amount += w * volume[p, s]
     if not weight > 0.0:
         return math.nan, math.nan
     return place / weight, math.exp(amount / weight)
