@@ -16,14 +16,14 @@ RADIUS_MM: npt.NDArray[np.float64] = np.geomspace(0.03, 1.2, 42)
 """Radii for which bodies are drawn, in mm; in equal ratios."""
 RING_MM = 0.02
 REACH_MM = 1.2
-EXPONENTS = (0.0, 0.5)  # of 1 - (r / R)^2: a plate and a ball
-SHARES = (0.4, 0.6)
+EXPONENTS = (0.0, 0.5, 1.0)  # of 1 - (r / R)^2: a plate, a ball and a grain that thins out
+SHARES = (0.55, 0.3, 0.15)
 TYPICAL_MM, SPREAD = 0.32, 0.5  # diameters: median, and standard deviation of the natural logarithm
 
 
 @dataclass(frozen=True)
 class Bodies:
-    """Blurred plates and balls.
+    """Blurred plates, balls and thinner grains.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Bodies:
 
 @lru_cache(maxsize=32)
 def blurred_bodies(blur_mm: float) -> Bodies:
-    """Draw discs of equal and of spherical thickness behind a Gaussian blur.
+    """Draw round bodies of three kinds behind a Gaussian blur.
 
     Parameters
     ----------
@@ -55,12 +55,13 @@ def blurred_bodies(blur_mm: float) -> Bodies:
 
     Notes
     -----
+    The thickness is (1 - (r / R)^2)^e with e = 0, 1/2 and 1: a plate, a ball and a grain that thins out.
     A radially symmetric figure f behind a Gaussian of variance v is
     ``integral f(s) s / v exp(-(r^2 + s^2) / 2 v) I0(r s / v) ds``, taken by Gauss-Legendre quadrature after
-    the substitution s = R (1 - u^2), which takes the edge of the sphere into account.
+    the substitution s = R (1 - u^2), which takes the edge of the ball into account.
 
-    Expected beforehand: diameters log-normal about 0.32 mm, 95 % of them within 0.12 to 0.85 mm, balls
-    somewhat more often than plates. That matters only where noise hides size and kind.
+    Expected beforehand: diameters log-normal about 0.32 mm, 95 % of them within 0.12 to 0.85 mm. That
+    matters only where noise hides size and kind.
     """
     node, weight = roots_legendre(64)
     u, du = 0.5 * (node + 1.0), 0.5 * weight

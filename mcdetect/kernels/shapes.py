@@ -411,7 +411,7 @@ def measure(
             REACH_PIXELS * max(row_mm, col_mm),
         )
         stretch = min(math.sqrt(major / minor), MAX_STRETCH) if minor > 0.0 else MAX_STRETCH
-        free_reach(window, label, max(DEPTH_FRACTION * contrast, DEPTH_NOISE * noise), half, free)
+        free_reach(window, label, level, max(DEPTH_FRACTION * contrast, DEPTH_NOISE * noise), half, free)
         for k in range(RAYS):
             free[k] *= step
         size, volume = fit_body(

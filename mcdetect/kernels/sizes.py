@@ -25,10 +25,13 @@ RAYS = 24
 """Directions in which `free_reach` looks."""
 SUB = 5
 LEAST_REST = 1e-6
+LEAST_RELIEF = 1e-8  # a body as flat as this within reach is no different from the background
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def free_reach(window: _Singles, label: _Labels, depth: float, limit: float, out: _Floats) -> None:
+def free_reach(
+    window: _Singles, label: _Labels, level: float, depth: float, limit: float, out: _Floats
+) -> None:
     """How far one may go from the centre of a window before another summit begins.
 
     Parameters
@@ -37,6 +40,8 @@ def free_reach(window: _Singles, label: _Labels, depth: float, limit: float, out
         Values.
     label : (n, n) int8 array
         Labels, as `flood` leaves them.
+    level : float
+        Labels count from this value on.
     depth : float
         A rise beyond the own region by more than this is another summit.
     limit : float
@@ -53,11 +58,14 @@ def free_reach(window: _Singles, label: _Labels, depth: float, limit: float, out
         start = 0
         stop = last
         for m in range(last + 1):
-            mark = label[half + math.floor(m * down + 0.5), half + math.floor(m * right + 0.5)]
-            if mark == FOREIGN:
+            r = half + math.floor(m * down + 0.5)
+            c = half + math.floor(m * right + 0.5)
+            if window[r, c] < level:
+                continue
+            if label[r, c] == FOREIGN:
                 stop = m
                 break
-            if mark == OWN:
+            if label[r, c] == OWN:
                 start = m
         lowest, at = math.inf, start
         other = stop < last
@@ -206,7 +214,7 @@ def fit_body(
                 tv += ring[1, k] * value
             tt -= t * t / n
             tv -= t * total / n
-            if not (tv > 0.0 and tt > 0.0):
+            if not (tv > 0.0 and tt > LEAST_RELIEF * n):
                 continue
             rest = max(spread - tv * tv / tt, LEAST_REST * spread)
             chance[p, s] = prior[p, s] - 0.5 * n * independent * math.log(rest / spread)
