@@ -50,7 +50,7 @@ class Shapes:
     solidity : array
         Area over the area of the convex hull, at most 1.
     roughness : array
-        1 - sum(|Z_k| / |k|) / sum(|Z_k|) over the Fourier descriptors Z_k, k = -31 to 32 without 0, of 64
+        1 - sum(|Z_k| / |k|) / sum(|Z_k|) over the Fourier descriptors Z_k, k = -16 to 16 without 0, of 128
         points evenly spaced along the outline: 0 when smooth, below 1 (the factor ff of Shen et al. 1994).
     moment_irregularity : array
         (M4^(1/4) - M2^(1/2)) / m1, where m1 is the mean distance of the outline from its centroid and M_p

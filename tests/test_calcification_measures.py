@@ -17,7 +17,13 @@ from skimage.measure import regionprops
 
 from mcdetect.bodies import EXPONENTS, RADIUS_MM, RING_MM, blurred_bodies
 from mcdetect.context import nearest_mm
-from mcdetect.kernels.irregularity import OUTLINE_POINTS, contour_slope, irregularity, rim_over_centre
+from mcdetect.kernels.irregularity import (
+    HARMONICS,
+    OUTLINE_POINTS,
+    contour_slope,
+    irregularity,
+    rim_over_centre,
+)
 from mcdetect.kernels.sizes import LEAST_RELIEF, LEAST_REST, RAYS, SUB, fit_body, free_reach
 from mcdetect.mammogram import PixelSpacing
 from mcdetect.outlines import Shapes, measure_shapes
@@ -57,8 +63,9 @@ def plain_irregularity(points):
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
     at = along[-1] * np.arange(OUTLINE_POINTS) / OUTLINE_POINTS
     row, col = (np.interp(at, along, closed[:, k]) for k in (0, 1))
-    spectrum = np.abs(np.fft.fft(col + 1j * row))[1:]
-    order = np.abs(np.fft.fftfreq(OUTLINE_POINTS, 1 / OUTLINE_POINTS))[1:]
+    order = np.abs(np.fft.fftfreq(OUTLINE_POINTS, 1 / OUTLINE_POINTS))
+    counts = (order > 0) & (order <= HARMONICS)
+    spectrum, order = np.abs(np.fft.fft(col + 1j * row))[counts], order[counts]
     distance = np.hypot(row, col)
     off = distance - distance.mean()
     moments = (np.mean(off**4) ** 0.25 - np.mean(off**2) ** 0.5) / distance.mean()

@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["OUTLINE_POINTS", "contour_slope", "irregularity", "rim_over_centre"]
+__all__ = ["HARMONICS", "OUTLINE_POINTS", "contour_slope", "irregularity", "rim_over_centre"]
 
 _Floats = npt.NDArray[np.float64]
 _Singles = npt.NDArray[np.float32]
 
-OUTLINE_POINTS = 64
+OUTLINE_POINTS = 128
 """Points, evenly spaced along an outline, on which its irregularity is measured."""
+
+HARMONICS = 16
+"""Orders, of either sign, of the Fourier descriptors that count; finer ones are steps of the grid."""
 
 RIM = (0.5, 0.6, 0.7, 0.8)
 CENTRE = 0.2
@@ -58,7 +61,7 @@ def irregularity(points: _Floats, perimeter: float, row: float, col: float) -> t
     -------
     fourier : float
         1 - sum(|Z_k| / |k|) / sum(|Z_k|) over the descriptors Z_k of `OUTLINE_POINTS` points along the
-        outline, without k = 0: 0 for any ellipse traced evenly, towards 1 with fine structure.
+        outline, |k| from 1 to `HARMONICS`: 0 for any ellipse traced evenly, towards 1 with fine structure.
     moments : float
         M4^(1/4) / m1 - M2^(1/2) / m1, where m1 is the mean and M_p the p-th central moment of the
         distances of these points from the centroid: 0 for a circle.
@@ -77,8 +80,9 @@ def irregularity(points: _Floats, perimeter: float, row: float, col: float) -> t
         even[k, 0] -= row
         even[k, 1] -= col
     total, weighted = 0.0, 0.0
-    for k in range(1, n):
-        order = k if k <= n // 2 else n - k
+    for j in range(2 * HARMONICS):
+        k = j + 1 if j < HARMONICS else n - 1 - (j - HARMONICS)
+        order = min(k, n - k)
         re, im = 0.0, 0.0
         turn = 0
         for m in range(n):
