@@ -92,6 +92,9 @@ class CalcificationConfig(_Section):
     contour_fraction: float = _option(
         0.5, "", "fraction of a calcification's top-hat contrast at which it is outlined", 0.1, 0.9
     )
+    blur_mm: float = _option(
+        0.05, "mm", "blur of the x-ray system (SD), taken off the size of calcifications", 0.01, 0.3
+    )
 
 
 @dataclass(frozen=True)

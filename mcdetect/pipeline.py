@@ -16,7 +16,7 @@ from scipy.special import expit
 from mcdetect.appearance import describe_spots, refined_scale_mm
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.config import Config
-from mcdetect.context import accept_spots
+from mcdetect.context import accept_spots, nearest_mm
 from mcdetect.errors import UnusableImageError
 from mcdetect.features import build_features
 from mcdetect.groups import find_groups
@@ -206,6 +206,7 @@ def _outline(found: Searched, chosen: npt.NDArray[np.int64], mammogram: Mammogra
         found.spots.col_px[chosen] - left,
         mammogram.spacing,
         contour_fraction=config.calcifications.contour_fraction,
+        blur_mm=config.calcifications.blur_mm,
         scale_mm=_scale_mm(found)[chosen],
     )
 
@@ -255,6 +256,7 @@ def _tables(
             "score": expit(log_odds[chosen]),
             "cluster_id": label,
             "scale_mm": scale[chosen],
+            "nearest_mm": nearest_mm(row_mm, col_mm),
             "skin_distance_mm": skin,
             "in_pectoral": pectoral,
         },
