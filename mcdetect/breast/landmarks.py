@@ -24,7 +24,9 @@ THICK_MM = 10.0
 """Nearer to the skin the breast is thinner, and its brightness says little of its tissue."""
 
 
-def wall_distance(shape: tuple[int, int], frame: Frame, side: Side, step_mm: tuple[float, float]) -> FloatImage:
+def wall_distance(
+    shape: tuple[int, int], frame: Frame, side: Side, step_mm: tuple[float, float]
+) -> FloatImage:
     """Return the distance of every cell's centre to one side of the frame in mm, negative beyond it.
 
     Parameters

@@ -74,7 +74,8 @@ class BreastRegion:
         skin, chest = self.skin_distance_at(row_px, col_px), self.chest_distance_at(row_px, col_px)
         depth = np.full(skin.shape, np.nan)
         known = np.isfinite(chest) & (skin + chest > 0.0) & self.has_skin
-        return np.divide(skin, skin + chest, out=depth, where=known)
+        np.divide(skin, skin + chest, out=depth, where=known)
+        return depth
 
     def density_rank_at(
         self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
