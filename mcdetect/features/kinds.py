@@ -46,7 +46,7 @@ def kind_fractions(
     Notes
     -----
     Length over width is that of the ellipse of equal second moments, 1 / sqrt(1 - eccentricity²).
-    Shares of round and elongated members follow Betal et al. 1997, doi:10.1259/bjr.70.837.9404205; the
+    Shares of round and elongated members follow Betal et al., Br. J. Radiol. 70 (1997) 903; the
     thresholds are our own. Blur makes members below about 0.2 mm look round.
     """
     keep = (label > 0) & np.isfinite(eccentricity) & np.isfinite(circularity) & np.isfinite(diameter_mm)
