@@ -56,10 +56,10 @@ def statistics_table() -> str:
     """Return the statistics of a measure of the members as Markdown."""
     lines = ["| statistic | formula | missing when | source | in other packages |", "|---|---|---|---|---|"]
     words = {
-        "m": "the measure",
+        "m": "value",
         "worst": "highest or lowest",
         "extreme": "Maximum or Minimum",
-        "bins": "fixed bins",
+        "bins": "a fixed width",
     }
     for name, what in STATISTICS.items():
         cells = (what.formula.format(**words), what.missing, _link(what.source), what.twin.format(**words))

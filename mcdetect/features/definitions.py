@@ -178,6 +178,7 @@ CALCIFICATION_DEFINITIONS: tuple[Definition, ...] = (
 )
 
 _ALONE = "one member"
+_NO_OUTLINES = "no member has an outline"
 _PLACE = "all members at one place"
 _NO_NIPPLE = "no skin line, or the nipple outside the image"
 _NO_WALL = "a crop, or no chest wall"
@@ -318,7 +319,12 @@ CLUSTER_DEFINITIONS: tuple[Definition, ...] = (
         missing="one member, or all touch undilated",
     ),
     Definition(
-        "rod_fraction", "share of members at least 2 times as long as wide", 0.0, 1.0, BETAL, missing=_OUTLINE
+        "rod_fraction",
+        "share of members at least 2 times as long as wide",
+        0.0,
+        1.0,
+        BETAL,
+        missing=_NO_OUTLINES,
     ),
     Definition(
         "round_fraction",
@@ -326,7 +332,7 @@ CLUSTER_DEFINITIONS: tuple[Definition, ...] = (
         0.0,
         1.0,
         BETAL,
-        missing=_OUTLINE,
+        missing=_NO_OUTLINES,
     ),
     Definition(
         "punctate_fraction",
@@ -334,7 +340,7 @@ CLUSTER_DEFINITIONS: tuple[Definition, ...] = (
         0.0,
         1.0,
         BIRADS,
-        missing=_OUTLINE,
+        missing=_NO_OUTLINES,
     ),
     *(
         Definition(

@@ -53,4 +53,4 @@ def intraclass_correlation(values: npt.ArrayLike) -> float:
     scale = float(np.abs(table).max())
     if not total > 1e-20 * scale**2:
         return math.nan
-    return (subjects - error) / total
+    return float((subjects - error) / total)
