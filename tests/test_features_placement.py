@@ -272,12 +272,12 @@ NEVER_MISSING = {
 
 
 @given(
-    st.integers(1, 500),
+    st.one_of(st.integers(1, 8), st.integers(1, 500)),
     st.sampled_from(["scattered", "coincident", "collinear", "grid", "two places", "nearly a line"]),
     st.sampled_from([0.0, 0.3, 1.0]),
     st.integers(0, 2**32 - 1),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_every_feature_is_finite_or_missing(n, arrangement, bad, seed):
     """Groups of 1 to 500 members; warnings are errors in these tests."""
     rng = np.random.default_rng(seed)
@@ -330,8 +330,8 @@ def test_five_hundred_members_in_twenty_groups_take_less_than_a_third_of_a_secon
     build_features(**given)
     taken = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         build_features(**given)
-        taken.append(time.perf_counter() - began)
-    # 0.07 s on one core of 2.5 GHz
+        taken.append(time.process_time() - began)
+    # about 0.08 s of a busy core of 2.5 GHz
     assert min(taken) < 0.3

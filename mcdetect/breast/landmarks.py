@@ -19,7 +19,7 @@ CUT_OFF_MM = 25.0
 APEX_MM = 1.0
 """Skin this much nearer to the chest wall than the farthest still belongs to the tip of the breast."""
 TISSUE_MM = 5.0
-"""Radius of the disc over which tissue is averaged."""
+"""Tissue is averaged over about a disc of this radius."""
 THICK_MM = 10.0
 """Nearer to the skin the breast is thinner, and its brightness says little of its tissue."""
 
@@ -161,21 +161,24 @@ def density_rank(
     Returns
     -------
     (grid rows, grid cols) float32 array
-        Share, 0 to 1, of the breast off muscle and skin whose tissue is darker on average over a disc
-        of `TISSUE_MM`; NaN outside the breast.
+        Share, 0 to 1, of the breast off muscle and skin whose tissue is darker on average within about
+        `TISSUE_MM`; NaN outside the breast.
     """
     known = mask & ~pectoral
     if not known.any():
         known = mask
     inner = known & (skin_mm >= THICK_MM)
-    size = (2 * max(1, round(TISSUE_MM / step_mm[1])) + 1, 2 * max(1, round(TISSUE_MM / step_mm[0])) + 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size).astype(np.float32)
-    kernel /= kernel.sum()
     base = np.float32(np.median(level[known]))
     weight = known.astype(np.float32)
-    total = cv2.filter2D((level - base) * weight, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT)
-    share = cv2.filter2D(weight, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT)
-    mean = np.asarray(total / np.maximum(share, np.float32(1e-6)), np.float32)
-    ranked = np.sort(mean[inner if inner.any() else known])
-    place = 0.5 * (np.searchsorted(ranked, mean, "left") + np.searchsorted(ranked, mean, "right"))
-    return np.where(mask & (share > 1e-3), place / ranked.size, np.nan).astype(np.float32)
+    total, share = (level - base) * weight, weight
+    # two passes of a square have the spread of a disc when its side is sqrt(1.5) radii
+    side = (round(TISSUE_MM * 1.5**0.5 / step_mm[1]) | 1, round(TISSUE_MM * 1.5**0.5 / step_mm[0]) | 1)
+    for _ in range(2):
+        total = np.asarray(cv2.blur(total, side, borderType=cv2.BORDER_CONSTANT), np.float32)
+        share = np.asarray(cv2.blur(share, side, borderType=cv2.BORDER_CONSTANT), np.float32)
+    mean = (total / np.maximum(share, np.float32(1e-6)))[mask]
+    reference = np.sort(mean[(inner if inner.any() else known)[mask]])
+    place = np.searchsorted(reference, mean, "left") + np.searchsorted(reference, mean, "right")
+    found = np.full(mask.shape, np.nan, np.float32)
+    found[mask] = np.where(share[mask] > 1e-3, place / (2.0 * reference.size), np.nan)
+    return found

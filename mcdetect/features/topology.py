@@ -21,6 +21,8 @@ N_STEPS = 30
 SCALES = {"500um": 5, "1000um": 10, "2000um": 20}
 """Number of steps at the dilations that have columns of their own, by the suffix of the column."""
 _TIE = 1e-9
+_CELLS = 1 << 18
+"""Graphs of this many cells together are worked on at once."""
 
 
 @dataclass(frozen=True)
@@ -119,17 +121,21 @@ def _giant(edges: _Ints, at: _Ints, n: int) -> _Floats:
 
 def _clustering(step: _Ints) -> _Floats:
     """Mean local clustering coefficient after each step."""
-    found = np.zeros(N_STEPS)
-    last = 0.0
-    for k in range(1, N_STEPS + 1):
-        if (step == k).any():
-            touch = (step <= k).astype(np.float32)
-            degree = touch.sum(axis=1, dtype=np.float64)
-            closed = np.einsum("ij,ij->i", touch @ touch, touch).astype(np.float64)
-            possible = degree * (degree - 1.0)
-            local = np.divide(closed, possible, out=np.zeros(len(step)), where=possible > 0.0)
-            last = float(local.mean())
-        found[k - 1] = last
+    n = len(step)
+    changes = np.unique(step)
+    changes = changes[changes <= N_STEPS]
+    mean = np.zeros(changes.size)
+    at_once = max(1, _CELLS // n**2)
+    for k in range(0, changes.size, at_once):
+        part = slice(k, k + at_once)
+        touch = (step <= changes[part, None, None]).astype(np.float32)
+        degree = touch.sum(axis=2, dtype=np.float64)
+        closed = np.einsum("kij,kij->ki", touch @ touch, touch)
+        possible = degree * (degree - 1.0)
+        local = np.divide(closed, possible, out=np.zeros(degree.shape), where=possible > 0.0)
+        mean[part] = local.mean(axis=1)
+    last = np.searchsorted(changes, np.arange(1, N_STEPS + 1), "right")
+    found: _Floats = np.concatenate([[0.0], mean])[last]
     return found
 
 
