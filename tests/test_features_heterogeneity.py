@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -12,14 +14,17 @@ import mcdetect
 from mcdetect.phantom import group_positions_mm, insert_calcifications, random_specs
 from mcdetect.schema import SHAPE_MEASURES
 
+log = logging.getLogger(__name__)
+
 SPACING_MM = 0.07
 SIDE_PX = 460
 VARIATION = [
     f"{measure}_{name}"
     for measure in SHAPE_MEASURES
     if measure != "snr"
-    for name in ("sd", "cv", "iqr", "range", "entropy")
+    for name in ("sd", "iqr", "range", "entropy")
 ]
+"""Without the coefficients of variation, which of shapes near 0 or 1 say little."""
 
 
 def group_features(varied: bool, seed: int) -> pd.Series:
@@ -51,17 +56,21 @@ def area_under_curve(varied: pd.Series, uniform: pd.Series) -> float:
 
 
 @pytest.mark.slow
-def test_varied_groups_are_told_from_uniform_ones(record_property: pytest.FixtureRequest) -> None:
-    """The sum of standardised variations is a score without any fitting."""
+def test_varied_groups_are_told_from_uniform_ones() -> None:
+    """The sum of standardised variations is a score without any fitting.
+
+    ``--log-cli-level=INFO`` shows the area under the curve of every feature.
+    """
     varied, uniform = (
         pd.DataFrame([group_features(kind, seed) for seed in range(16)]) for kind in (True, False)
     )
     assert varied["true_diameter_mm"].mean() == pytest.approx(uniform["true_diameter_mm"].mean(), rel=0.06)
     both = pd.concat([varied, uniform])[VARIATION].astype(float)
     score = ((both - both.median()) / both.std()).mean(axis=1)
-    curves = {name: area_under_curve(varied[name], uniform[name]) for name in VARIATION}
-    curves["all variations"] = area_under_curve(score[:16], score[16:])
+    names = [*VARIATION, "diameter_mm_cv", "area_mm2_cv"]
+    curves = {name: area_under_curve(varied[name], uniform[name]) for name in names}
+    curves["all of them"] = area_under_curve(score[:16], score[16:])
     for name, area in curves.items():
-        record_property(name, round(area, 3))  # type: ignore[operator]
-    assert curves["all variations"] >= 0.95
+        log.info("%s: AUC %.3f", name, area)
+    assert curves["all of them"] >= 0.95
     assert curves["diameter_mm_cv"] >= 0.95

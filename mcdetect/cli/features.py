@@ -65,7 +65,7 @@ def features(
     for column in ("feature", "level", "unit"):
         table.add_column(column, no_wrap=True)
     table.add_column("range")
-    for column in ("noise", "shift", "resampled"):
+    for column in ("noise", "shift", "coarser"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("formula", overflow="fold")
     for f in found:
