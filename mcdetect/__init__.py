@@ -19,6 +19,7 @@ _PUBLIC = {
     "PixelSpacing": "mcdetect.mammogram",
     "Result": "mcdetect.result",
     "detect": "mcdetect.pipeline",
+    "feature_dictionary": "mcdetect.features.dictionary",
     "read_mammogram": "mcdetect.reader",
 }
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mcdetect.config import Config as Config
     from mcdetect.errors import McdetectError as McdetectError
     from mcdetect.errors import McdetectWarning as McdetectWarning
+    from mcdetect.features.dictionary import feature_dictionary as feature_dictionary
     from mcdetect.mammogram import Intent as Intent
     from mcdetect.mammogram import Mammogram as Mammogram
     from mcdetect.mammogram import PixelSpacing as PixelSpacing

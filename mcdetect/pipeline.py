@@ -242,8 +242,18 @@ def _tables(
     pectoral = breast.pectoral[np.rint(row).astype(np.intp), np.rint(col).astype(np.intp)]
     measures = shapes.as_dict() | {"diameter_mm": diameter, "snr": spots.snr[chosen]}
     centre_row, centre_col = groups.row_mm[rank] / spacing.row_mm, groups.col_mm[rank] / spacing.col_mm
+    nipple = breast.nipple_px
     features = build_features(
-        label, row_mm, col_mm, measures, breast.skin_distance_at(centre_row, centre_col), pectoral
+        label,
+        row_mm,
+        col_mm,
+        measures,
+        breast.skin_distance_at(centre_row, centre_col),
+        pectoral,
+        nipple_mm=None if nipple is None else (nipple[0] * spacing.row_mm, nipple[1] * spacing.col_mm),
+        chest_distance_mm=breast.chest_distance_at(centre_row, centre_col),
+        depth_fraction=breast.depth_fraction_at(centre_row, centre_col),
+        tissue_density=breast.density_rank_at(centre_row, centre_col),
     )
     calcifications = make_table(
         CALCIFICATIONS,

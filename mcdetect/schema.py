@@ -22,7 +22,7 @@ __all__ = [
     "make_table",
 ]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,46 @@ def _spread_columns() -> tuple[Column, ...]:
             Column(f"{measure}_sd", "float64", unit, f"standard deviation of {measure} (n - 1)"),
             Column(f"{measure}_cv", "float64", "", f"coefficient of variation of {measure}"),
             Column(f"{measure}_iqr", "float64", unit, f"interquartile range of {measure}"),
+            Column(f"{measure}_range", "float64", unit, f"largest less smallest {measure}"),
+            Column(f"{measure}_entropy", "float64", "bit", f"Shannon entropy of {measure} in fixed bins"),
+            Column(f"{measure}_worst", "float64", unit, f"{measure} of the member that stands out most"),
+            Column(f"{measure}_second_worst", "float64", unit, f"{measure} of the second such member"),
         ]
     return tuple(columns)
+
+
+def _topology_columns() -> tuple[Column, ...]:
+    columns: list[Column] = []
+    for suffix, dilation in (("500um", "0.5 mm"), ("1000um", "1 mm"), ("2000um", "2 mm")):
+        columns += [
+            Column(
+                f"topo_parts_{suffix}", "float64", "", f"connected parts of the members dilated by {dilation}"
+            ),
+            Column(
+                f"topo_giant_{suffix}",
+                "float64",
+                "0-1",
+                f"share of members in the largest part at {dilation}",
+            ),
+            Column(
+                f"topo_degree_{suffix}", "float64", "", f"members that a member touches, mean, at {dilation}"
+            ),
+            Column(
+                f"topo_clustering_{suffix}", "float64", "0-1", f"mean clustering coefficient at {dilation}"
+            ),
+        ]
+    return (
+        *columns,
+        Column("topo_giant_mean", "float64", "0-1", "mean of topo_giant over dilations of 0.1 to 3 mm"),
+        Column("topo_degree_mean", "float64", "", "mean of topo_degree over dilations of 0.1 to 3 mm"),
+        Column("topo_clustering_mean", "float64", "0-1", "mean of topo_clustering over 0.1 to 3 mm"),
+        Column("topo_betti0_mean", "float64", "0-1", "mean of parts per member over 0.1 to 3 mm"),
+        Column("topo_betti0_half_mm", "float64", "mm", "dilation that leaves half as many parts as members"),
+        Column("topo_joined_mm", "float64", "mm", "dilation that joins all members"),
+        Column(
+            "topo_betti0_entropy", "float64", "bit", "persistent entropy of the dilations that join parts"
+        ),
+    )
 
 
 CLUSTERS: tuple[Column, ...] = (
@@ -141,6 +179,27 @@ CLUSTERS: tuple[Column, ...] = (
     Column("nn_distance_mm_max", "float64", "mm", "largest such distance"),
     Column("skin_distance_mm", "float64", "mm", "distance of the centroid to the skin line"),
     Column("in_pectoral", "bool", "", "most members lie on the pectoral muscle"),
+    Column("hull_perimeter_mm", "float64", "mm", "length of the outline of that hull"),
+    Column("hull_circularity", "float64", "0-1", "4 pi area / perimeter^2 of that hull"),
+    Column("concave_area_mm2", "float64", "mm2", "area that the members cover without the bays between them"),
+    Column("axis_deg", "float64", "deg", "principal axis against the rows, counter-clockwise, -90 to 90"),
+    Column("axis_to_nipple_deg", "float64", "deg", "angle of that axis to the line from centroid to nipple"),
+    Column("line_residual_mm", "float64", "mm", "rms distance of the members to the best straight line"),
+    Column("curve_residual_mm", "float64", "mm", "rms distance of the members to the best parabola"),
+    Column("mst_total_mm", "float64", "mm", "length of the minimum spanning tree"),
+    Column("mst_mean_mm", "float64", "mm", "mean edge of the minimum spanning tree"),
+    Column("mst_sd_mm", "float64", "mm", "standard deviation of those edges"),
+    Column("mst_max_mm", "float64", "mm", "longest edge of the minimum spanning tree"),
+    *_topology_columns(),
+    Column("rod_fraction", "float64", "0-1", "share of members at least twice as long as wide"),
+    Column("round_fraction", "float64", "0-1", "share of members that are round"),
+    Column("punctate_fraction", "float64", "0-1", "share of members that are round and below 0.5 mm"),
+    Column("nipple_distance_mm", "float64", "mm", "distance of the centroid to the estimated nipple"),
+    Column("chest_distance_mm", "float64", "mm", "distance of the centroid to muscle or chest-wall edge"),
+    Column("depth_fraction", "float64", "0-1", "depth of the centroid: 0 at the skin, 1 at the chest wall"),
+    Column(
+        "tissue_density", "float64", "0-1", "share of the breast with darker tissue than around the centroid"
+    ),
     *_spread_columns(),
 )
 

@@ -13,6 +13,7 @@ from mcdetect import __version__
 from mcdetect.cli.benchmark import benchmark
 from mcdetect.cli.detect import detect
 from mcdetect.cli.evaluate import evaluate
+from mcdetect.cli.features import features
 from mcdetect.cli.init_config import init_config
 from mcdetect.cli.inspect import inspect
 
@@ -31,6 +32,7 @@ app.command("detect")(detect)
 app.command("inspect")(inspect)
 app.command("evaluate")(evaluate)
 app.command("benchmark")(benchmark)
+app.command("features")(features)
 app.command("init-config")(init_config)
 
 

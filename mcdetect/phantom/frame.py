@@ -109,6 +109,7 @@ def draw_mammogram(
     film: FilmLook | None = None,
     label: bool = True,
     bits: int | None = None,
+    exposure: int = 0,
 ) -> PhantomMammogram:
     """Draw a mammogram whose truth is known.
 
@@ -137,6 +138,8 @@ def draw_mammogram(
         Burn in laterality and view beside the breast.
     bits : int, optional
         Bits stored; 14 for FOR_PROCESSING, else 12.
+    exposure : int
+        Number of the exposure, from 0: another one has other noise, and all else is the same.
 
     Returns
     -------
@@ -165,7 +168,8 @@ def draw_mammogram(
     for spec, stamp, contrast in zip(specs, stamps, contrasts, strict=True):
         target, part = overlap(shape, spec, stamp)
         quanta[target] *= np.exp(np.float32(-contrast) * stamp.values[part])
-    recorded = record(quanta, pair, taking, np.random.default_rng(int(noise_seed)))
+    taken = int(noise_seed) if exposure == 0 else [int(noise_seed), exposure]
+    recorded = record(quanta, pair, taking, np.random.default_rng(taken))
 
     air = taking.quanta_per_mm2 * pair[0] * pair[1]
     offset = _RAW_OFFSET if intent is Intent.FOR_PROCESSING else 0
