@@ -86,16 +86,61 @@ def members(kind: str, n: int, rng: np.random.Generator) -> list[CalcificationSp
     """Members of a group of one morphology, all at (0, 0)."""
     ranges: dict[str, dict[str, tuple[float, float]]] = {
         "mixed": {"diameter_mm": (0.2, 0.5), "snr": (10.0, 25.0)},
-        "punctate": {"diameter_mm": (0.25, 0.35), "snr": (12, 16), "irregularity": (0, 0.15), "elongation": (1, 1.1)},
-        "uniform": {"diameter_mm": (0.33, 0.37), "snr": (13, 15), "irregularity": (0.2, 0.3), "elongation": (1, 1.1)},
-        "heterogeneous": {"diameter_mm": (0.2, 0.6), "snr": (7, 25), "irregularity": (0.2, 1), "elongation": (1, 2.5)},
-        "fine_pleomorphic": {"diameter_mm": (0.18, 0.5), "snr": (8, 25), "irregularity": (0.6, 1), "elongation": (1, 2.2)},
-        "fine_linear": {"diameter_mm": (0.32, 0.5), "snr": (12, 25), "irregularity": (0, 1), "elongation": (4, 6)},
-        "coarse_heterogeneous": {"diameter_mm": (0.5, 0.9), "snr": (12, 30), "irregularity": (0.5, 1), "elongation": (1, 2)},
-        "coarse": {"diameter_mm": (1.1, 1.6), "snr": (20, 40), "irregularity": (0.5, 1), "elongation": (1, 1.3)},
-        "rod": {"diameter_mm": (0.9, 1.15), "snr": (20, 40), "irregularity": (0, 0.3), "elongation": (2.6, 3.2)},
+        "punctate": {
+            "diameter_mm": (0.25, 0.35),
+            "snr": (12, 16),
+            "irregularity": (0, 0.15),
+            "elongation": (1, 1.1),
+        },
+        "uniform": {
+            "diameter_mm": (0.33, 0.37),
+            "snr": (13, 15),
+            "irregularity": (0.2, 0.3),
+            "elongation": (1, 1.1),
+        },
+        "heterogeneous": {
+            "diameter_mm": (0.2, 0.6),
+            "snr": (7, 25),
+            "irregularity": (0.2, 1),
+            "elongation": (1, 2.5),
+        },
+        "fine_pleomorphic": {
+            "diameter_mm": (0.18, 0.5),
+            "snr": (8, 25),
+            "irregularity": (0.6, 1),
+            "elongation": (1, 2.2),
+        },
+        "fine_linear": {
+            "diameter_mm": (0.32, 0.5),
+            "snr": (12, 25),
+            "irregularity": (0, 1),
+            "elongation": (4, 6),
+        },
+        "coarse_heterogeneous": {
+            "diameter_mm": (0.5, 0.9),
+            "snr": (12, 30),
+            "irregularity": (0.5, 1),
+            "elongation": (1, 2),
+        },
+        "coarse": {
+            "diameter_mm": (1.1, 1.6),
+            "snr": (20, 40),
+            "irregularity": (0.5, 1),
+            "elongation": (1, 1.3),
+        },
+        "rod": {
+            "diameter_mm": (0.9, 1.15),
+            "snr": (20, 40),
+            "irregularity": (0, 0.3),
+            "elongation": (2.6, 3.2),
+        },
         "rim": {"diameter_mm": (0.9, 1.4), "snr": (15, 30), "irregularity": (0, 0.1), "elongation": (1, 1)},
-        "vascular": {"diameter_mm": (0.35, 0.6), "snr": (10, 25), "irregularity": (0, 1), "elongation": (2, 4)},
+        "vascular": {
+            "diameter_mm": (0.35, 0.6),
+            "snr": (10, 25),
+            "irregularity": (0, 1),
+            "elongation": (2, 4),
+        },
     }
     specs = random_specs(np.zeros((n, 2)), rng, **ranges[kind])
     if kind == "fine_linear":
@@ -145,7 +190,10 @@ def draw_case(base: PhantomMammogram, kinds: Sequence[str], seed: int) -> Case:
             inside = (px > 60).all() and (px[:, 0] < rows - 60).all() and (px[:, 1] < cols - 60).all()
             if not inside or depth[px[:, 0].astype(int), px[:, 1].astype(int)].min() < 6.0:
                 continue
-            if any(np.hypot(*(px[:, None] - t[None]).transpose(2, 0, 1)).min() * SPACING_MM < _APART_MM for t in taken):
+            if any(
+                np.hypot(*(px[:, None] - t[None]).transpose(2, 0, 1)).min() * SPACING_MM < _APART_MM
+                for t in taken
+            ):
                 continue
             taken.append(px)
             placed.append(kind)
@@ -156,7 +204,12 @@ def draw_case(base: PhantomMammogram, kinds: Sequence[str], seed: int) -> Case:
             ]
             break
     pixels, truth = insert_calcifications(
-        base.pixels.astype(np.float32), SPACING_MM, specs, rng=rng, mask=base.breast, limits=(0, float(base.pixels.max()))
+        base.pixels.astype(np.float32),
+        SPACING_MM,
+        specs,
+        rng=rng,
+        mask=base.breast,
+        limits=(0, float(base.pixels.max())),
     )
     return Case(pixels, SPACING_MM, tuple(placed), np.array(centres).reshape(-1, 2), truth, tip)
 
@@ -176,6 +229,11 @@ def scattered_case(base: PhantomMammogram, seed: int) -> Case:
         for s, (r, c) in zip(members("mixed", len(points), rng), points / SPACING_MM, strict=True)
     ]
     pixels, truth = insert_calcifications(
-        base.pixels.astype(np.float32), SPACING_MM, specs, rng=rng, mask=base.breast, limits=(0, float(base.pixels.max()))
+        base.pixels.astype(np.float32),
+        SPACING_MM,
+        specs,
+        rng=rng,
+        mask=base.breast,
+        limits=(0, float(base.pixels.max())),
     )
     return Case(pixels, SPACING_MM, ("scattered",), np.zeros((1, 2)), truth, nipple_px(base.breast))

@@ -111,7 +111,9 @@ def find_curves(row_mm: _Floats, col_mm: _Floats, least: int = 5) -> Curves:
         offset[members] = side
         heading[members] = course
         lengths.append(float(np.hypot(*np.diff(line, axis=0).T).sum()))
-        about = np.unique(np.concatenate([np.asarray(a) for a in tree.query_ball_point(points[members], 4.0)]))
+        about = np.unique(
+            np.concatenate([np.asarray(a) for a in tree.query_ball_point(points[members], 4.0)])
+        )
         purity.append(members.size / about.size)
     return Curves(label, heading, offset, np.array(lengths), np.array(purity))
 

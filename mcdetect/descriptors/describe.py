@@ -86,7 +86,9 @@ class ImageDescription:
             "region_id": np.array([c.extent.region_id for c in of], np.int64),
             "n_foci": np.array([c.extent.n_foci for c in of], np.int64),
         }
-        numbers = {f"distribution_{name}": [getattr(c.distribution, name) for c in of] for name in DISTRIBUTIONS}
+        numbers = {
+            f"distribution_{name}": [getattr(c.distribution, name) for c in of] for name in DISTRIBUTIONS
+        }
         numbers |= {
             "distribution_aspect": [c.distribution.shape.aspect for c in of],
             "distribution_wedge_ratio": [c.distribution.shape.wedge_ratio for c in of],
@@ -243,9 +245,7 @@ def _crowds(points: _Floats, taking_part: npt.NDArray[np.bool_]) -> _Ints:
     return crowd
 
 
-def _with_context(
-    points: _Floats, alike: npt.NDArray[np.bool_], crowd: _Ints
-) -> npt.NDArray[np.bool_]:
+def _with_context(points: _Floats, alike: npt.NDArray[np.bool_], crowd: _Ints) -> npt.NDArray[np.bool_]:
     """A group that is but a denser place among many others is judged with them (regional, diffuse)."""
     numbers = crowd[alike]
     if not (numbers > 0).any():

@@ -94,7 +94,9 @@ def describe_distribution(
         raise ValueError("row_mm and col_mm must be finite and hold at least one calcification")
     shape = measure_points(points, nipple_mm)
     # A breast is some 15 cm wide: half of it is 60 mm and more.
-    share = math.nan if breast_area_mm2 is None or not breast_area_mm2 > 0 else shape.area_mm2 / breast_area_mm2
+    share = (
+        math.nan if breast_area_mm2 is None or not breast_area_mm2 > 0 else shape.area_mm2 / breast_area_mm2
+    )
     wide = rising(shape.extent_mm, 60.0, 100.0) if math.isnan(share) else rising(share, *DIFFUSE_SHARE)
     line = float(rising(math.log(max(shape.aspect, 1e-3)), *np.log(LINE_ASPECT)))
     line *= float(falling(shape.gap_share, *LINE_GAP))
@@ -112,9 +114,11 @@ def _wedge_membership(shape: PointShape) -> float:
     if not (math.isfinite(shape.wedge_ratio) and shape.wedge_ratio > 0.0):
         return 0.0
     odds = min(shape.n, 40) / 3.0 * math.log(shape.wedge_ratio / _WEDGE_RATIO)
-    odds += float(np.clip(3.0 * math.log(max(shape.extent_mm, 0.1) / _WEDGE_EXTENT_MM), -3.0, 0.5)) - 0.2
+    odds += float(np.clip(4.0 * math.log(max(shape.extent_mm, 0.1) / _WEDGE_EXTENT_MM), -4.0, 0.5)) - 0.2
     if math.isfinite(shape.wedge_aim_deg):
-        expected = math.sqrt(2.0 / math.pi) / _AIM_SD_DEG * math.exp(-0.5 * (shape.wedge_aim_deg / _AIM_SD_DEG) ** 2)
+        expected = (
+            math.sqrt(2.0 / math.pi) / _AIM_SD_DEG * math.exp(-0.5 * (shape.wedge_aim_deg / _AIM_SD_DEG) ** 2)
+        )
         # The nipple is often estimated: a bad aim says less than a good one.
         odds += max(math.log(expected * _AIM_CHANCE_DEG + 1e-9), -1.2)
     return 1.0 / (1.0 + math.exp(-float(np.clip(odds, -30.0, 30.0))))

@@ -171,9 +171,7 @@ def describe_morphology(members: Members, pixel_mm: float) -> Morphology:
     long = _known(np.where(wide > 0.5, rising(aspect, 1.35, 2.05), rising(aspect, 1.6, 2.4)))
     large = _known(rising(members.diameter_mm, *COARSE_MM))
     fine = _known(falling(members.diameter_mm, *FINE_MM))
-    odd = np.maximum(
-        _known(falling(members.circularity, 0.90, 0.97)), _known(rising(aspect, 1.3, 1.8))
-    )
+    odd = np.maximum(_known(falling(members.circularity, 0.90, 0.97)), _known(rising(aspect, 1.3, 1.8)))
     irregular = 1.0 - (1.0 - odd) * (1.0 - 0.8 * varied)
     hazy = fine * np.maximum(
         _known(falling(members.snr, 4.0, 7.0)), _known(falling(members.edge_per_mm, 1.0, 3.0))
@@ -192,11 +190,18 @@ def describe_morphology(members: Members, pixel_mm: float) -> Morphology:
         "fine_pleomorphic": shown * irregular * fine,
         "punctate": shown * (1.0 - irregular),
     }
-    measured = np.isfinite(members.diameter_mm) & np.isfinite(members.major_mm) & np.isfinite(members.minor_mm)
-    carried_fine, carried_coarse = float(falling(pixel_mm, *FINE_PIXEL_MM)), float(falling(pixel_mm, *COARSE_PIXEL_MM))
+    measured = (
+        np.isfinite(members.diameter_mm) & np.isfinite(members.major_mm) & np.isfinite(members.minor_mm)
+    )
+    carried_fine, carried_coarse = (
+        float(falling(pixel_mm, *FINE_PIXEL_MM)),
+        float(falling(pixel_mm, *COARSE_PIXEL_MM)),
+    )
     # A round calcification above 0.5 mm needs no finer pixels than a coarse one.
     carried = {name: np.full(own.size, carried_coarse) for name in ("rod", "coarse", "coarse_heterogeneous")}
-    carried |= {name: np.full(own.size, carried_fine) for name in ("fine_linear", "amorphous", "fine_pleomorphic")}
+    carried |= {
+        name: np.full(own.size, carried_fine) for name in ("fine_linear", "amorphous", "fine_pleomorphic")
+    }
     carried["punctate"] = fine * carried_fine + (1.0 - fine) * carried_coarse
     mean: dict[str, float] = {"vascular": float(members.vascular.mean())}
     for name, share in carried.items():

@@ -171,8 +171,10 @@ def smallest_ellipse_area(corners: _Floats, tolerance: float = 0.02) -> float:
             step, k = (far[out] - 2.0) / (3.0 * far[out]), out
         else:
             k = close
-            step = max((far[k] - 2.0) / (3.0 * far[k]), -weight[k] / (1.0 - weight[k])) if far[k] > 0 else -(
-                weight[k] / (1.0 - weight[k])
+            step = (
+                max((far[k] - 2.0) / (3.0 * far[k]), -weight[k] / (1.0 - weight[k]))
+                if far[k] > 0
+                else -(weight[k] / (1.0 - weight[k]))
             )
         weight *= 1.0 - step
         weight[k] += step

@@ -14,7 +14,7 @@ __all__ = ["Vessels", "find_vessels"]
 
 _Floats = npt.NDArray[np.float64]
 
-_BASE = -8.0
+_BASE = -7.7
 _LENGTH, _PURITY, _ALONG, _LINE, _TRACKS, _OTHERS = 3.0, 1.5, 1.5, 1.5, 2.0, 2.0
 LENGTH_MM = (8.0, 20.0)
 PURITY = (0.5, 0.9)
@@ -102,7 +102,9 @@ def find_vessels(
             through[k] = _median(np.clip(line[members], 0.0, 1.0))
     odds = _BASE + _LENGTH * rising(curves.length_mm, *LENGTH_MM) + _PURITY * rising(curves.purity, *PURITY)
     odds += _TRACKS * rising(tracks, *TRACKS_MM) * falling(tracks, *CALIBRE_MM)
-    odds += _ALONG * _half_if_unknown(rising(along, *ALONG)) + _LINE * _half_if_unknown(rising(through, *LINE))
+    odds += _ALONG * _half_if_unknown(rising(along, *ALONG)) + _LINE * _half_if_unknown(
+        rising(through, *LINE)
+    )
     likely = curves.length_mm * rising(odds, -1.0, 1.0)
     odds += _OTHERS * rising(likely.sum() - likely, *OTHERS_MM)
     curve_grade: _Floats = 1.0 / (1.0 + np.exp(-odds))

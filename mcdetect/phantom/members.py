@@ -66,7 +66,8 @@ def _thickness(
         aside = np.array([ahead[1], -ahead[0]]) * wobble
         middle = aside
         return np.maximum(
-            _capsule(y, x, -half * ahead, middle, 0.5 * width), _capsule(y, x, middle, half * ahead, 0.5 * width)
+            _capsule(y, x, -half * ahead, middle, 0.5 * width),
+            _capsule(y, x, middle, half * ahead, 0.5 * width),
         )
     # A stem that forks like a duct: two arms at 20 to 45 degrees to either side.
     fork = rng.uniform(-0.3, 0.3) * half * ahead
