@@ -225,7 +225,7 @@ def _tables(
     mammogram: Mammogram,
     config: Config,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, str]:
-    """Group the calcifications and put everything into tables: candidates, calcifications, clusters (and scatter)."""
+    """Group and describe the calcifications: tables of candidates, calcifications, clusters; scatter."""
     spots, spacing, breast = found.spots, mammogram.spacing, found.breast
     scale = _scale_mm(found)
     outlined = np.isfinite(shapes.area_mm2)
@@ -307,7 +307,7 @@ def _tables(
             "score": group_score[rank],
             **features,
             **words,
-            **{name: scored[name].to_numpy() for name in scored},
+            **{str(name): scored[name].to_numpy() for name in scored},
         },
     )
     scatter = described.scatter.best if described.scatter else ""

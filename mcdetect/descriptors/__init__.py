@@ -1,4 +1,4 @@
-"""What a group is called: BI-RADS distribution and morphology, typically benign kinds, casting type, extent."""
+"""What a group is called: distribution, morphology, typically benign kinds, casting type, extent."""
 
 from mcdetect.descriptors.benign import BENIGN_KINDS, BenignKinds
 from mcdetect.descriptors.describe import ClusterDescription, ImageDescription, describe_clusters

@@ -14,8 +14,8 @@ def describe_casting(distribution: Distribution, morphology: Morphology) -> floa
 
     Fine linear members that lie in a line or in a segment: casts of ducts. Tabár and others (2004) found
     them in 7 % of invasive cancers of 1 to 14 mm, with a hazard ratio of death of 9.2 (95 % interval
-    4.2 to 20.2); a population-based study of unifocal cancers found no significant difference (odds ratio 1.6,
-    0.5 to 5.8). Arteries do not count: vascular members are no fine linear ones.
+    4.2 to 20.2); a population-based study of unifocal cancers found no significant difference (odds ratio
+    1.6, 0.5 to 5.8). Arteries do not count: vascular members are no fine linear ones.
 
     Parameters
     ----------

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+
+from mcdetect.kernels.spanning import longest_path
+from mcdetect.kernels.strips import strip_directions
 
 __all__ = ["Curves", "find_curves"]
 
@@ -28,7 +31,7 @@ LINK_MM = 5.0
 TURN_DEG = 35.0
 _DIRECTIONS = 36
 _SMOOTHING_MM = 2.0
-_ROUNDS = 4
+_ROUNDS = 3
 _STEP_MM = 0.5
 
 
@@ -83,22 +86,19 @@ def find_curves(row_mm: _Floats, col_mm: _Floats, least: int = 5) -> Curves:
         return none
     points = np.column_stack([row_mm, col_mm])
     tree = cKDTree(points)
-    pairs = tree.query_pairs(REACH_MM, output_type="ndarray")
+    pairs = tree.query_pairs(LINK_MM, output_type="ndarray")
     if len(pairs) == 0:
         return none
-    first = np.concatenate([pairs[:, 0], pairs[:, 1]])
-    second = np.concatenate([pairs[:, 1], pairs[:, 0]])
-    step = points[second] - points[first]
-    angle = _best_direction(first, step, n)
-    along, across = _in_frame(step, angle[first])
-    inside = np.abs(across) <= _strip(along)
-    near = np.hypot(along, across) <= LINK_MM
-    turn = np.abs((angle[first] - angle[second] + math.pi / 2) % math.pi - math.pi / 2)
-    joined = near & inside & (turn <= math.radians(TURN_DEG))
-    # Both must see the other in their strip.
-    key = first * n + second
-    mutual = joined & np.isin(second * n + first, key[joined])
-    graph = coo_array((np.ones(mutual.sum()), (first[mutual], second[mutual])), shape=(n, n)).tocsr()
+    angle = strip_directions(points, REACH_MM, HALF_WIDTH_MM, BEND_RADIUS_MM, _DIRECTIONS)
+    step = points[pairs[:, 1]] - points[pairs[:, 0]]
+    inside = np.ones(len(pairs), np.bool_)
+    for end in (0, 1):
+        along, across = _in_frame(step, angle[pairs[:, end]])
+        inside &= np.abs(across) <= _strip(along)
+    turn = np.abs((angle[pairs[:, 0]] - angle[pairs[:, 1]] + math.pi / 2) % math.pi - math.pi / 2)
+    # Each must lie in the strip of the other.
+    links = pairs[inside & (turn <= math.radians(TURN_DEG))]
+    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(n, n))
     _, component = connected_components(graph, directed=False)
     size = np.bincount(component)
     lengths: list[float] = []
@@ -128,37 +128,12 @@ def _in_frame(step: _Floats, angle: _Floats) -> tuple[_Floats, _Floats]:
     return step[:, 1] * cos - step[:, 0] * sin, step[:, 1] * sin + step[:, 0] * cos
 
 
-def _best_direction(first: npt.NDArray[np.intp], step: _Floats, n: int) -> _Floats:
-    """Direction of the strip through each point that holds most neighbours, evenly along it."""
-    best, angle = np.full(n, -1.0), np.zeros(n)
-    for k in range(_DIRECTIONS):
-        direction = math.pi * k / _DIRECTIONS - math.pi / 2
-        along, across = _in_frame(step, np.full(len(step), direction))
-        weight = np.exp(-0.5 * (across / (0.7 * HALF_WIDTH_MM + along**2 / (4.0 * BEND_RADIUS_MM))) ** 2)
-        weight[np.abs(across) > _strip(along)] = 0.0
-        # Each millimetre of the strip counts once, so that one dense spot gives no direction.
-        place = np.rint(along + REACH_MM).astype(np.int64)
-        width = int(2 * REACH_MM) + 1
-        held = np.zeros(n * width)
-        np.maximum.at(held, first * width + np.clip(place, 0, width - 1), weight)
-        total = held.reshape(n, width).sum(axis=1)
-        better = total > best
-        best[better], angle[better] = total[better], direction
-    return angle
-
-
 def _middle_line(points: _Floats) -> _Floats:
-    """Principal curve (Hastie and Stuetzle 1989, doi:10.2307/2289936) from the longest path of the spanning tree."""
-    n = len(points)
-    distance = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1)) + 1e-6
-    tree = minimum_spanning_tree(distance)
-    tree = tree + tree.T
-    end = _farthest(tree, 0, points)[0]
-    start, before = _farthest(tree, end, points)
-    path = [start]
-    while path[-1] != end and len(path) <= n:
-        path.append(int(before[path[-1]]))
-    walk = points[path]
+    """Principal curve, from the longest path of the spanning tree (Hastie and Stuetzle 1989).
+
+    doi:10.2307/2289936
+    """
+    walk = points[longest_path(np.ascontiguousarray(points))]
     for _ in range(_ROUNDS):
         walk = _smoothed(points, walk)
     return walk
@@ -182,15 +157,6 @@ def _smoothed(points: _Floats, line: _Floats) -> _Floats:
     fit = weight * (two[:, None] - away * one[:, None]) / (zero * two - one**2)[:, None]
     smooth: _Floats = fit @ points
     return smooth
-
-
-def _farthest(tree: csr_array, root: int, points: _Floats) -> tuple[int, npt.NDArray[np.int32]]:
-    """Return the node farthest from a root along a tree, and the predecessor of every node."""
-    order, before = breadth_first_order(tree, root, directed=False)
-    reach = np.zeros(len(points))
-    for node in order[1:]:
-        reach[node] = reach[before[node]] + np.hypot(*(points[node] - points[before[node]]))
-    return int(np.argmax(reach)), before
 
 
 def _place(points: _Floats, line: _Floats) -> tuple[_Floats, _Floats]:

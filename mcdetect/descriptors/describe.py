@@ -16,7 +16,6 @@ from mcdetect.descriptors.casting import describe_casting
 from mcdetect.descriptors.distribution import DISTRIBUTIONS, Distribution, describe_distribution
 from mcdetect.descriptors.extent import Extent, describe_extent
 from mcdetect.descriptors.morphology import MORPHOLOGIES, Morphology, describe_morphology, read_members
-from mcdetect.descriptors.outline_shapes import grown_hull_area
 from mcdetect.descriptors.vessels import Vessels, find_vessels
 
 __all__ = ["ClusterDescription", "ImageDescription", "describe_clusters"]
@@ -25,12 +24,13 @@ _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 PATTERN_GAP_MM = 8.0
-"""Groups at most this far apart are judged as one distribution: a segment that the link distance cut in pieces."""
+"""Groups at most this far apart are judged as one distribution: pieces of one segment, say."""
 REGION_GAP_MM = 20.0
 """Flagged groups at most this far apart are foci of one region: 2 cm is where BI-RADS ends a group."""
 CONTEXT_GAP_MM = 10.0
-_CONTEXT_DENSITY = 4.0
+_CONTEXT_SPACING = 0.5
 _LEAST_PATTERN = 3
+_STRAGGLER, _STRAGGLER_ROUNDS = 2.0, 3
 _LEAST_SCATTER = 10
 
 
@@ -128,10 +128,11 @@ def describe_clusters(
     row_mm, col_mm : (n,) array-like of float
         Centres of all calcifications, in mm.
     measures : mapping of str to (n,) array-like of float
-        Measures by the names of `mcdetect.schema.CALCIFICATIONS`: diameter_mm, eccentricity (or major_axis_mm and
-        minor_axis_mm), orientation_deg, circularity, contrast, snr, edge_sharpness_per_mm, rim_ratio,
-        skin_distance_mm; and chest_distance_mm and line (share of its contrast that a line through a
-        calcification keeps on both sides). What is missing or not finite is taken as unknown.
+        Measures by the names of `mcdetect.schema.CALCIFICATIONS`: diameter_mm, eccentricity (or
+        major_axis_mm and minor_axis_mm), orientation_deg, circularity, contrast, snr,
+        edge_sharpness_per_mm, rim_ratio, skin_distance_mm; and chest_distance_mm and line (share of its
+        contrast that a line through a calcification keeps on both sides). What is missing or not finite is
+        taken as unknown.
     pixel_mm : float
         Pixel size, in mm (the larger of rows and columns): what form it carries depends on it.
     flagged : (g,) array-like of bool, optional
@@ -177,12 +178,14 @@ def describe_clusters(
     arterial = np.array([vessels.grade[chosen].mean() >= 0.5 for chosen in inside], np.bool_).reshape(-1)
     pattern = _joined(points, group, ~arterial & (finding | (count >= _LEAST_PATTERN)), PATTERN_GAP_MM)
     region = _joined(points, group, ~arterial & finding, REGION_GAP_MM)
+    loose = ~np.isin(group, np.flatnonzero(finding) + 1) & (vessels.grade < 0.5)
     crowd = _crowds(points, vessels.grade < 0.5)
 
     described = []
     for k in range(n_groups):
         alike = np.isin(group, np.flatnonzero(pattern == pattern[k]) + 1)
         if not arterial[k]:
+            alike = _with_stragglers(points, alike, loose)
             alike = _with_context(points, alike, crowd)
         distribution = describe_distribution(
             row[alike], col[alike], nipple_mm=nipple_mm, breast_area_mm2=breast_area_mm2
@@ -207,17 +210,16 @@ def describe_clusters(
                 ),
             )
         )
-    single = ~np.isin(group, np.flatnonzero(finding) + 1) & (vessels.grade < 0.5)
     scatter = None
-    if np.count_nonzero(single) >= _LEAST_SCATTER:
+    if np.count_nonzero(loose) >= _LEAST_SCATTER:
         scatter = describe_distribution(
-            row[single], col[single], nipple_mm=nipple_mm, breast_area_mm2=breast_area_mm2
+            row[loose], col[loose], nipple_mm=nipple_mm, breast_area_mm2=breast_area_mm2
         )
     return ImageDescription(tuple(described), vessels, scatter)
 
 
 def _joined(points: _Floats, group: _Ints, taking_part: npt.NDArray[np.bool_], gap_mm: float) -> _Ints:
-    """Number, from 1 by the first group, the sets of groups that lie at most a gap apart; others stay alone."""
+    """Number, from 1 by the first group, sets of groups at most a gap apart; others stay alone."""
     n_groups = taking_part.size
     part = np.flatnonzero((group > 0) & np.concatenate([[False], taking_part])[group])
     links = np.zeros((0, 2), np.int64)
@@ -245,6 +247,28 @@ def _crowds(points: _Floats, taking_part: npt.NDArray[np.bool_]) -> _Ints:
     return crowd
 
 
+def _with_stragglers(
+    points: _Floats, alike: npt.NDArray[np.bool_], loose: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Add calcifications of no finding that lie no farther off than the group is sparse itself."""
+    members = points[alike]
+    if len(members) < _LEAST_PATTERN:
+        return alike
+    sparse = float(np.quantile(cKDTree(members).query(members, k=2)[0][:, 1], 0.9))
+    reach = min(_STRAGGLER * sparse, PATTERN_GAP_MM)
+    grown = alike
+    for _ in range(_STRAGGLER_ROUNDS):
+        outside = np.flatnonzero(loose & ~grown)
+        if outside.size == 0:
+            break
+        near = outside[cKDTree(points[grown]).query(points[outside])[0] <= reach]
+        if near.size == 0:
+            break
+        grown = grown.copy()
+        grown[near] = True
+    return grown
+
+
 def _with_context(points: _Floats, alike: npt.NDArray[np.bool_], crowd: _Ints) -> npt.NDArray[np.bool_]:
     """A group that is but a denser place among many others is judged with them (regional, diffuse)."""
     numbers = crowd[alike]
@@ -254,7 +278,12 @@ def _with_context(points: _Floats, alike: npt.NDArray[np.bool_], crowd: _Ints) -
     wider = alike | (crowd == most)
     if np.count_nonzero(wider) < 2 * np.count_nonzero(alike):
         return alike
-    density, around = (
-        np.count_nonzero(chosen) / grown_hull_area(points[chosen]) for chosen in (alike, wider)
-    )
-    return wider if density < _CONTEXT_DENSITY * around else alike
+    own, around = (_usual_spacing(points[chosen]) for chosen in (alike, wider & ~alike))
+    return wider if own > _CONTEXT_SPACING * around else alike
+
+
+def _usual_spacing(points: _Floats) -> float:
+    """Median distance to the nearest other point, in mm."""
+    if len(points) < 2:
+        return 0.0
+    return float(np.median(cKDTree(points).query(points, k=2)[0][:, 1]))

@@ -73,7 +73,8 @@ class Morphology:
 
     Parameters
     ----------
-    punctate, coarse, rod, vascular, amorphous, coarse_heterogeneous, fine_pleomorphic, fine_linear, unknown : float
+    punctate, coarse, rod, vascular, amorphous, coarse_heterogeneous, fine_pleomorphic, fine_linear, unknown
+    : float
         Mean memberships of the members, 0 to 1; their sum is 1.
     heterogeneity : float
         How much the members vary in size, shape and contrast, 0 to 1; NaN below three members.
@@ -158,10 +159,11 @@ def describe_morphology(members: Members, pixel_mm: float) -> Morphology:
     -----
     Vascular is what lies on an artery. Of the rest, elongated members (twice as long as wide) are fine
     linear below 0.5 mm of width and rods above; others are coarse above 1 mm, coarse heterogeneous
-    between 0.5 and 1 mm when they are irregular or vary, fine pleomorphic below 0.5 mm when they are irregular or
-    vary, punctate or round when they are round and alike, and amorphous when they are small and too faint or hazy
-    to have a form. Definitions: BI-RADS Atlas, 5th edition, 2013. Members without measures, and
-    kinds that the pixel size does not carry (`FINE_PIXEL_MM`, `COARSE_PIXEL_MM`), count as unknown.
+    between 0.5 and 1 mm when they are irregular or vary, fine pleomorphic below 0.5 mm when they are
+    irregular or vary, punctate or round when they are round and alike, and amorphous when they are small
+    and too faint or hazy to have a form. Definitions: BI-RADS Atlas, 5th edition, 2013. Members without
+    measures, and kinds that the pixel size does not carry (`FINE_PIXEL_MM`, `COARSE_PIXEL_MM`), count as
+    unknown.
     """
     spreads = heterogeneity_of(members)
     varied = 0.0 if np.isnan(spreads[0]) else spreads[0]
@@ -210,6 +212,7 @@ def describe_morphology(members: Members, pixel_mm: float) -> Morphology:
     return Morphology(**mean, **dict(zip(_SPREADS, spreads, strict=True)))
 
 
+_FALSE_MEMBERS = 6
 _SPREADS = ("heterogeneity", "size_spread", "aspect_spread", "contrast_spread")
 
 
@@ -218,7 +221,8 @@ def heterogeneity_of(members: Members) -> tuple[float, float, float, float]:
 
     Each spread is the standard deviation of a logarithm (so that it does not depend on size or exposure): a
     spread of 0.3 is 35 % from member to member. The heterogeneity is a logistic step of their
-    weighted mean, 0.1 where equal phantom grains lie (0.12), 0.9 at twice that.
+    weighted mean, 0.1 where equal phantom grains lie, 0.9 at twice that. The member farthest from the median
+    of each six is left out: one false detection would make any group heterogeneous.
     """
     spreads = [
         _log_spread(members.diameter_mm),
@@ -229,12 +233,16 @@ def heterogeneity_of(members: Members) -> tuple[float, float, float, float]:
     if not known:
         return (float("nan"), *spreads)  # type: ignore[return-value]
     mean = sum(weight * s for weight, s in known) / sum(weight for weight, _ in known)
-    return float(rising(mean, 0.11, 0.25)), spreads[0], spreads[1], spreads[2]
+    return float(rising(mean, 0.09, 0.20)), spreads[0], spreads[1], spreads[2]
 
 
 def _log_spread(values: _Floats) -> float:
-    known = values[np.isfinite(values) & (values > 0.0)]
-    return float(np.std(np.log(known), ddof=1)) if known.size >= 3 else float("nan")
+    logs = np.log(values[np.isfinite(values) & (values > 0.0)])
+    if logs.size < 3:
+        return float("nan")
+    away = np.abs(logs - np.median(logs))
+    kept = logs[np.argsort(away, kind="stable")[: logs.size - logs.size // _FALSE_MEMBERS]]
+    return float(np.std(kept, ddof=1))
 
 
 def _known(share: _Floats) -> _Floats:

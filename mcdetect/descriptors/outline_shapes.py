@@ -9,12 +9,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.kernels.ellipses import enclosing_ellipse_area
+
 __all__ = ["PointShape", "grown_hull_area", "largest_distance", "measure_points", "smallest_ellipse_area"]
 
 _Floats = npt.NDArray[np.float64]
 
 GROWTH_MM = 0.5
 _TRIM = 15
+_MOST_STRAYS = 3
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class PointShape:
     area_mm2 : float
         Area of the convex hull grown by half a millimetre.
     aspect : float
-        Extent over the width (four standard deviations) about the best smooth curve along the longest axis; 2 when
-        the points are too few to tell.
+        Extent over the width (four standard deviations) about the best smooth curve along the longest axis;
+        2 when the points are too few to tell.
     curve_residual_mm : float
         Standard deviation of the points about that curve, in mm; NaN below four points.
     gap_share : float
@@ -84,7 +87,7 @@ def measure_points(points: _Floats, nipple_mm: tuple[float, float] | None = None
     Returns
     -------
     PointShape
-        Hull, ellipse and triangle leave out one point in fifteen: those whose removal shrinks
+        Ellipse and triangle leave out one point in fifteen, at most three: those whose removal shrinks
         the hull most, since strays decide about smallest figures.
     """
     centre = points.mean(axis=0)
@@ -104,8 +107,7 @@ def _hull(points: _Floats) -> _Floats:
 
 
 def _area(corners: _Floats) -> float:
-    after = np.roll(corners, -1, axis=0)
-    return 0.5 * abs(float(np.sum(corners[:, 0] * after[:, 1] - after[:, 0] * corners[:, 1])))
+    return float(cv2.contourArea(corners.astype(np.float32).reshape(-1, 1, 2)))
 
 
 def _grown_area(corners: _Floats) -> float:
@@ -115,12 +117,13 @@ def _grown_area(corners: _Floats) -> float:
 
 def _without_strays(points: _Floats) -> _Floats:
     kept = points
-    for _ in range(len(points) // _TRIM):
+    for _ in range(min(len(points) // _TRIM, _MOST_STRAYS)):
         corners = cv2.convexHull(
             np.ascontiguousarray(kept, dtype=np.float32).reshape(-1, 1, 2), returnPoints=False
         ).ravel()
-        areas = [_area(_hull(np.delete(kept, k, axis=0))) for k in corners]
-        kept = np.delete(kept, corners[int(np.argmin(areas))], axis=0)
+        # Without a corner, the hull can only change between its neighbours, but OpenCV is quick enough.
+        areas = [_area(_hull(np.delete(kept, int(k), axis=0))) for k in corners]
+        kept = np.delete(kept, int(corners[int(np.argmin(areas))]), axis=0)
     return kept
 
 
@@ -153,32 +156,7 @@ def smallest_ellipse_area(corners: _Floats, tolerance: float = 0.02) -> float:
     n = len(corners)
     if n < 3 or _area(corners) <= 1e-9:
         return 0.0
-    weight = np.full(n, 1.0 / n)
-    rows, cols = corners.T
-    for _ in range(300):
-        down, right = rows - weight @ rows, cols - weight @ cols
-        a, b, c = weight @ down**2, weight @ (down * right), weight @ right**2
-        determinant = float(a * c - b * b)
-        if determinant <= 0.0:
-            return 0.0
-        # Mahalanobis distance; 2 on the boundary of the smallest ellipse.
-        far = (c * down**2 - 2.0 * b * down * right + a * right**2) / determinant
-        out = int(np.argmax(far))
-        close = int(np.argmin(np.where(weight > 1e-12, far, np.inf)))
-        if far[out] <= 2.0 * (1.0 + tolerance):
-            break
-        if far[out] - 2.0 >= 2.0 - far[close]:
-            step, k = (far[out] - 2.0) / (3.0 * far[out]), out
-        else:
-            k = close
-            step = (
-                max((far[k] - 2.0) / (3.0 * far[k]), -weight[k] / (1.0 - weight[k]))
-                if far[k] > 0
-                else -(weight[k] / (1.0 - weight[k]))
-            )
-        weight *= 1.0 - step
-        weight[k] += step
-    return 2.0 * math.pi * math.sqrt(determinant)
+    return enclosing_ellipse_area(np.ascontiguousarray(corners), tolerance)
 
 
 def _wedge(corners: _Floats, target: _Floats | None) -> tuple[float, float, float, float]:

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
-__all__ = ["falling", "rising", "shares"]
+__all__ = ["falling", "rising"]
 
 _Floats = npt.NDArray[np.float64]
 
@@ -22,22 +23,11 @@ def rising(value: npt.ArrayLike, low: float, high: float) -> _Floats:
     low, high : float
         Where the membership is a tenth and nine tenths, in the unit of the measure; low < high.
     """
-    measured = np.asarray(value, dtype=np.float64)
     steepness = 2.0 * math.log(9.0) / (high - low)
-    with np.errstate(invalid="ignore"):
-        argument = np.clip(steepness * (measured - 0.5 * (low + high)), -60.0, 60.0)
-    step: _Floats = 1.0 / (1.0 + np.exp(-argument))
+    step: _Floats = np.asarray(expit(steepness * (np.asarray(value, dtype=np.float64) - 0.5 * (low + high))))
     return step
 
 
 def falling(value: npt.ArrayLike, low: float, high: float) -> _Floats:
     """Logistic step down: 0.9 at `low`, 0.1 at `high`."""
     return 1.0 - rising(value, low, high)
-
-
-def shares(weights: npt.ArrayLike) -> _Floats:
-    """Divide weights by their sum along the last axis; equal shares where all are 0."""
-    given = np.asarray(weights, dtype=np.float64)
-    total = given.sum(axis=-1, keepdims=True)
-    equal = np.full_like(given, 1.0 / given.shape[-1])
-    return np.divide(given, total, out=equal, where=total > 0.0)

@@ -77,12 +77,12 @@ def find_vessels(
 
     Notes
     -----
-    BI-RADS calls vascular what follows an artery as parallel tracks or as a line of tubes. The evidence adds up as
-    log-odds: length of the curve (arteries calcify over centimetres), few calcifications beside it,
-    members that point along it, a line through the members, two tracks (a spread of the order of the
-    calibre rather than a single file), and other such curves in the image. Where these reach some 6 cm, single
-    calcifications with a line through them are taken for pieces of arteries too. A single file in one duct lacks
-    the last two, a tight group the first ones. The weights are a judgement, checked on
+    BI-RADS calls vascular what follows an artery as parallel tracks or as a line of tubes. The evidence
+    adds up as log-odds: length of the curve (arteries calcify over centimetres), few calcifications beside
+    it, members that point along it, a line through the members, two tracks (a spread of the order of the
+    calibre rather than a single file), and other such curves in the image. Where these reach some 6 cm,
+    single calcifications with a line through them are taken for pieces of arteries too. A single file in
+    one duct lacks the last two, a tight group the first ones. The weights are a judgement, checked on
     phantoms and on a film with many calcified arteries. An unknown measure counts half.
     """
     curves = find_curves(row_mm, col_mm)

@@ -129,7 +129,7 @@ def _random_grain(irregularity: float, rng: np.random.Generator) -> _Grain:
 def aperture_weights(
     fine_mm: npt.NDArray[np.floating], pixel_mm: npt.NDArray[np.floating], pitch_mm: float, sigma_mm: float
 ) -> npt.NDArray[np.float64]:
-    """Return the share of a point at `fine_mm` that a Gaussian blur leaves in each pixel, (pixels, fine points)."""
+    """Return the share of a point that a Gaussian blur leaves in each pixel, (pixels, fine points)."""
     distance = pixel_mm[:, None] - fine_mm[None, :]
     if sigma_mm == 0:
         return (np.abs(distance) <= pitch_mm / 2).astype(np.float64)

@@ -133,16 +133,16 @@ def draw_member(
     )
     rng.bit_generator.state = state
 
-    fine: list[_Floats] = []
-    pixel: list[_Floats] = []
+    fine: list[npt.NDArray[np.floating]] = []
+    pixel: list[npt.NDArray[np.floating]] = []
     for pitch, offset in zip((row_mm, col_mm), offset_px, strict=True):
         half = math.ceil((2.0 * body + psf.reach_mm) / pitch + abs(offset) + 0.5)
         factor = max(MIN_OVERSAMPLING, math.ceil(pitch / FINE_STEP_MM))
         pixel.append((np.arange(2 * half + 1) - half) * pitch)
         points = ((np.arange((2 * half + 1) * factor) + 0.5) / factor - 0.5 - half) * pitch
         fine.append(points[np.abs(points) <= 2.0 * body + abs(offset) * pitch])
-    y = fine[0] - offset_px[0] * row_mm + centre[0]
-    x = fine[1] - offset_px[1] * col_mm + centre[1]
+    y = np.asarray(fine[0] - offset_px[0] * row_mm + centre[0], np.float64)
+    x = np.asarray(fine[1] - offset_px[1] * col_mm + centre[1], np.float64)
     thickness = _thickness(chosen, y[:, None], x[None, :], *shape[1:], rng)
     values = np.zeros((pixel[0].size, pixel[1].size))
     for share, sigma in psf.terms:

@@ -80,10 +80,8 @@ class Term:
         """Return the log-odds that values add; 0 for a value that is not known."""
         known = np.isfinite(values)
         inside = np.clip(np.where(known, values, self.reference), self.low, self.high)
-        if self.scale == "log":
-            change = np.log(inside) - math.log(self.reference)
-        else:
-            change = inside - self.reference
+        on_log = self.scale == "log"
+        change = np.log(inside) - math.log(self.reference) if on_log else inside - self.reference
         added: npt.NDArray[np.float64] = np.where(known, self.coefficient * change, 0.0)
         return added
 
@@ -123,8 +121,8 @@ class Feature:
 class Scorer:
     """Additive log-odds over a few features of a group.
 
-    The index is 100 / (1 + exp(-(base + sum of contributions))). It orders groups by how suspicious they look; it
-    was not calibrated on labelled cases and is no probability.
+    The index is 100 / (1 + exp(-(base + sum of contributions))). It orders groups by how suspicious they
+    look; it was not calibrated on labelled cases and is no probability.
 
     Parameters
     ----------
@@ -164,14 +162,14 @@ class Scorer:
         Parameters
         ----------
         clusters : DataFrame or mapping of str to (n,) array-like
-            Columns of `mcdetect.schema.CLUSTERS`. A value that is missing adds nothing; a column that is missing is
-            an error, since then every group would look as if the feature had its reference value.
+            Columns of `mcdetect.schema.CLUSTERS`. A value that is missing adds nothing; a column that is
+            missing is an error, since then every group would look as if the feature had its reference value.
 
         Returns
         -------
         DataFrame
-            suspicion (0 to 100) and one column suspicion_<feature> of log-odds for each feature, with the index
-            of `clusters`.
+            suspicion (0 to 100) and one column suspicion_<feature> of log-odds for each feature, with the
+            index of `clusters`.
         """
         lacking = sorted(set(self.columns) - set(clusters.keys()))
         if lacking:
