@@ -107,10 +107,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="first seed")
     options = parser.parse_args()
     found, scattered, seconds = run(options.images, options.seed)
-    print(
     count = f"{options.images} backgrounds, {len(found)} flagged groups, {seconds:.1f} s per image"
     print(f"mcdetect {mcdetect.__version__}: {count}")
-    )
     right, of = distribution_right(found, scattered)
     print(f"\nDistribution right: {right} of {of} ({100 * right / of:.1f} %)")
     print(table(found, "distribution", DISTRIBUTIONS))
