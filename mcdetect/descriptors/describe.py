@@ -254,7 +254,7 @@ def _with_stragglers(
     members = points[alike]
     if len(members) < _LEAST_PATTERN:
         return alike
-    sparse = float(np.quantile(cKDTree(members).query(members, k=2)[0][:, 1], 0.9))
+    sparse = float(np.quantile(_to_nearest(members), 0.9))
     reach = min(_STRAGGLER * sparse, PATTERN_GAP_MM)
     grown = alike
     for _ in range(_STRAGGLER_ROUNDS):
@@ -283,7 +283,10 @@ def _with_context(points: _Floats, alike: npt.NDArray[np.bool_], crowd: _Ints) -
 
 
 def _usual_spacing(points: _Floats) -> float:
-    """Median distance to the nearest other point, in mm."""
-    if len(points) < 2:
-        return 0.0
-    return float(np.median(cKDTree(points).query(points, k=2)[0][:, 1]))
+    """Median distance to the nearest other point, in mm; 0 for fewer than two."""
+    return float(np.median(_to_nearest(points))) if len(points) > 1 else 0.0
+
+
+def _to_nearest(points: _Floats) -> _Floats:
+    """Distance of each of at least two points to the nearest other."""
+    return np.asarray(cKDTree(points).query(points, k=2)[0], dtype=np.float64)[:, 1]
