@@ -13,20 +13,21 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
-from mcdetect.appearance import describe_spots, refined_scale_mm
+from mcdetect.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.config import Config
 from mcdetect.context import accept_spots, nearest_mm
+from mcdetect.descriptors import ImageDescription, describe_clusters
 from mcdetect.errors import UnusableImageError
 from mcdetect.features import build_features
 from mcdetect.groups import find_groups
 from mcdetect.likelihood import default_spot_model
-from mcdetect.mammogram import Mammogram
+from mcdetect.mammogram import Mammogram, PixelSpacing
 from mcdetect.noise import equalise
 from mcdetect.outlines import Shapes, measure_shapes
 from mcdetect.result import Result
 from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CLUSTERS, SHAPE_MEASURES, make_table
-from mcdetect.scoring import score_groups
+from mcdetect.scoring import default_scorer, score_groups
 from mcdetect.spots import Spots, find_spots
 from mcdetect.tophat import tophat_image
 
@@ -170,7 +171,7 @@ def detect(
         with clock.stage("outlines"):
             shapes = _outline(found, chosen, mammogram, config)
         with clock.stage("groups"):
-            candidates, calcifications, clusters = _tables(
+            candidates, calcifications, clusters, scatter = _tables(
                 found, shapes, order, chosen, log_odds, mammogram, config
             )
     return Result(
@@ -180,6 +181,7 @@ def detect(
         calcifications=calcifications,
         clusters=clusters,
         config=config,
+        scatter_distribution=scatter,
         seconds=clock.seconds,
     )
 
@@ -223,8 +225,8 @@ def _tables(
     log_odds: npt.NDArray[np.float64],
     mammogram: Mammogram,
     config: Config,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Group the calcifications and put everything into tables: candidates, calcifications, clusters."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, str]:
+    """Group and describe the calcifications: tables of candidates, calcifications, clusters; scatter."""
     spots, spacing, breast = found.spots, mammogram.spacing, found.breast
     scale = _scale_mm(found)
     outlined = np.isfinite(shapes.area_mm2)
@@ -255,6 +257,16 @@ def _tables(
         depth_fraction=breast.depth_fraction_at(centre_row, centre_col),
         tissue_density=breast.density_rank_at(centre_row, centre_col),
     )
+    described = _describe(
+        found,
+        chosen,
+        label,
+        row_mm,
+        col_mm,
+        measures | {"skin_distance_mm": skin},
+        groups.flagged[rank],
+        spacing,
+    )
     calcifications = make_table(
         CALCIFICATIONS,
         {
@@ -269,6 +281,7 @@ def _tables(
             "nearest_mm": nearest_mm(row_mm, col_mm),
             "skin_distance_mm": skin,
             "in_pectoral": pectoral,
+            "vascular": described.vessels.grade,
         },
     )
     cluster_of = np.zeros(spots.snr.size, np.int64)
@@ -287,6 +300,8 @@ def _tables(
             "cluster_id": cluster_of[order],
         },
     )
+    words = described.columns()
+    scored = default_scorer().score({**features, **words})
     clusters = make_table(
         CLUSTERS,
         {
@@ -303,6 +318,33 @@ def _tables(
             "max_col_px": groups.max_col_mm[rank] / spacing.col_mm,
             "score": group_score[rank],
             **features,
+            **words,
+            **{str(name): scored[name].to_numpy() for name in scored},
         },
     )
-    return candidates, calcifications, clusters
+    scatter = described.scatter.best if described.scatter else ""
+    return candidates, calcifications, clusters, scatter
+
+
+def _describe(
+    found: Searched,
+    chosen: npt.NDArray[np.int64],
+    label: npt.NDArray[np.int64],
+    row_mm: npt.NDArray[np.float64],
+    col_mm: npt.NDArray[np.float64],
+    measures: dict[str, npt.NDArray[np.float64]],
+    flagged: npt.NDArray[np.bool_],
+    spacing: PixelSpacing,
+) -> ImageDescription:
+    """Name what the groups look like."""
+    nipple = getattr(found.breast, "nipple_px", None)
+    return describe_clusters(
+        label,
+        row_mm,
+        col_mm,
+        measures | {"line": found.features[chosen, FEATURE_NAMES.index("line_near")]},
+        max(spacing.row_mm, spacing.col_mm),
+        flagged=flagged,
+        nipple_mm=None if nipple is None else (nipple[0] * spacing.row_mm, nipple[1] * spacing.col_mm),
+        breast_area_mm2=float(np.count_nonzero(found.breast.mask)) * spacing.row_mm * spacing.col_mm,
+    )

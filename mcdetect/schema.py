@@ -99,6 +99,7 @@ CALCIFICATIONS: tuple[Column, ...] = (
     Column("scale_mm", "float64", "mm", "Gaussian scale of strongest response"),
     Column("skin_distance_mm", "float64", "mm", "distance to the skin line"),
     Column("in_pectoral", "bool", "", "lies on the pectoral muscle"),
+    Column("vascular", "float64", "0-1", "how far it is taken to lie on a calcified artery"),
 )
 
 
@@ -154,6 +155,83 @@ def _topology_columns() -> tuple[Column, ...]:
     )
 
 
+def _descriptor_columns() -> tuple[Column, ...]:
+    def share(name: str, meaning: str) -> Column:
+        return Column(name, "float64", "0-1", meaning)
+
+    words = {
+        "diffuse": "through the breast",
+        "regional": "over more than 2 cm, in no duct's shape",
+        "grouped": "within about 2 cm",
+        "linear": "along a line",
+        "segmental": "in a wedge, as a lobe's ducts",
+    }
+    forms = {
+        "punctate": "round and alike, punctate below 0.5 mm",
+        "coarse": "above 1 mm, popcorn-like too",
+        "rod": "large rod-like",
+        "vascular": "along an artery",
+        "amorphous": "too small, faint or hazy to have a form",
+        "coarse_heterogeneous": "0.5 to 1 mm, irregular or varied",
+        "fine_pleomorphic": "below 0.5 mm, irregular or varied",
+        "fine_linear": "thin and long or branching, below 0.5 mm wide",
+        "unknown": "not measured, or not carried by the pixel size",
+    }
+    benign = {
+        "vascular": "calcified artery",
+        "skin": "at the skin line",
+        "rod": "large rod-like",
+        "coarse": "coarse or popcorn-like",
+        "rim": "lucent centre, of about 1 mm and more",
+    }
+    reasons = {
+        "distribution": "its distribution",
+        "morphology": "its morphology",
+        "heterogeneity": "how much its members vary",
+        "density": "its density",
+        "benign": "a typically benign kind (lowers it)",
+        "casting": "the casting type",
+    }
+    return (
+        Column("distribution", "str", "", "BI-RADS word of largest membership"),
+        *(share(f"distribution_{name}", f"membership: {text}") for name, text in words.items()),
+        Column("distribution_aspect", "float64", "", "length over width about a smooth curve"),
+        Column(
+            "distribution_wedge_ratio", "float64", "", "smallest ellipse over smallest triangle around it"
+        ),
+        Column("distribution_breast_share", "float64", "0-1", "area of its hull over that of the breast"),
+        Column("morphology", "str", "", "BI-RADS word of largest membership"),
+        *(share(f"morphology_{name}", f"share of members: {text}") for name, text in forms.items()),
+        share("heterogeneity", "how much the members vary in size, shape and contrast"),
+        Column("size_spread", "float64", "", "standard deviation of the logarithm of diameter"),
+        Column("aspect_spread", "float64", "", "standard deviation of the logarithm of length over width"),
+        Column("contrast_spread", "float64", "", "standard deviation of the logarithm of contrast"),
+        Column("benign_kind", "str", "", "typically benign kind, empty for none"),
+        *(share(f"benign_{name}", f"membership: {text}") for name, text in benign.items()),
+        share("casting_type", "fine linear members in a line or segment"),
+        Column("region_id", "int64", "", "region of flagged groups at most 20 mm apart, from 1"),
+        Column("n_foci", "int64", "", "groups in that region"),
+        Column("region_extent_mm", "float64", "mm", "largest distance within that region"),
+        Column("region_area_mm2", "float64", "mm2", "area of its hull grown by half a millimetre"),
+        Column(
+            "region_nipple_distance_mm", "float64", "mm", "smallest distance of that region to the nipple"
+        ),
+        Column(
+            "region_skin_distance_mm", "float64", "mm", "smallest distance of that region to the skin line"
+        ),
+        Column(
+            "region_chest_distance_mm", "float64", "mm", "smallest distance of that region to the chest wall"
+        ),
+        Column(
+            "suspicion", "float64", "0-100", "suspicion index: how suspicious it looks; not a probability"
+        ),
+        *(
+            Column(f"suspicion_{name}", "float64", "log-odds", f"what the index owes to {text}")
+            for name, text in reasons.items()
+        ),
+    )
+
+
 CLUSTERS: tuple[Column, ...] = (
     _FILE,
     Column("cluster_id", "int64", "", "number within the image, from 1, by falling score"),
@@ -201,6 +279,7 @@ CLUSTERS: tuple[Column, ...] = (
         "tissue_density", "float64", "0-1", "share of the breast with darker tissue than around the centroid"
     ),
     *_spread_columns(),
+    *_descriptor_columns(),
 )
 
 IMAGES: tuple[Column, ...] = (
@@ -220,6 +299,9 @@ IMAGES: tuple[Column, ...] = (
     Column("n_calcifications", "int64", "", "calcifications"),
     Column("n_clusters", "int64", "", "groups, flagged or not"),
     Column("n_flagged", "int64", "", "flagged groups"),
+    Column(
+        "scatter_distribution", "str", "", "distribution of ten or more calcifications outside flagged groups"
+    ),
     Column("flags", "str", "", "remarks of the loader, joined by '; '"),
     Column("seconds", "float64", "s", "time from pixels to result"),
 )

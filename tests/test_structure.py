@@ -17,7 +17,17 @@ LONGEST = 450
 GROUND = {"errors", "signatures", "mcdetect"}
 DATA = {"mammogram", "config", "schema", "result", "kernels", "examination"}
 READING = {"dicom", "raster", "reader", "inspection"}
-STAGES = {"breast", "noise", "spots", "appearance", "calcifications", "groups", "features", "scoring"}
+STAGES = {
+    "breast",
+    "noise",
+    "spots",
+    "appearance",
+    "calcifications",
+    "groups",
+    "features",
+    "descriptors",
+    "scoring",
+}
 HEAVY = {"cv2", "numba", "pandas", "pyarrow", "pydicom", "scipy", "skimage", "imagecodecs", "numpy"}
 
 

@@ -18,6 +18,7 @@ from mcdetect.phantom.insertion import (
     insert_calcifications,
     random_specs,
 )
+from mcdetect.phantom.members import MemberForm, draw_member, vessel_walls_mm
 
 # Imported when first used: these need more of SciPy, and pydicom.
 _LATER = {
@@ -42,6 +43,7 @@ __all__ = [
     "FilmLook",
     "Group",
     "GroupKind",
+    "MemberForm",
     "PhantomMammogram",
     "Scatter",
     "SystemBlur",
@@ -49,11 +51,13 @@ __all__ = [
     "bandpass",
     "draw_calcification",
     "draw_mammogram",
+    "draw_member",
     "group_positions_mm",
     "insert_calcifications",
     "max_points_in_disc",
     "random_specs",
     "scattered_positions_mm",
+    "vessel_walls_mm",
     "write_dicom",
 ]
 
