@@ -15,6 +15,7 @@ __all__ = [
     "CLUSTERS",
     "FAILURES",
     "IMAGES",
+    "MODEL_COLUMNS",
     "SCHEMA_VERSION",
     "SHAPE_MEASURES",
     "Column",
@@ -126,6 +127,14 @@ CLUSTERS: tuple[Column, ...] = (
     Column("in_pectoral", "bool", "", "most members lie on the pectoral muscle"),
     *_spread_columns(),
 )
+
+MODEL_COLUMNS: tuple[Column, ...] = (
+    Column(
+        "model_score", "float64", "0-1", "how suspicious the user's model finds the group; not a probability"
+    ),
+    Column("probability", "float64", "0-1", "calibrated probability by the user's model"),
+)
+"""Columns that a model of the user adds to the clusters; the second only when it is calibrated."""
 
 IMAGES: tuple[Column, ...] = (
     _FILE,

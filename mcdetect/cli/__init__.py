@@ -15,6 +15,7 @@ from mcdetect.cli.detect import detect
 from mcdetect.cli.evaluate import evaluate
 from mcdetect.cli.init_config import init_config
 from mcdetect.cli.inspect import inspect
+from mcdetect.cli.train import train
 
 __all__ = ["app", "main"]
 
@@ -31,6 +32,7 @@ app.command("detect")(detect)
 app.command("inspect")(inspect)
 app.command("evaluate")(evaluate)
 app.command("benchmark")(benchmark)
+app.command("train")(train)
 app.command("init-config")(init_config)
 
 
