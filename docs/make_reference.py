@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mcdetect.config import Config
 from mcdetect.output.tables import SCHEMAS
-from mcdetect.schema import SCHEMA_VERSION, Column
+from mcdetect.schema import MODEL_COLUMNS, SCHEMA_VERSION, Column
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -36,6 +36,7 @@ def option_table(section: object) -> str:
 def blocks() -> dict[str, str]:
     """Return every generated block by the name it has in the pages."""
     found = {f"table {name}": column_table(columns) for name, columns in SCHEMAS.items()}
+    found["table model columns"] = column_table(MODEL_COLUMNS)
     config = Config()
     for section in dataclasses.fields(config):
         found[f"options {section.name}"] = option_table(getattr(config, section.name))

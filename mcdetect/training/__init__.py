@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mcdetect.training.crossval import TrainingError as TrainingError
     from mcdetect.training.files import train_files as train_files
     from mcdetect.training.fitting import MissingSklearnError as MissingSklearnError
+    from mcdetect.training.learning import Training as Training
+    from mcdetect.training.learning import train as train
     from mcdetect.training.model import ClusterModel as ClusterModel
     from mcdetect.training.places import label_dataset as label_dataset
     from mcdetect.training.places import label_regions as label_regions
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
     from mcdetect.training.tables import join_labels as join_labels
     from mcdetect.training.tables import read_clusters as read_clusters
     from mcdetect.training.tables import read_labels as read_labels
-    from mcdetect.training.learning import Training as Training
-    from mcdetect.training.learning import train as train
 
 
 def __getattr__(name: str) -> Any:

@@ -75,14 +75,14 @@ def fit_sigmoid(log_odds: _Floats, label: _Ints) -> tuple[float, float]:
     Returns
     -------
     slope, intercept : float
-        Not-a-number where they do not exist; a slope that is not positive means that the model ranks no better
-        than chance.
+        Not-a-number where they do not exist; a slope that is not positive means that the model ranks no
+        better than chance.
 
     Notes
     -----
-    Targets are drawn in by Platt's rule, (n1 + 1) / (n1 + 2) and 1 / (n0 + 2) (Platt, Advances in Large Margin
-    Classifiers, 1999; fitted as in Lin, Lin and Weng, doi:10.1007/s10994-007-5018-6), so the slope exists also
-    for classes that are perfectly apart.
+    Targets are drawn in by Platt's rule, (n1 + 1) / (n1 + 2) and 1 / (n0 + 2) (Platt, Advances in Large
+    Margin Classifiers, 1999; fitted as in Lin, Lin and Weng, doi:10.1007/s10994-007-5018-6), so the slope
+    exists also for classes that are perfectly apart.
     """
     n1 = int(label.sum())
     n0 = label.size - n1

@@ -47,7 +47,8 @@ def train_files(
     labels : path-like, optional
         Labels of clusters or of places in images.
     dataset, root : str and path-like, optional
-        Instead of `labels`: a data set of `mcdetect.datasets` whose findings state a pathology, and its folder.
+        Instead of `labels`: a data set of `mcdetect.datasets` whose findings state a pathology, and its
+        folder.
     positive : str
         A text that counts as a positive label, and what a high score speaks for.
     group, unmatched : str

@@ -103,8 +103,8 @@ def train(
 ) -> Training:
     """Train a model of clusters and test it on patients kept apart.
 
-    Every choice (recipe, features, calibration) is made inside the training part of each fold, and once more on
-    everything for the final model.
+    Every choice (recipe, features, calibration) is made inside the training part of each fold, and once
+    more on everything for the final model.
 
     Parameters
     ----------

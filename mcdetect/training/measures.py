@@ -127,10 +127,11 @@ def measure(
     Returns
     -------
     dict of str to Measure
-        "auc"; "auc_patient", of the highest log-odds of every patient against whether any of their clusters is
-        positive; "brier"; "brier_skill", 1 - Brier score over that of the prevalence; "calibration_slope" and
-        "calibration_intercept", of the logistic regression of the label on the log-odds of the probability,
-        1 and 0 when it is true (Cox 1958); "calibration_in_the_large", mean prediction minus prevalence.
+        "auc"; "auc_patient", of the highest log-odds of every patient against whether any of their clusters
+        is positive; "brier"; "brier_skill", 1 - Brier score over that of the prevalence;
+        "calibration_slope" and "calibration_intercept", of the logistic regression of the label on the
+        log-odds of the probability, 1 and 0 when it is true (Cox 1958); "calibration_in_the_large", mean
+        prediction minus prevalence.
     """
     n_patients = int(patient.max()) + 1
     weight = np.ones((n_patients, 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ __all__ = ["FORMAT", "MAX_BYTES", "ClusterModel", "Linear", "sigmoid"]
 
 FORMAT = "mcdetect cluster model 1"
 MAX_BYTES = 50_000_000
+_AGAIN = "train it again on clusters of this version of mcdetect"
 
 _Floats = npt.NDArray[np.float64]
 
@@ -139,8 +140,7 @@ class ClusterModel:
         lacking = [name for name in self.features if name not in names]
         if lacking:
             raise ValueError(
-                f"the model reads {lacking[0]}, a column that clusters do not have here; "
-                "train it again on clusters of this version of mcdetect"
+                f"the model reads {lacking[0]}, a column that clusters do not have here; {_AGAIN}"
             )
 
     def log_odds(self, clusters: pd.DataFrame) -> _Floats:
@@ -219,8 +219,14 @@ class ClusterModel:
             ) from error
 
     @classmethod
-    def load(cls, path: str | Path) -> ClusterModel:
+    def load(cls, path: str | Path, *, reads: Collection[str] | None = None) -> ClusterModel:
         """Read a model from a file.
+
+        Parameters
+        ----------
+        path : path-like
+        reads : collection of str, optional
+            Columns that clusters will have; a model that reads another is refused.
 
         Raises
         ------
@@ -234,7 +240,7 @@ class ClusterModel:
                     f"it is larger than {MAX_BYTES // 10**6} MB, which no model of clusters is",
                     "give a file that mcdetect train wrote",
                 )
-            return cls.from_json(file.read_text(encoding="utf-8"))
+            model = cls.from_json(file.read_text(encoding="utf-8"))
         except UnreadableFileError as error:
             raise error.with_path(file) from error.__cause__
         except OSError as error:
@@ -244,6 +250,12 @@ class ClusterModel:
             raise UnreadableFileError(
                 "it is no JSON text", "give a file that mcdetect train wrote", file
             ) from error
+        lacking = [name for name in model.features if reads is not None and name not in reads]
+        if lacking:
+            raise UnreadableFileError(
+                f"the model reads {lacking[0]}, a column that clusters do not have here", _AGAIN, file
+            )
+        return model
 
 
 def _parse(text: str) -> Any:

@@ -50,8 +50,9 @@ def label_places(
 ) -> pd.DataFrame:
     """Give every cluster the label of the region that holds most of its members.
 
-    Without a table of calcifications the bounding box of the cluster stands for its members. A cluster of which
-    no region holds `min_share`, or of which two regions with different labels hold equal shares, gets none.
+    Without a table of calcifications the bounding box of the cluster stands for its members. A cluster of
+    which no region holds `min_share`, or of which two regions with different labels hold equal shares, gets
+    none.
 
     Parameters
     ----------
@@ -117,9 +118,9 @@ def label_regions(tables: ClusterTables, labels: pd.DataFrame, path: Path) -> tu
     ----------
     tables : ClusterTables
     labels : DataFrame
-        As `mcdetect.training.tables.read_labels` returns it, with a circle (`x`, `y`, `radius`), a box (`x_min`,
-        `y_min`, `x_max`, `y_max`) in pixels, x along columns, or `mask`, an image file with two values, relative
-        to the table.
+        As `mcdetect.training.tables.read_labels` returns it, with a circle (`x`, `y`, `radius`), a box
+        (`x_min`, `y_min`, `x_max`, `y_max`) in pixels, x along columns, or `mask`, an image file with two
+        values, relative to the table.
     path : Path
         The table.
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import mcdetect
 from mcdetect.output.files import write_text
+from mcdetect.training.learning import Training
 from mcdetect.training.measures import CONFIDENCE, Measure, reliability_bins
 from mcdetect.training.model import Linear
-from mcdetect.training.learning import Training
 
 __all__ = ["page", "record", "save"]
 

@@ -54,9 +54,9 @@ def feature_stability(
     -------
     DataFrame
         One row per feature that any of the models used, by falling share of the samples: `selected` and
-        `positive`, `negative` (shares of the samples that use it, with either sign), `selected_folds` (share of
-        the outer folds), `in_model`, and `weight`: the standardised coefficient of the final model, or the share
-        of its splits.
+        `positive`, `negative` (shares of the samples that use it, with either sign), `selected_folds`
+        (share of the outer folds), `in_model`, and `weight`: the standardised coefficient of the final
+        model, or the share of its splits.
     """
     n = len(names)
     signs = _signs(_refits(recipe, values, label, patient, samples, seed), n, values)

@@ -126,8 +126,8 @@ def feature_columns(
 ) -> list[str]:
     """Return the columns that a model may read.
 
-    Without `wanted` these are all columns of numbers or booleans but names and numbers of things, positions in
-    pixels, the detector's own score and scores that earlier models gave.
+    Without `wanted` these are all columns of numbers or booleans but names and numbers of things, positions
+    in pixels, the detector's own score and scores that earlier models gave.
 
     Raises
     ------
@@ -191,8 +191,8 @@ def read_labels(path: str | Path, positive: str = "malignant") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        With the columns `file`, `label` (1 or 0; rows without one are dropped) and whatever else the table has;
-        `patient`, where it tells patients, is text.
+        With the columns `file`, `label` (1 or 0; rows without one are dropped) and whatever else the table
+        has; `patient`, where it tells patients, is text.
 
     Raises
     ------
@@ -271,8 +271,8 @@ def join_labels(
     labels : DataFrame
         With `file`, `cluster_id`, `label` and, for ``group="patient"``, `patient`.
     group : {"patient", "folder", "file"}
-        What is never parted: the `patient` of the labels, the folder of an image, or only an image itself (which
-        is right only when every image is of another patient).
+        What is never parted: the `patient` of the labels, the folder of an image, or only an image itself
+        (which is right only when every image is of another patient).
     unmatched : {"leave-out", "negative"}
         What becomes of clusters without a label in images that have labels.
     notes : sequence of str
