@@ -159,7 +159,8 @@ def select(values: _Floats, label: _Ints, count: int) -> _Ints:
             taken.append(int(index))
             if len(taken) == count:
                 break
-    return varies[np.sort(taken)]
+    chosen: _Ints = varies[np.sort(taken)]
+    return chosen
 
 
 def _filled(values: _Floats) -> _Floats:

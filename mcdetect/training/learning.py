@@ -188,7 +188,7 @@ def train(
         "positive": int(label.sum()),
         "prevalence": float(label.mean()),
         "auc": measures["auc"].as_dict(),
-        "auc_from": f"{int(tested.fold.max()) + 1}-fold cross-validation over patients, interval over patients",
+        "auc_from": f"{int(tested.fold.max()) + 1}-fold cross-validation and bootstrap over patients",
     }
     return Training(
         model=_as_model(final, names, target, calibration, about),

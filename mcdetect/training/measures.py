@@ -56,7 +56,8 @@ def weighted_auc(score: _Floats, label: _Ints, weight: _Floats) -> _Floats:
     below = np.cumsum(zeros, axis=0) - 0.5 * zeros
     pairs = ones.sum(axis=0) * zeros.sum(axis=0)
     won = (ones * below).sum(axis=0)
-    return np.divide(won, pairs, out=np.full(shape[1], np.nan), where=pairs > 0)
+    out: _Floats = np.divide(won, pairs, out=np.full(shape[1], np.nan), where=pairs > 0)
+    return out
 
 
 def auc(score: _Floats, label: _Ints) -> float:

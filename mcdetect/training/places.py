@@ -73,23 +73,26 @@ def label_places(
     rows = []
     for file, clusters in tables.clusters.groupby("file", sort=False):
         here = list(places.get(str(file), ()))
-        for cluster in clusters.itertuples() if here else ():
-            points = members(str(file), cluster)
+        for cluster in clusters.to_dict("records") if here else ():
+            number = int(cluster["cluster_id"])
+            points = members(str(file), number, cluster)
             shares = [float(np.mean([p.region.contains(r, c) for r, c in points])) for p in here]
             best = max(shares)
             found = [place for place, share in zip(here, shares, strict=True) if share == best]
             if best >= min_share and len({place.label for place in found}) == 1:
-                rows.append((str(file), int(cluster.cluster_id), found[0].label, found[0].patient))
+                rows.append((str(file), number, found[0].label, found[0].patient))
     return pd.DataFrame(rows, columns=_COLUMNS).astype({"cluster_id": "int64", "label": "int64"})
 
 
-def _members(tables: ClusterTables) -> Callable[[str, Any], npt.NDArray[np.float64]]:
+def _members(tables: ClusterTables) -> Callable[[str, int, Mapping[Any, Any]], npt.NDArray[np.float64]]:
     table = tables.calcifications
     if table is not None and {"file", "cluster_id", "row_px", "col_px"} <= set(table.columns):
         chosen = table[table["cluster_id"] > 0]
         known = {
-            (str(file), int(number)): part[["row_px", "col_px"]].to_numpy(np.float64)
-            for (file, number), part in chosen.groupby(["file", "cluster_id"])
+            (str(part["file"].iloc[0]), int(part["cluster_id"].iloc[0])): part[["row_px", "col_px"]].to_numpy(
+                np.float64
+            )
+            for _, part in chosen.groupby(["file", "cluster_id"])
         }
     else:
         known = {}
@@ -101,11 +104,11 @@ def _members(tables: ClusterTables) -> Callable[[str, Any], npt.NDArray[np.float
                 tables.path,
             )
 
-    def points(file: str, cluster: Any) -> npt.NDArray[np.float64]:
-        if (file, int(cluster.cluster_id)) in known:
-            return known[file, int(cluster.cluster_id)]
-        row = np.linspace(cluster.min_row_px, cluster.max_row_px, _SAMPLES)
-        col = np.linspace(cluster.min_col_px, cluster.max_col_px, _SAMPLES)
+    def points(file: str, number: int, cluster: Mapping[Any, Any]) -> npt.NDArray[np.float64]:
+        if (file, number) in known:
+            return known[file, number]
+        row = np.linspace(cluster["min_row_px"], cluster["max_row_px"], _SAMPLES)
+        col = np.linspace(cluster["min_col_px"], cluster["max_col_px"], _SAMPLES)
         return np.stack(np.meshgrid(row, col), axis=-1).reshape(-1, 2)
 
     return points
@@ -157,7 +160,7 @@ def label_regions(tables: ClusterTables, labels: pd.DataFrame, path: Path) -> tu
     return joined, [f"{len(labels)} labelled places, {len(joined)} clusters lie in one"]
 
 
-def _shape(row: Mapping[str, Any], folder: Path) -> Circle | Box | MaskFile:
+def _shape(row: Mapping[Any, Any], folder: Path) -> Circle | Box | MaskFile:
     def given(*names: str) -> bool:
         return all(name in row and pd.notna(row[name]) for name in names)
 

@@ -74,8 +74,8 @@ def draw_reliability(training: Training) -> Any:
         f"intercept {found['calibration_intercept'].value:.2f}",
         fontsize=10,
     )
-    plot.text(0.985, 0.975, "positive", ha="right", va="top", fontsize=8, color="#c4501b")
-    plot.text(0.985, 0.025, "negative", ha="right", va="bottom", fontsize=8, color="0.4")
+    plot.text(0.015, 0.975, "positive", ha="left", va="top", fontsize=8, color="#c4501b")
+    plot.text(0.985, 0.13, "negative", ha="right", va="bottom", fontsize=8, color="0.4")
     return figure
 
 

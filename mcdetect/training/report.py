@@ -69,8 +69,8 @@ def page(training: Training, *, plots: bool = True) -> str:
     lines = [
         f"# Model of clusters: {model.target}",
         "",
-        f"{model.kind} ({training.chosen.recipe}), trained with mcdetect {mcdetect.__version__} on {n} clusters "
-        f"of {patients} patients, {positive} of them positive ({100 * positive / n:.0f} %). "
+        f"{model.kind} ({training.chosen.recipe}), trained with mcdetect {mcdetect.__version__} on "
+        f"{n} clusters of {patients} patients, {positive} of them positive ({100 * positive / n:.0f} %). "
         + (
             "Calibrated: `probability` holds for clusters as often positive as these."
             if model.calibration is not None
