@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 from mcdetect.datasets import open_dataset
+from mcdetect.errors import McdetectWarning
 from mcdetect.evaluation.plots import require_matplotlib
 from mcdetect.output.files import write_text
 from mcdetect.training.fitting import require_sklearn
@@ -88,7 +90,10 @@ def train_files(
     else:
         assert dataset is not None
         assert root is not None
-        found, notes = label_dataset(tables, open_dataset(dataset, root))
+        with warnings.catch_warnings():
+            # Some sets state no pixel spacing; labels need none.
+            warnings.simplefilter("ignore", McdetectWarning)
+            found, notes = label_dataset(tables, open_dataset(dataset, root))
     examples = join_labels(tables, found, group=group, unmatched=unmatched, notes=notes)
     training = train(examples, target=positive, **options)
     target = Path(out)
