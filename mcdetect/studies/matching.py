@@ -13,8 +13,10 @@ from mcdetect.config import StudyConfig
 
 __all__ = ["MATCHING_COLUMNS", "Pairing", "match_views"]
 
-_RATIO_SD = {"n_calcifications": 0.4, "extent_mm": 0.4, "diameter_mm_mean": 0.25, "contrast_mean": 0.4}
+_RATIO_SD = {"n_calcifications": 0.3, "extent_mm": 0.3, "diameter_mm_mean": 0.2, "contrast_mean": 0.4}
 """Standard deviation of the natural logarithm of the ratio of a measure between two views of one group."""
+
+_UNKNOWN, _UNKNOWN_DISTANCE = 1.0, 2.0
 
 MATCHING_COLUMNS = ("flagged", "score", "nipple_distance_mm", *_RATIO_SD)
 """Columns of the clusters that are looked at; `nipple_distance_mm` and the measures may be missing."""
@@ -46,13 +48,13 @@ def match_views(first: pd.DataFrame, second: pd.DataFrame, config: StudyConfig |
     """Find the groups that two views of one breast both show.
 
     The distance to the nipple is nearly the same in every view of a breast, since the breast is turned
-    about an axis through the nipple; number, extent, size and contrast of the members change little. Each
-    of the five gives a deviation in standard deviations; one that is unknown counts as one. A pair is
-    acceptable when the root mean square of the five is at most ``config.max_mismatch`` and, where both are
-    known, the distances differ by at most ``config.max_distance_mm``. Among all ways to pair acceptable
-    groups, each group at most once, the one with the largest sum of ``config.max_mismatch ** 2 - mismatch
-    ** 2`` is taken (Hungarian method); pairs with a flagged group are settled first, so that no two
-    unflagged ones can part them.
+    about an axis through the nipple; number, extent, size and contrast of the members change little.
+    Each of the five gives a deviation in standard deviations; an unknown measure counts as one, an
+    unknown distance as two. A pair is acceptable when the root mean square of the five is below
+    ``config.max_mismatch`` and, where both are known, the distances differ by at most
+    ``config.max_distance_mm``. Among all ways to pair acceptable groups, each group at most once, the one
+    with the largest sum of ``config.max_mismatch ** 2 - mismatch ** 2`` is taken (Hungarian method);
+    pairs with a flagged group are settled first, so that no two unflagged ones can part them.
 
     Parameters
     ----------
@@ -75,12 +77,13 @@ def match_views(first: pd.DataFrame, second: pd.DataFrame, config: StudyConfig |
     difference = (
         _values(second, "nipple_distance_mm")[None, :] - _values(first, "nipple_distance_mm")[:, None]
     )
-    terms = [(difference / config.distance_sd_mm) ** 2]
+    apart = (difference / config.distance_sd_mm) ** 2
+    terms = [np.where(np.isfinite(apart), apart, _UNKNOWN_DISTANCE**2)]
     for name, sd in _RATIO_SD.items():
         ratio = _log(_values(first, name))[:, None] - _log(_values(second, name))[None, :]
         terms.append((ratio / sd) ** 2)
     squares = np.array(terms)
-    mismatch = np.sqrt(np.where(np.isfinite(squares), squares, 1.0).mean(axis=0))
+    mismatch = np.sqrt(np.where(np.isfinite(squares), squares, _UNKNOWN**2).mean(axis=0))
     far = np.isfinite(difference) & (np.abs(difference) > config.max_distance_mm)
     gain = np.where(far, 0.0, np.maximum(config.max_mismatch**2 - mismatch**2, 0.0))
     flagged = _flags(first)[:, None] | _flags(second)[None, :]
