@@ -122,7 +122,7 @@ class StudyConfig(_Section):
     )
     max_distance_mm: float = _option(20.0, "mm", "most that these distances may differ", 1.0, 100.0)
     max_mismatch: float = _option(
-        1.5, "SD", "most root mean square deviation in distance, number, extent, size and contrast", 0.5, 10.0
+        1.4, "SD", "most root mean square deviation in distance, number, extent, size and contrast", 0.5, 10.0
     )
 
 

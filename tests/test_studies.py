@@ -57,7 +57,7 @@ def test_the_limits_are_those_stated() -> None:
     here = groups({})
     for difference, accepted in ((19.9, True), (20.1, False), (-20.1, False)):
         assert bool(pairs(here, groups({"nipple_distance_mm": 40.0 + difference}))) is accepted
-    for factor, accepted in ((2.7, True), (2.8, False), (1 / 2.8, False)):  # exp(0.3 * 1.5 * sqrt 5) = 2.735
+    for factor, accepted in ((4.7, True), (4.9, False), (1 / 4.9, False)):  # exp(0.5 * 1.4 * sqrt 5) = 4.78
         assert bool(pairs(here, groups({"extent_mm": 8.0 * factor}))) is accepted
     strict = StudyConfig(max_distance_mm=5.0, max_mismatch=0.5)
     assert not pairs(here, groups({"nipple_distance_mm": 46.0}), strict)
@@ -83,7 +83,7 @@ def test_without_a_nipple_likeness_decides() -> None:
     assert pairs(first, second) == [(0, 1), (1, 0)]
     assert np.isnan(match_views(first, second).distance_difference_mm).all()
     assert pairs(first.drop(columns="nipple_distance_mm"), second) == [(0, 1), (1, 0)]
-    unlike = groups({"extent_mm": 20.0})  # acceptable at a known equal distance only
+    unlike = groups({"extent_mm": 32.0})  # acceptable at a known equal distance only
     assert pairs(groups({}), unlike)
     assert not pairs(groups({}).drop(columns="nipple_distance_mm"), unlike)
 
@@ -118,7 +118,7 @@ def test_no_other_assignment_is_better(seed: int) -> None:
     first, second = (table.assign(flagged=True).head(4) for table in draw_breast(rng, true=2, false=1.5))
     if len(first) > len(second):
         first, second = second, first
-    limit = 1.5**2
+    limit = 1.4**2
 
     def gain(i: int, j: int) -> float:
         one = match_views(first.iloc[[i]], second.iloc[[j]])
@@ -136,7 +136,7 @@ def test_no_other_assignment_is_better(seed: int) -> None:
 
 
 def test_groups_in_drawn_breasts_are_found_again() -> None:
-    """120 breasts of one to three groups, with others that only one view shows (figures in docs/studies.md)."""
+    """120 breasts of one to three groups, with others that one view alone shows."""
     rng = np.random.default_rng(0)
     there = right = made = false = false_paired = 0
     for _ in range(120):
@@ -148,12 +148,9 @@ def test_groups_in_drawn_breasts_are_found_again() -> None:
         right += sum(a[i] == b[j] > 0 for i, j in found)
         false += int((a == 0).sum() + (b == 0).sum())
         false_paired += sum(int(a[i] == 0) + int(b[j] == 0) for i, j in found)
-    print(
-        f"pairs found {right / there:.3f}, wrong {1 - right / made:.3f}, false paired {false_paired / false:.3f}"
-    )
     assert right / there > 0.88
-    assert right / made > 0.82
-    assert false_paired / false < 0.27
+    assert right / made > 0.80
+    assert false_paired / false < 0.30
 
 
 # ------------------------------------------------------------------------------------------- tables

@@ -13,7 +13,7 @@ from mcdetect.config import StudyConfig
 
 __all__ = ["MATCHING_COLUMNS", "Pairing", "match_views"]
 
-_RATIO_SD = {"n_calcifications": 0.3, "extent_mm": 0.3, "diameter_mm_mean": 0.2, "contrast_mean": 0.4}
+_RATIO_SD = {"n_calcifications": 0.3, "extent_mm": 0.5, "diameter_mm_mean": 0.2, "contrast_mean": 0.4}
 """Standard deviation of the natural logarithm of the ratio of a measure between two views of one group."""
 
 _UNKNOWN, _UNKNOWN_DISTANCE = 1.0, 2.0
@@ -82,8 +82,8 @@ def match_views(first: pd.DataFrame, second: pd.DataFrame, config: StudyConfig |
     for name, sd in _RATIO_SD.items():
         ratio = _log(_values(first, name))[:, None] - _log(_values(second, name))[None, :]
         terms.append((ratio / sd) ** 2)
-    squares = np.array(terms)
-    mismatch = np.sqrt(np.where(np.isfinite(squares), squares, _UNKNOWN**2).mean(axis=0))
+    squares = np.where(np.isfinite(terms), terms, _UNKNOWN**2)
+    mismatch = np.sqrt(squares.mean(axis=0))
     far = np.isfinite(difference) & (np.abs(difference) > config.max_distance_mm)
     gain = np.where(far, 0.0, np.maximum(config.max_mismatch**2 - mismatch**2, 0.0))
     flagged = _flags(first)[:, None] | _flags(second)[None, :]
