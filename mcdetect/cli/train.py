@@ -119,7 +119,8 @@ def train(
     from mcdetect.evaluation.plots import MissingPlotsError
     from mcdetect.training import MissingSklearnError, TrainingError, train_files
 
-    log_to(Console(stderr=True), verbose=0, quiet=quiet)
+    # What is logged stands among the notes, which are printed unless asked not to.
+    log_to(Console(stderr=True), verbose=0, quiet=not quiet)
     try:
         found = train_files(
             features,

@@ -238,7 +238,7 @@ def is_keyed(labels: pd.DataFrame) -> bool:
     return "cluster_id" in labels.columns
 
 
-def by_key(labels: pd.DataFrame, path: Path) -> pd.DataFrame:
+def by_key(labels: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     """Return the labels by `file` and `cluster_id`, each cluster once.
 
     Raises
