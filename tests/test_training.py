@@ -29,7 +29,7 @@ QUICK = {"samples": 100, "stability_samples": 5}
 
 @pytest.fixture(scope="module")
 def linear() -> Training:
-    return train(examples(200, 2), candidates=LINEAR, **QUICK)
+    return train(examples(200, 2), candidates=LINEAR[:1], **QUICK)
 
 
 def test_the_known_auc_is_reached(linear: Training) -> None:
