@@ -14,7 +14,7 @@ from mcdetect.config import Config
 from mcdetect.features.definitions import STATISTICS
 from mcdetect.features.dictionary import Feature, Level, feature_dictionary, stability_setup
 from mcdetect.output.tables import SCHEMAS
-from mcdetect.schema import SCHEMA_VERSION, SHAPE_MEASURES, Column
+from mcdetect.schema import MODEL_COLUMNS, SCHEMA_VERSION, SHAPE_MEASURES, Column
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -93,6 +93,7 @@ def setup_text() -> str:
 def blocks() -> dict[str, str]:
     """Return every generated block by the name it has in the pages."""
     found = {f"table {name}": column_table(columns) for name, columns in SCHEMAS.items()}
+    found["table model columns"] = column_table(MODEL_COLUMNS)
     config = Config()
     for section in dataclasses.fields(config):
         found[f"options {section.name}"] = option_table(getattr(config, section.name))

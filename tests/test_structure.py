@@ -110,6 +110,10 @@ def test_imports_point_down(path: Path) -> None:
         assert used <= GROUND
     elif part == "datasets":
         assert used <= GROUND | READING | {"mammogram", "examination", "views"}
+    elif part == "training":
+        assert used <= GROUND | DATA | {"datasets", "evaluation", "output"}
+    elif part == "studies":
+        assert used <= GROUND | DATA | {"views"}
     elif part == "batch":
         assert not used & (STAGES | {"benchmarking", "cli", "phantom", "dicom"})
     elif part == "benchmarking":

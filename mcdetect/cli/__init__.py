@@ -16,6 +16,7 @@ from mcdetect.cli.evaluate import evaluate
 from mcdetect.cli.features import features
 from mcdetect.cli.init_config import init_config
 from mcdetect.cli.inspect import inspect
+from mcdetect.cli.train import train
 
 __all__ = ["app", "main"]
 
@@ -33,6 +34,7 @@ app.command("inspect")(inspect)
 app.command("evaluate")(evaluate)
 app.command("benchmark")(benchmark)
 app.command("features")(features)
+app.command("train")(train)
 app.command("init-config")(init_config)
 
 
