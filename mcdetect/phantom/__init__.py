@@ -23,13 +23,18 @@ from mcdetect.phantom.insertion import (
 _LATER = {
     "Acquisition": "mcdetect.phantom.exposure",
     "Calcifications": "mcdetect.phantom.placement",
+    "Deformation": "mcdetect.phantom.deformation",
     "Encoding": "mcdetect.phantom.dicom_writer",
     "FilmLook": "mcdetect.phantom.film",
     "Group": "mcdetect.phantom.placement",
     "PhantomMammogram": "mcdetect.phantom.frame",
+    "PhantomPair": "mcdetect.phantom.pairs",
     "Scatter": "mcdetect.phantom.placement",
     "Tissue": "mcdetect.phantom.anatomy",
+    "deform_image": "mcdetect.phantom.deformation",
     "draw_mammogram": "mcdetect.phantom.frame",
+    "draw_pair": "mcdetect.phantom.pairs",
+    "random_deformation": "mcdetect.phantom.deformation",
     "write_dicom": "mcdetect.phantom.dicom_writer",
 }
 
@@ -38,20 +43,25 @@ __all__ = [
     "CalcificationSpec",
     "CalcificationStamp",
     "Calcifications",
+    "Deformation",
     "Encoding",
     "FilmLook",
     "Group",
     "GroupKind",
     "PhantomMammogram",
+    "PhantomPair",
     "Scatter",
     "SystemBlur",
     "Tissue",
     "bandpass",
+    "deform_image",
     "draw_calcification",
     "draw_mammogram",
+    "draw_pair",
     "group_positions_mm",
     "insert_calcifications",
     "max_points_in_disc",
+    "random_deformation",
     "random_specs",
     "scattered_positions_mm",
     "write_dicom",
@@ -59,10 +69,12 @@ __all__ = [
 
 if TYPE_CHECKING:
     from mcdetect.phantom.anatomy import Tissue
+    from mcdetect.phantom.deformation import Deformation, deform_image, random_deformation
     from mcdetect.phantom.dicom_writer import Encoding, write_dicom
     from mcdetect.phantom.exposure import Acquisition
     from mcdetect.phantom.film import FilmLook
     from mcdetect.phantom.frame import PhantomMammogram, draw_mammogram
+    from mcdetect.phantom.pairs import PhantomPair, draw_pair
     from mcdetect.phantom.placement import Calcifications, Group, Scatter
 
 
