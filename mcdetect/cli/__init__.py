@@ -11,6 +11,7 @@ import typer
 
 from mcdetect import __version__
 from mcdetect.cli.benchmark import benchmark
+from mcdetect.cli.compare import compare
 from mcdetect.cli.detect import detect
 from mcdetect.cli.evaluate import evaluate
 from mcdetect.cli.init_config import init_config
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command("detect")(detect)
 app.command("inspect")(inspect)
 app.command("evaluate")(evaluate)
+app.command("compare")(compare)
 app.command("benchmark")(benchmark)
 app.command("init-config")(init_config)
 

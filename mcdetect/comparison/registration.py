@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 from dataclasses import dataclass
@@ -25,11 +26,14 @@ _LEAST_SIMILARITY = 0.25  # of a block that may steer
 _WIDE = (24.0, 16.0, 6.0)  # block, reach, distance in mm: the first look, for the affine part
 _STAGES = ((20.0, 9.0, 6.0, 1.0), (14.0, 5.0, 5.0, 0.5), (10.0, 2.5, 4.0, 0.3))  # ..., smoothing
 _CHECK = (9.0, 3.0, 3.5)  # independent blocks that measure what is left
-_COHERENT_MM = 1.0
 _NOISE_FLOOR_MM = 0.15
-_LEAST_COHERENCE = 0.45
+_LEAST_AGREEMENT = 0.4
+_PLENTY = 0.8
+_FEWEST = 6  # blocks that carry an affine map
 _LEAST_OVERLAP = 0.75
 _FAR_MM = 12.0
+_OUTLINE_WEIGHT = 0.5
+_BORDER_MM = 3.0
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,16 @@ class Registration:
         Linear part of the map.
     similarity : float
         Median normalised correlation of the two textures after mapping, -1 to 1.
-    coherence : float
-        Share of the breast's blocks whose best match lies within 1 mm of the mapped place; about 0.1
-        for unrelated images.
+    agreement : float
+        Share of blocks of 24 mm, each looked for over 16 mm each way, that agree to 4 mm on one affine
+        map, before anything flexible is fitted: about 0.2 for unrelated breasts, 0.6 to 1 for two
+        pictures of one.
     overlap : float
         Dice coefficient of the two breast outlines after mapping.
     mirrored : bool
         One of the images is stored mirrored.
+    uncertainty_mm : float
+        Median of `error_mm` over the breast.
     registered : bool
         Whether the two images show the same breast in the same view as far as can be told.
     """
@@ -63,15 +70,11 @@ class Registration:
     error_mm: _Floats
     linear: _Doubles
     similarity: float
-    coherence: float
+    agreement: float
     overlap: float
     mirrored: bool
-    registered: bool
-
-    @property
-    def uncertainty_mm(self) -> float:
-        """Median standard error of a mapped position along each axis, in mm."""
-        return float(np.median(self.error_mm))
+    uncertainty_mm: float = _FAR_MM
+    registered: bool = False
 
     def error_at(self, points_mm: _Doubles) -> _Doubles:
         """Return the standard error along each axis at (n, 2) points of the current image, in mm."""
@@ -104,15 +107,15 @@ class Registration:
         fill : float
             What to put where the prior image shows nothing.
         """
-        rows, cols = self.field_mm.shape[:2]
-        row = (np.arange(rows, dtype=np.float32)[:, None] + np.float32(0.5)) * np.float32(STEP_MM)
-        col = (np.arange(cols, dtype=np.float32)[None, :] + np.float32(0.5)) * np.float32(STEP_MM)
-        row_map = (row + self.field_mm[..., 0]) / np.float32(row_mm) - np.float32(0.5)
-        col_map = (col + self.field_mm[..., 1]) / np.float32(col_mm) - np.float32(0.5)
-        return _remap(image, row_map, col_map, fill)
+        return _warp(image, self.field_mm, row_mm, col_mm, fill)
 
 
-def _remap(image: _Floats, row_map: _Floats, col_map: _Floats, fill: float) -> _Floats:
+def _warp(image: _Floats, field_mm: _Floats, row_mm: float, col_mm: float, fill: float) -> _Floats:
+    rows, cols = field_mm.shape[:2]
+    row = (np.arange(rows, dtype=np.float32)[:, None] + np.float32(0.5)) * np.float32(STEP_MM)
+    col = (np.arange(cols, dtype=np.float32)[None, :] + np.float32(0.5)) * np.float32(STEP_MM)
+    row_map = (row + field_mm[..., 0]) / np.float32(row_mm) - np.float32(0.5)
+    col_map = (col + field_mm[..., 1]) / np.float32(col_mm) - np.float32(0.5)
     found = cv2.remap(
         image,
         np.ascontiguousarray(col_map, dtype=np.float32),
@@ -160,16 +163,17 @@ def register(prior: Sheet, current: Sheet) -> Registration:
     """
     sides = chest_side(prior.mask), chest_side(current.mask)
     mirrored = None not in sides and sides[0] != sides[1]
-    best: tuple[float, _Doubles] | None = None
+    matrix, agreement = np.eye(2, 3), -1.0
     for start in _starts(prior, current, mirrored):
-        score, matrix = _align_outlines(prior, current, start)
-        if best is None or score > best[0]:
-            best = score, matrix
-    matrix = best[1] if best is not None else np.eye(2, 3)
-    matrix = _align_textures(prior, current, matrix)
+        for outline in (_align_outlines(prior, current, start), start):
+            better, share = _align_textures(prior, current, outline)
+            if share > agreement:
+                matrix, agreement = better, share
+            if agreement > _PLENTY:
+                break
     field = _affine_field(matrix, current.mask.shape)
     blank = np.full(current.mask.shape, _FAR_MM, np.float32)
-    now = Registration(field, blank, matrix[:, :2], 0.0, 0.0, 0.0, mirrored, False)
+    now = Registration(field, blank, matrix[:, :2], 0.0, max(agreement, 0.0), 0.0, mirrored)
     for block, reach, every, smoothing in _STAGES:
         now = _improve(prior, current, now, block, reach, every, smoothing)
     return _judge(prior, current, now)
@@ -191,8 +195,8 @@ def _starts(prior: Sheet, current: Sheet, mirrored: bool) -> list[_Doubles]:
     return starts
 
 
-def _align_outlines(prior: Sheet, current: Sheet, start: _Doubles) -> tuple[float, _Doubles]:
-    """Refine an affine map on the distance to the outline; return its correlation and the map."""
+def _align_outlines(prior: Sheet, current: Sheet, start: _Doubles) -> _Doubles:
+    """Refine an affine map on the distance to the outline."""
     pictures, factors = [], []
     for sheet in (prior, current):
         rows, cols = sheet.mask.shape
@@ -205,16 +209,16 @@ def _align_outlines(prior: Sheet, current: Sheet, start: _Doubles) -> tuple[floa
     warp = _to_pixels(start, factors[0], factors[1]).astype(np.float32)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 200, 1e-5)
     try:
-        score, warp = cv2.findTransformECC(
+        _, warp = cv2.findTransformECC(
             pictures[1], pictures[0], warp, cv2.MOTION_AFFINE, criteria, np.ones_like(pictures[1], np.uint8), 3
         )
     except cv2.error:
-        return -1.0, start
+        return start
     found = _to_mm(np.asarray(warp, dtype=np.float64), factors[0], factors[1])
     stretch = np.linalg.svd(found[:, :2], compute_uv=False)
     if not (0.7 < stretch.min() and stretch.max() < 1.4):
-        return -0.5, start
-    return float(score), found
+        return start
+    return found
 
 
 def _to_pixels(matrix: _Doubles, prior_mm: _Doubles, current_mm: _Doubles) -> _Doubles:
@@ -242,22 +246,21 @@ def _affine_field(matrix: _Doubles, shape: tuple[int, ...]) -> _Floats:
 
 def _warped(prior: Sheet, field: _Floats) -> tuple[_Floats, npt.NDArray[np.bool_]]:
     """Return the prior texture and mask as the current image shows them."""
-    holder = Registration(field, field[..., 0], np.eye(2), 0.0, 0.0, 0.0, False, False)
-    texture = holder.warp(prior.texture, STEP_MM, STEP_MM)
-    mask = holder.warp(prior.mask.astype(np.float32), STEP_MM, STEP_MM) > 0.5
+    texture = _warp(prior.texture, field, STEP_MM, STEP_MM, 0.0)
+    mask = _warp(prior.mask.astype(np.float32), field, STEP_MM, STEP_MM, 0.0) > 0.5
     return texture, mask
 
 
-def _align_textures(prior: Sheet, current: Sheet, matrix: _Doubles) -> _Doubles:
-    """Correct an affine map by what most blocks of texture say; keep it when they say nothing."""
-    texture, mask = _warped(prior, _affine_field(matrix, current.mask.shape))
+def _align_textures(prior: Sheet, current: Sheet, matrix: _Doubles) -> tuple[_Doubles, float]:
+    """Correct an affine map by what most blocks of texture say; also return the share that say it."""
+    texture, _ = _warped(prior, _affine_field(matrix, current.mask.shape))
     block, reach, every = _WIDE
     found = match_blocks(
         current.texture, texture, current.mask, block_mm=block, reach_mm=reach, every_mm=every
     )
     good = trusted(found, _LEAST_SIMILARITY)
-    if good.sum() < 12:
-        return matrix
+    if good.sum() < _FEWEST:
+        return matrix, 0.0
     # Fitted to (row, col) as they are; OpenCV does not mind which is called x.
     fit, inliers = cv2.estimateAffine2D(
         found.points_mm[good].astype(np.float32),
@@ -267,13 +270,15 @@ def _align_textures(prior: Sheet, current: Sheet, matrix: _Doubles) -> _Doubles:
         maxIters=4000,
         confidence=0.999,
     )
-    if fit is None or np.count_nonzero(inliers) < 12:
-        return matrix
+    agree = int(np.count_nonzero(inliers)) if fit is not None else 0
+    share = agree / len(good)
+    if agree < _FEWEST:
+        return matrix, share
     stretch = np.linalg.svd(np.asarray(fit)[:, :2], compute_uv=False)
     if not (0.75 < stretch.min() and stretch.max() < 1.33):
-        return matrix
+        return matrix, 0.0
     whole = np.vstack([matrix, [0, 0, 1]]) @ np.vstack([fit, [0, 0, 1]])
-    return np.asarray(whole[:2], dtype=np.float64)
+    return np.asarray(whole[:2], dtype=np.float64), share
 
 
 def _improve(
@@ -293,10 +298,11 @@ def _improve(
     good = trusted(found, _LEAST_SIMILARITY)
     if good.sum() < 6:
         return now
+    skin, to_skin = _outline_shifts(prior, current, now, every_mm, reach_mm)
     step = smooth_field(
-        found.points_mm[good],
-        found.shift_mm[good],
-        found.similarity[good] ** 2,
+        np.concatenate([found.points_mm[good], skin]),
+        np.concatenate([found.shift_mm[good], to_skin]),
+        np.concatenate([found.similarity[good] ** 2, np.full(len(skin), _OUTLINE_WEIGHT)]),
         (current.mask.shape[0], current.mask.shape[1]),
         every_mm=every_mm,
         smoothing=smoothing,
@@ -304,7 +310,33 @@ def _improve(
     limit = np.float32(reach_mm)
     # The prior texture was looked at through the field: shifts compose.
     moved = _compose(now.field_mm, step.clip(-limit, limit))
-    return Registration(moved, now.error_mm, now.linear, 0.0, 0.0, 0.0, now.mirrored, False)
+    return dataclasses.replace(now, field_mm=moved)
+
+
+def _outline_shifts(
+    prior: Sheet, current: Sheet, now: Registration, every_mm: float, reach_mm: float
+) -> tuple[_Doubles, _Doubles]:
+    """Return points of the skin line and how they must move to fall on that of the prior image."""
+    contours, _ = cv2.findContours(current.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not contours:
+        return np.empty((0, 2)), np.empty((0, 2))
+    line = np.asarray(max(contours, key=len)).reshape(-1, 2)[:, ::-1]
+    rows, cols = current.mask.shape
+    margin = round(_BORDER_MM / STEP_MM)
+    inner = (line >= margin).all(axis=1) & (line < np.array([rows, cols]) - margin).all(axis=1)
+    points = (line[inner][:: max(1, round(every_mm / STEP_MM))] + 0.5) * STEP_MM
+    there = now.to_prior(points)
+    # The depth is flat far outside and far inside; between, its slope points to the skin line.
+    smooth = np.asarray(cv2.GaussianBlur(prior.depth_mm, (0, 0), sigmaX=2.0), dtype=np.float32)
+    slopes = np.stack(np.gradient(smooth, STEP_MM), axis=-1)
+    depth = _look_up(prior.depth_mm[..., None], there)[:, 0]
+    slope = _look_up(slopes.astype(np.float32), there)
+    steep = np.hypot(slope[:, 0], slope[:, 1])
+    size = np.array(prior.mask.shape) * STEP_MM
+    known = ((there > _BORDER_MM) & (there < size - _BORDER_MM)).all(axis=1)
+    use = known & (steep > 0.5) & (np.abs(depth) < reach_mm + 3.0)
+    shift = -(depth / np.maximum(steep, 0.5) ** 2)[:, None] * slope
+    return points[use], (shift @ np.linalg.inv(now.linear).T)[use]
 
 
 def _compose(outer: _Floats, step: _Floats) -> _Floats:
@@ -316,26 +348,25 @@ def _compose(outer: _Floats, step: _Floats) -> _Floats:
 
 
 def _judge(prior: Sheet, current: Sheet, now: Registration) -> Registration:
-    """Measure similarity, coherence, overlap and the local error of a finished field."""
+    """Measure similarity, overlap and the local error of a finished field."""
     texture, mask = _warped(prior, now.field_mm)
     block, reach, every = _CHECK
     found = match_blocks(
         current.texture, texture, current.mask & mask, block_mm=block, reach_mm=reach, every_mm=every
     )
-    both = np.count_nonzero(mask & current.mask)
-    overlap = 2.0 * both / max(np.count_nonzero(mask) + np.count_nonzero(current.mask), 1)
-    if len(found.points_mm) < 10:
-        return Registration(
-            now.field_mm, now.error_mm, now.linear, 0.0, 0.0, overlap, now.mirrored, False
-        )
-    near = np.hypot(*found.shift_mm.T) <= _COHERENT_MM
-    coherence = float(near.mean())
-    similarity = float(np.median(found.unmoved))
+    both = int(np.count_nonzero(mask & current.mask))
+    overlap = 2.0 * float(both) / max(int(np.count_nonzero(mask) + np.count_nonzero(current.mask)), 1)
+    if not len(found.points_mm):
+        return dataclasses.replace(now, overlap=overlap)
+    _log.debug("agreement %.2f, overlap %.2f", now.agreement, overlap)
     error = _local_error(found, now.field_mm.shape[:2])
-    registered = coherence >= _LEAST_COHERENCE and overlap >= _LEAST_OVERLAP
-    _log.debug("coherence %.2f, similarity %.2f, overlap %.2f", coherence, similarity, overlap)
-    return Registration(
-        now.field_mm, error, now.linear, similarity, coherence, overlap, now.mirrored, registered
+    return dataclasses.replace(
+        now,
+        error_mm=error,
+        uncertainty_mm=float(np.median(error[current.mask])),
+        similarity=float(np.median(found.unmoved)),
+        overlap=overlap,
+        registered=bool(now.agreement >= _LEAST_AGREEMENT and overlap >= _LEAST_OVERLAP),
     )
 
 

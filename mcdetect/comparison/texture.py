@@ -26,6 +26,7 @@ _SMOOTH_MM = 0.5
 _MOST = 2.5  # texture is clipped there, in local SD: calcifications and clips must not steer
 _FLOOR = 0.35  # of the median local spread: flat places are not blown up to noise
 _FARTHEST_MM = 40.0
+_RIM_MM = 4.0  # texture fades out over this distance from the outline
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ def make_sheet(mammogram: Mammogram, breast: BreastRegion) -> Sheet:
         levels = -np.log(np.maximum(signal, np.float32(floor)))
     if not mask.any():
         return Sheet(np.zeros_like(levels), mask, np.full_like(levels, -_FARTHEST_MM))
+    depth = _signed_depth(mask)
     levels = np.asarray(cv2.medianBlur(levels - np.float32(np.median(levels[mask])), 3))
+    levels = _without_roll_off(levels, mask, depth)
     weight = mask.astype(np.float32)
     excess = np.where(mask, levels - _mean_inside(levels, weight, _MEAN_MM), np.float32(0))
     excess = np.where(mask, _mean_inside(excess.astype(np.float32), weight, _SMOOTH_MM), np.float32(0))
@@ -89,8 +92,22 @@ def make_sheet(mammogram: Mammogram, breast: BreastRegion) -> Sheet:
         texture = excess / np.maximum(spread, np.float32(_FLOOR * typical))
     else:
         texture = np.zeros_like(excess)
-    texture = np.where(mask, texture.clip(-_MOST, _MOST), np.float32(0))
-    return Sheet(np.ascontiguousarray(texture, dtype=np.float32), mask, _signed_depth(mask))
+    texture = texture.clip(-_MOST, _MOST) * (depth / np.float32(_RIM_MM)).clip(0, 1)
+    return Sheet(np.ascontiguousarray(texture, dtype=np.float32), mask, depth)
+
+
+def _without_roll_off(levels: _Floats, mask: _Mask, depth_mm: _Floats) -> _Floats:
+    """Take away the median level at each distance from the skin line: machines show it or level it."""
+    distance = depth_mm[mask]
+    bins = np.minimum(distance, _FARTHEST_MM - 1e-3).astype(np.intp)
+    profile = np.zeros(math.ceil(_FARTHEST_MM))
+    last = 0.0
+    for k in range(profile.size - 1, -1, -1):
+        inside = levels[mask][bins == k]
+        last = float(np.median(inside)) if inside.size >= 20 else last
+        profile[k] = last
+    expected = np.interp(depth_mm, np.arange(profile.size) + 0.5, profile)
+    return np.asarray(levels - expected, dtype=np.float32)
 
 
 def _mean_inside(image: _Floats, weight: _Floats, sigma_mm: float) -> _Floats:

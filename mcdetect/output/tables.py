@@ -12,9 +12,11 @@ from mcdetect.output.files import PART_SUFFIX, replace_with
 from mcdetect.schema import (
     CALCIFICATIONS,
     CANDIDATES,
+    CHANGES,
     CLUSTERS,
     FAILURES,
     IMAGES,
+    MEMBERS,
     SCHEMA_VERSION,
     Column,
 )
@@ -31,6 +33,8 @@ SCHEMAS: dict[str, tuple[Column, ...]] = {
     "clusters": CLUSTERS,
     "candidates": CANDIDATES,
     "failures": FAILURES,
+    "changes": CHANGES,
+    "members": MEMBERS,
 }
 """Name of every table and its columns."""
 

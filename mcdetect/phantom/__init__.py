@@ -30,7 +30,9 @@ _LATER = {
     "PhantomMammogram": "mcdetect.phantom.frame",
     "PhantomPair": "mcdetect.phantom.pairs",
     "Scatter": "mcdetect.phantom.placement",
+    "Storage": "mcdetect.phantom.pairs",
     "Tissue": "mcdetect.phantom.anatomy",
+    "called_verdicts": "mcdetect.phantom.pairs",
     "deform_image": "mcdetect.phantom.deformation",
     "draw_mammogram": "mcdetect.phantom.frame",
     "draw_pair": "mcdetect.phantom.pairs",
@@ -51,9 +53,11 @@ __all__ = [
     "PhantomMammogram",
     "PhantomPair",
     "Scatter",
+    "Storage",
     "SystemBlur",
     "Tissue",
     "bandpass",
+    "called_verdicts",
     "deform_image",
     "draw_calcification",
     "draw_mammogram",
@@ -74,7 +78,7 @@ if TYPE_CHECKING:
     from mcdetect.phantom.exposure import Acquisition
     from mcdetect.phantom.film import FilmLook
     from mcdetect.phantom.frame import PhantomMammogram, draw_mammogram
-    from mcdetect.phantom.pairs import PhantomPair, draw_pair
+    from mcdetect.phantom.pairs import PhantomPair, Storage, called_verdicts, draw_pair
     from mcdetect.phantom.placement import Calcifications, Group, Scatter
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import map_coordinates
 
 from mcdetect.mammogram import PixelSpacing
 from mcdetect.phantom.calcifications import spacing_pair_mm
@@ -43,18 +44,9 @@ class Deformation:
 
     def at(self, points_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the displacement at (n, 2) points of the second picture, in mm from its corner."""
-        place = points_mm / np.asarray(self.step_mm) - 0.5
-        cols, rows = place[:, 1].astype(np.float32), place[:, 0].astype(np.float32)
-        if not len(points_mm):
-            return np.empty((0, 2))
-        found = cv2.remap(
-            self.displacement_mm,
-            cols[:, None],
-            rows[:, None],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        return np.asarray(found, dtype=np.float64).reshape(-1, 2)
+        place = (points_mm / np.asarray(self.step_mm) - 0.5).T
+        found = [map_coordinates(self.displacement_mm[..., k], place, order=1, mode="nearest") for k in (0, 1)]
+        return np.stack(found, axis=1).astype(np.float64)
 
     def forward(self, points_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return where (n, 2) points of the first picture lie in the second, in mm from the corner."""

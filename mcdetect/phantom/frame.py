@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,7 +113,7 @@ def draw_mammogram(
     bits: int | None = None,
     deformation: Deformation | None = None,
     noise_seed: int | None = None,
-    left_out: Sequence[int] = (),
+    left_out: Mapping[int, int] | None = None,
 ) -> PhantomMammogram:
     """Draw a mammogram whose truth is known.
 
@@ -147,9 +147,9 @@ def draw_mammogram(
         are exposed, and each calcification keeps its attenuation.
     noise_seed : int, optional
         Of the quantum noise, for a second exposure of the same breast.
-    left_out : sequence of int
-        Groups, counted from 1, that are placed but not drawn: calcifications not there yet, or
-        no longer.
+    left_out : mapping of int to int, optional
+        For a group, counted from 1, how many of its members are placed but not drawn:
+        calcifications not there yet, or no longer. The last ones are left out.
 
     Returns
     -------
@@ -183,7 +183,7 @@ def draw_mammogram(
         quanta = expected_quanta(attenuation, pair, taking, field_)
         specs = _moved_specs(specs, pair, deformation)
         stamps = draw_specs(specs, pair, blur=taking.blur, rng=np.random.default_rng(children[5]))
-    drawn = [k for k, spec in enumerate(specs) if spec.group_id not in left_out]
+    drawn = _drawn(specs, left_out or {})
     specs, stamps = [specs[k] for k in drawn], [stamps[k] for k in drawn]
     contrasts, units = [contrasts[k] for k in drawn], [units[k] for k in drawn]
     for spec, stamp, contrast in zip(specs, stamps, contrasts, strict=True):
@@ -252,6 +252,19 @@ def _moved_specs(
         dataclasses.replace(spec, row_px=float(row), col_px=float(col))
         for spec, (row, col) in zip(specs, moved, strict=True)
     ]
+
+
+def _drawn(specs: Sequence[CalcificationSpec], left_out: Mapping[int, int]) -> list[int]:
+    """Return which calcifications are drawn: all but the last ones of the groups named."""
+    kept: list[int] = []
+    to_come = dict(left_out)
+    for k in range(len(specs) - 1, -1, -1):
+        group = specs[k].group_id
+        if to_come.get(group, 0) > 0:
+            to_come[group] -= 1
+        else:
+            kept.append(k)
+    return kept[::-1]
 
 
 def _check(shape: tuple[int, int], laterality: str, intent: Intent, bits: int | None) -> None:
