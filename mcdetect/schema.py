@@ -174,7 +174,7 @@ _PAIR = (
 _BOTH_PLACES = (
     Column("row_px", "float64", "px", "row in the current image; mapped there when only the prior shows it"),
     Column("col_px", "float64", "px", "column in the current image, likewise"),
-    Column("prior_row_px", "float64", "px", "row in the prior image; mapped there when only the current shows it"),
+    Column("prior_row_px", "float64", "px", "row in the prior image, likewise"),
     Column("prior_col_px", "float64", "px", "column in the prior image, likewise"),
 )
 

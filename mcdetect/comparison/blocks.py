@@ -81,7 +81,7 @@ def match_blocks(
                 continue
             block = near[i : i + 2 * half + 1, j : j + 2 * half + 1]
             window = wide[i : i + 2 * border + 1, j : j + 2 * border + 1]
-            found = np.asarray(cv2.matchTemplate(window, block, cv2.TM_CCOEFF_NORMED))
+            found = np.asarray(cv2.matchTemplate(window, block, cv2.TM_CCOEFF_NORMED), dtype=np.float32)
             found = np.where(np.isfinite(found), found, -1.0).clip(-1.0, 1.0)
             top, left = np.unravel_index(int(np.argmax(found)), found.shape)
             points.append(((i + 0.5) * STEP_MM, (j + 0.5) * STEP_MM))
@@ -97,7 +97,7 @@ def match_blocks(
     )
 
 
-def _refine(found: npt.NDArray[np.floating], top: int, left: int, reach: int) -> tuple[float, float]:
+def _refine(found: _Floats, top: int, left: int, reach: int) -> tuple[float, float]:
     """Sub-pixel place of a peak: parabola through its neighbours along each axis."""
     place = []
     for axis, k in enumerate((top, left)):
@@ -124,7 +124,7 @@ def trusted(matches: Matches, least_similarity: float) -> _Mask:
         return np.zeros(n, np.bool_)
     points, shift = matches.points_mm[good], matches.shift_mm[good]
     k = _NEIGHBOURS + 1
-    _, near = cKDTree(points).query(points, k=k)
+    near = np.asarray(cKDTree(points).query(points, k=k)[1])
     around = shift[near[:, 1:]]
     middle = np.median(around, axis=1)
     spread = np.median(np.abs(around - middle[:, None]), axis=1)

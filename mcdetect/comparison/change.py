@@ -25,8 +25,9 @@ _Ints = npt.NDArray[np.int64]
 GROWN = 2.5
 """Standard deviations from which on more members (or a larger diameter) are growth."""
 GROWN_AREA = 3.0
-"""Standard deviations from which on a larger hull is growth, when there is a new member, too."""
+"""Standard deviations from which on a larger hull is growth, when there are new members, too."""
 
+_CONTINUED = 0.5  # of a prior group's members within one current group: it goes on there
 _POOR_MM = 3.0
 _COARSE = 1.5
 _NOT_REGISTERED = "the two images do not register"
@@ -49,6 +50,7 @@ class _Entry:
     current: _Ints
     counted_prior: int
     counted_current: int
+    spread: float
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,12 @@ def _links(pair: _Pair) -> dict[int, tuple[int, ...]]:
         own = np.flatnonzero(pair.after.cluster == group)
         partners = pair.match.prior_of[own]
         partners = partners[partners >= 0]
-        if len(partners) < needed(len(own)):
-            links[group] = ()
-            continue
+        there = len(partners) >= needed(len(own))
         clusters, counts = np.unique(pair.before.cluster[partners], return_counts=True)
         links[group] = tuple(
-            int(k) for k, count in zip(clusters, counts, strict=True) if k > 0 and count >= 2
+            int(k)
+            for k, count in zip(clusters, counts, strict=True)
+            if k > 0 and count >= 2 and (there or count >= _CONTINUED * int((pair.before.cluster == k).sum()))
         )
     return links
 
@@ -119,11 +121,13 @@ def _current_entry(pair: _Pair, group: int, links: dict[int, tuple[int, ...]]) -
     met = partners >= 0
     none = np.empty(0, np.int64)
     if not pair.registration.registered:
-        return _Entry("uncertain", _NOT_REGISTERED, group, (), none, own, 0, len(own))
-    if np.count_nonzero(met) < needed(len(own)):
+        spread = pair.repeatability.number_sd(0.5 * len(own))
+        return _Entry("uncertain", _NOT_REGISTERED, group, (), none, own, 0, len(own), spread)
+    if np.count_nonzero(met) < needed(len(own)) and not links[group]:
         verdict, note = _absent(pair, after, own, "new", "prior")
-        return _Entry(verdict, note, group, (), partners[met], own, 0, len(own))
-    lost = [k for k in _unmatched_of(pair, group, links)]
+        spread = pair.repeatability.number_sd(0.5 * len(own))
+        return _Entry(verdict, note, group, (), partners[met], own, 0, len(own), spread)
+    lost = _unmatched_of(pair, group, links)
     fainter = np.flatnonzero(
         (match.prior_of >= 0)
         & ~after.called
@@ -138,18 +142,37 @@ def _current_entry(pair: _Pair, group: int, links: dict[int, tuple[int, ...]]) -
     went = int(np.count_nonzero(before.in_view[np.array(lost, np.int64)])) if lost else 0
     both = int(np.count_nonzero(met)) + len(fainter)
     change = came - went
-    spread = pair.repeatability.number_sd(both + 0.5 * (came + went))
+    # Marks that only one image shows, everywhere: dust and noise that fall into the group by chance.
+    chance = [
+        _stray(pair, pair.after, match.prior_of, own),
+        _stray(pair, pair.before, match.current_of, prior),
+    ]
+    spread = math.hypot(
+        pair.repeatability.number_sd(both + 0.5 * (came + went)), math.sqrt(chance[0] + chance[1])
+    )
     area = [_measures(pair, before, prior)["hull_area_mm2"], _measures(pair, after, current)["hull_area_mm2"]]
     wider = 0.0
     if min(area) > 0:
         wider = (area[1] - area[0]) / (0.5 * sum(area))
         wider /= pair.repeatability.relative_sd("hull_area", both)
-    grown = change > GROWN * spread or (wider > GROWN_AREA and change >= 1)
+    more = change - chance[0] + chance[1]
+    grown = more > GROWN * spread or (wider > GROWN_AREA and more > max(1.5, spread))
     outside = int(np.count_nonzero(~met & ~after.in_view[own]))
     note = f"{outside} members lie outside the part of the prior image that was searched" if outside else ""
-    return _Entry(
-        "grown" if grown else "stable", note, group, links[group], prior, current, both + went, both + came
-    )
+    verdict = "grown" if grown else "stable"
+    return _Entry(verdict, note, group, links[group], prior, current, both + went, both + came, spread)
+
+
+def _stray(pair: _Pair, points: Points, partner: _Ints, own: _Ints) -> float:
+    """Return how many marks without partner the hull of a group would hold by chance."""
+    lone = points.called & (partner < 0) & points.in_view
+    lone[own] = False
+    result = pair.current if points is pair.after else pair.prior
+    spacing = result.mammogram.spacing
+    searched = float(np.count_nonzero(result.breast.searched)) * spacing.row_mm * spacing.col_mm
+    hull = cluster_features(points.own_mm[own][:, 0], points.own_mm[own][:, 1])
+    grown = 100.0 * len(own) / hull["density_per_cm2"]
+    return float(np.count_nonzero(lone)) / max(searched, 1.0) * grown
 
 
 def _unmatched_of(pair: _Pair, group: int, links: dict[int, tuple[int, ...]]) -> list[int]:
@@ -192,17 +215,18 @@ def _prior_entry(pair: _Pair, group: int) -> _Entry:
     own = np.flatnonzero(before.cluster == group)
     partners = match.current_of[own]
     met = partners >= 0
+    spread = pair.repeatability.number_sd(0.5 * len(own))
     if not pair.registration.registered:
-        return _Entry(
-            "uncertain", _NOT_REGISTERED, 0, (group,), own, np.empty(0, np.int64), len(own), 0
-        )
+        none = np.empty(0, np.int64)
+        return _Entry("uncertain", _NOT_REGISTERED, 0, (group,), own, none, len(own), 0, spread)
     if np.count_nonzero(met) < needed(len(own)):
         verdict, note = _absent(pair, before, own, "gone", "current")
-        return _Entry(verdict, note, 0, (group,), own, partners[met], len(own), 0)
+        return _Entry(verdict, note, 0, (group,), own, partners[met], len(own), 0, spread)
     went = int(np.count_nonzero(~met & before.in_view[own]))
     both = int(np.count_nonzero(met))
     note = "seen in the current image, where it forms no group of its own"
-    return _Entry("stable", note, 0, (group,), own, partners[met], both + went, both)
+    spread = pair.repeatability.number_sd(both + 0.5 * went)
+    return _Entry("stable", note, 0, (group,), own, partners[met], both + went, both, spread)
 
 
 def _measures(pair: _Pair, points: Points, which: _Ints) -> dict[str, float]:
@@ -229,10 +253,7 @@ def _row(pair: _Pair, number: int, entry: _Entry) -> dict[str, Any]:
     prior = entry.prior if seen or not entry.cluster else np.empty(0, np.int64)
     current = entry.current if seen or entry.cluster else np.empty(0, np.int64)
     here = after.here_mm[current] if len(current) else before.here_mm[prior]
-    if len(prior):
-        there = before.own_mm[prior]
-    else:
-        there = pair.registration.to_prior(after.here_mm[current])
+    there = before.own_mm[prior] if len(prior) else pair.registration.to_prior(after.here_mm[current])
     row: dict[str, Any] = {
         "prior_file": pair.prior.mammogram.source,
         "current_file": pair.current.mammogram.source,
@@ -254,7 +275,7 @@ def _row(pair: _Pair, number: int, entry: _Entry) -> dict[str, Any]:
         "number_prior": float(entry.counted_prior),
         "number_current": float(entry.counted_current),
         "number_change": float(entry.counted_current - entry.counted_prior),
-        "number_change_sd": repeat.number_sd(members),
+        "number_change_sd": entry.spread,
     }
     one, two = _measures(pair, before, prior), _measures(pair, after, current)
     for name, measure in _MEASURES:

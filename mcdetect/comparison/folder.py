@@ -67,8 +67,7 @@ def compare_files(
     names = _names(files)
     spacings = prior_spacing_mm if prior_spacing_mm is not None else pixel_spacing_mm, pixel_spacing_mm
     images = [
-        _read(file, name, spacing, force)
-        for file, name, spacing in zip(files, names, spacings, strict=True)
+        _read(file, name, spacing, force) for file, name, spacing in zip(files, names, spacings, strict=True)
     ]
     prepare_output(folder, overlay=False)
     record = RunRecord(
@@ -87,7 +86,9 @@ def compare_files(
         found = compare(images[0], images[1], config=options, force=force)
     except InputFileError as error:
         record.status = "failed"
-        record.inputs = [InputRecord(name, "failed", *_fingerprint(file)) for file, name in zip(files, names, strict=True)]
+        record.inputs = [
+            InputRecord(name, "failed", *_fingerprint(file)) for file, name in zip(files, names, strict=True)
+        ]
         record.write(folder)
         raise error if error.path is not None else error.with_path(names[1]) from error
     with TableWriters(folder, ("changes", "members")) as writers:

@@ -23,8 +23,10 @@ _SHIFT_MM = (1.0, 8.0)  # farthest shift of a group: least, most
 _SHIFT_ERRORS = 3.0
 _SINGLE_MM = (0.7, 2.0)
 _SINGLE_ERRORS = 2.5
-_AROUND_MM = 20.0
-_CHANCE = 0.01
+_AROUND_MM = (8.0, 20.0)
+_CLOSE_MM = 0.35
+_GUIDES = 5  # paired members that tell where another must lie
+_CHANCE = 0.001
 _SHARE = 0.3
 """Of a group's members that must be seen in the other image for the group to have been there."""
 
@@ -63,7 +65,8 @@ def match_points(prior: Points, current: Points) -> Match:
     where most of its members meet points of the prior image; what meets within half a millimetre
     (more where the registration is poor) is paired if so many could not meet by chance. Groups of
     the prior image that found no partner are then looked for in the current image in the same way.
-    Single calcifications are paired by distance alone.
+    Single calcifications are paired by distance alone. Last, where a member of a group that both show
+    is missing, the faintest candidate counts if it lies at the very place that its neighbours tell.
 
     Parameters
     ----------
@@ -78,7 +81,7 @@ def match_points(prior: Points, current: Points) -> Match:
     match = Match(np.full(len(current), -1, np.int64), np.full(len(prior), -1, np.int64))
     for group in _by_size(current.cluster):
         own = np.flatnonzero(current.cluster == group)
-        free = np.flatnonzero(match.current_of < 0)
+        free = np.flatnonzero((match.current_of < 0) & ~prior.trace)
         found = _meet(current.here_mm[own], prior.here_mm[free], float(np.median(current.error_mm[own])))
         if found is not None:
             pairs, shift = found
@@ -89,13 +92,15 @@ def match_points(prior: Points, current: Points) -> Match:
         if np.count_nonzero(match.current_of[own] >= 0) >= needed(len(own)):
             continue
         own = own[match.current_of[own] < 0]
-        free = np.flatnonzero(match.prior_of < 0)
+        free = np.flatnonzero((match.prior_of < 0) & ~current.trace)
         found = _meet(prior.here_mm[own], current.here_mm[free], float(np.median(prior.error_mm[own])))
         if found is not None:
             pairs, shift = found
             match.join(free[pairs[:, 1]], own[pairs[:, 0]])
             match.prior_shift_mm[group] = shift
     _pair_left_over(prior, current, match)
+    _look_closely(current, prior, match.prior_of, match.current_of)
+    _look_closely(prior, current, match.current_of, match.prior_of)
     return match
 
 
@@ -131,23 +136,26 @@ def _meet(points: _Doubles, others: _Doubles, error_mm: float) -> tuple[_Ints, _
     shifts = np.concatenate(trials)
     best: tuple[float, _Doubles] = (-1.0, np.zeros(2))
     for shift in shifts:
-        distance, which = tree.query(points + shift, distance_upper_bound=near_mm)
+        nearest = tree.query(points + shift, distance_upper_bound=near_mm)
+        distance, which = np.asarray(nearest[0]), np.asarray(nearest[1])
         met = np.isfinite(distance)
-        worth = len(np.unique(np.asarray(which)[met]))
+        worth = len(np.unique(which[met]))
         # Among equal counts: close pairs, then little movement.
         loss = 0.5 * float((distance[met] / near_mm).mean()) if met.any() else 0.0
         loss += 0.4 * float(np.hypot(*shift)) / far_mm
         if worth - loss > best[0]:
             best = worth - loss, shift
     shift = best[1]
-    pairs = _assign(points + shift, others, near_mm)
+    pairs = _assign(points + shift, others, np.full(len(points), near_mm))
     for _ in range(2):
         if not len(pairs):
             return None
         shift = np.median(others[pairs[:, 1]] - points[pairs[:, 0]], axis=0)
-        pairs = _assign(points + shift, others, near_mm)
-    around = len(tree.query_ball_point(points.mean(axis=0), _AROUND_MM))
-    ground = max(around - len(pairs), 1) / (math.pi * _AROUND_MM**2)
+        pairs = _assign(points + shift, others, np.full(len(points), near_mm))
+    ground = 0.0
+    for radius in _AROUND_MM:
+        around = len(tree.query_ball_point((points + shift).mean(axis=0), radius))
+        ground = max(ground, max(around - len(pairs), 1) / (math.pi * radius**2))
     share = 1.0 - math.exp(-ground * math.pi * near_mm**2)
     trials_made = 1.0 + (far_mm / near_mm) ** 2
     chance = float(binom.sf(len(pairs) - 1, len(points), share)) * trials_made
@@ -156,19 +164,37 @@ def _meet(points: _Doubles, others: _Doubles, error_mm: float) -> tuple[_Ints, _
     return pairs, shift
 
 
-def _assign(points: _Doubles, others: _Doubles, near_mm: float | _Doubles) -> _Ints:
-    """Pair one to one at most `near_mm` apart: as many pairs as possible, then the shortest."""
+def _assign(points: _Doubles, others: _Doubles, near_mm: _Doubles) -> _Ints:
+    """Pair one to one, as many as possible; each point has its farthest distance."""
     if not len(points) or not len(others):
         return np.empty((0, 2), np.int64)
     distance = np.hypot(
         points[:, 0][:, None] - others[:, 0][None, :], points[:, 1][:, None] - others[:, 1][None, :]
     )
-    limit = np.broadcast_to(np.asarray(near_mm, dtype=np.float64)[..., None], distance.shape)
+    limit = np.broadcast_to(near_mm[:, None], distance.shape)
     too_far = 1e3
     cost = np.where(distance <= limit, distance / limit, too_far)
     row, col = linear_sum_assignment(cost)
     kept = cost[row, col] < too_far
     return np.stack([row[kept], col[kept]], axis=1).astype(np.int64)
+
+
+def _look_closely(points: Points, others: Points, other_of: _Ints, point_of: _Ints) -> None:
+    """Pair members without partner to candidates at the place that the paired members around tell."""
+    for group in _by_size(points.cluster):
+        own = np.flatnonzero(points.cluster == group)
+        paired = own[other_of[own] >= 0]
+        alone = own[other_of[own] < 0]
+        free = np.flatnonzero((point_of < 0) & ~others.called)
+        if len(paired) < needed(len(own)) or not len(alone) or not len(free):
+            continue
+        moved = others.here_mm[other_of[paired]] - points.here_mm[paired]
+        k = min(_GUIDES, len(paired))
+        _, near = cKDTree(points.here_mm[paired]).query(points.here_mm[alone], k=k)
+        expected = points.here_mm[alone] + np.median(moved[np.reshape(near, (len(alone), k))], axis=1)
+        pairs = _assign(expected, others.here_mm[free], np.full(len(alone), _CLOSE_MM))
+        other_of[alone[pairs[:, 0]]] = free[pairs[:, 1]]
+        point_of[free[pairs[:, 1]]] = alone[pairs[:, 0]]
 
 
 def _pair_left_over(prior: Points, current: Points, match: Match) -> None:
@@ -178,7 +204,7 @@ def _pair_left_over(prior: Points, current: Points, match: Match) -> None:
         & current.called
         & np.array([k == 0 or k in match.shift_mm for k in current.cluster.tolist()], np.bool_)
     )
-    free = np.flatnonzero(match.current_of < 0)
+    free = np.flatnonzero((match.current_of < 0) & ~prior.trace)
     place = current.here_mm[waiting].copy()
     near = np.clip(_SINGLE_ERRORS * current.error_mm[waiting], *_SINGLE_MM)
     for k, group in enumerate(current.cluster[waiting].tolist()):
@@ -190,7 +216,7 @@ def _pair_left_over(prior: Points, current: Points, match: Match) -> None:
         match.join(waiting[pairs[:, 0]], free[pairs[:, 1]])
     # Calcifications of the prior image that the current one shows only faintly.
     waiting = np.flatnonzero((match.current_of < 0) & prior.called)
-    free = np.flatnonzero((match.prior_of < 0) & ~current.called)
+    free = np.flatnonzero((match.prior_of < 0) & ~current.called & ~current.trace)
     near = np.clip(_SINGLE_ERRORS * prior.error_mm[waiting], *_SINGLE_MM)
     pairs = _assign(prior.here_mm[waiting], current.here_mm[free], near)
     if len(pairs):

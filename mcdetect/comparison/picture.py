@@ -15,7 +15,6 @@ from mcdetect.mammogram import Mammogram
 from mcdetect.output import drawing
 from mcdetect.output.display import shrink, take_crop
 from mcdetect.output.drawing import Colour, Picture
-from mcdetect.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,9 +190,7 @@ def _mark_groups(
         drawing.text(area, str(number), row, col, colour, height=13, bold=True)
 
 
-def _draw_pair(
-    picture: Picture, found: Comparison, group: pd.Series, top: int, left: int, side: int
-) -> None:
+def _draw_pair(picture: Picture, found: Comparison, group: pd.Series, top: int, left: int, side: int) -> None:
     """Draw one group magnified: prior beside current, each in its own pixels."""
     number, verdict = int(group["change_id"]), str(group["verdict"])
     colour = VERDICT_COLOURS[verdict]
@@ -201,18 +198,18 @@ def _draw_pair(
     words = f"{number}  {verdict}: {n_prior} -> {n_current}"
     drawing.text(picture, drawing.fit_text(words, 2 * side, height=11), top + 18, left, colour, height=11)
     extents = [_CROP_MM[0]]
-    for result, table, names in (
+    for side_result, table, names in (
         (found.prior, _members(found, number, current=False), ("prior_row_px", "prior_col_px")),
         (found.current, _members(found, number, current=True), ("row_px", "col_px")),
     ):
-        spacing = result.mammogram.spacing
+        spacing = side_result.mammogram.spacing
         for name, step in zip(names, (spacing.row_mm, spacing.col_mm), strict=True):
             if len(table):
                 extents.append(float(np.ptp(table[name])) * step + 2 * _CROP_MARGIN_MM)
     side_mm = min(max(extents), _CROP_MM[1])
     for current, at in ((False, left), (True, left + side + _GAP)):
         names = ("row_px", "col_px") if current else ("prior_row_px", "prior_col_px")
-        result: Result = found.current if current else found.prior
+        result = found.current if current else found.prior
         centre = float(group[names[0]]), float(group[names[1]])
         grey = take_crop(result.mammogram, centre, side_mm, side)
         if not current and found.registration.mirrored:
@@ -240,12 +237,14 @@ def _write_words(
         state = f"registered to {quality.uncertainty_mm:.1f} mm (agreement {quality.agreement:.2f})"
     else:
         state = f"NOT REGISTERED (agreement {quality.agreement:.2f}): every verdict is uncertain"
-    drawing.text(picture, state, 24, _MARGIN, _INK if quality.registered else VERDICT_COLOURS["new"], height=12)
-    for left, result, what in (
+    drawing.text(
+        picture, state, 24, _MARGIN, _INK if quality.registered else VERDICT_COLOURS["new"], height=12
+    )
+    for left, shown, what in (
         (lefts[0], found.prior, "prior, as the current image would show it"),
         (lefts[1], found.current, "current"),
     ):
-        image: Mammogram = result.mammogram
+        image = shown.mammogram
         view = " ".join(part for part in (image.laterality, image.view) if part)
         name = "   ".join(part for part in (what, image.source, view) if part)
         drawing.text(picture, drawing.fit_text(name, half - 8, height=11), 52, left, _INK, height=11)

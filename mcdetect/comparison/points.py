@@ -18,7 +18,7 @@ _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
 
 FAINT_SCORE = 0.02
-"""Candidates from this score on count as seen, though too faint to be called."""
+"""Candidates from this score on count as seen wherever they lie, though too faint to be called."""
 
 _SAME_MM = 0.3
 _ROUND_TRIP_MM = 0.5
@@ -36,6 +36,8 @@ class Points:
         The same places in the current image.
     called : (n,) bool array
         Calcifications; the others are candidates below the threshold.
+    trace : (n,) bool array
+        Candidates that count as seen only at the very place of a member of a group that both show.
     number : (n,) int64 array
         calcification_id or candidate_id.
     cluster : (n,) int64 array
@@ -51,6 +53,7 @@ class Points:
     own_mm: _Doubles
     here_mm: _Doubles
     called: _Mask
+    trace: _Mask
     number: _Ints
     cluster: _Ints
     diameter_mm: _Doubles
@@ -64,12 +67,13 @@ class Points:
 
 def current_points(result: Result, other: Result, registration: Registration) -> Points:
     """Return the points of the current image; they are looked for in the prior one."""
-    own, called, number, cluster, diameter, area = _columns(result)
+    own, called, trace, number, cluster, diameter, area = _columns(result)
     there = registration.to_prior(own)
     return Points(
         own,
         own,
         called,
+        trace,
         number,
         cluster,
         diameter,
@@ -81,7 +85,7 @@ def current_points(result: Result, other: Result, registration: Registration) ->
 
 def prior_points(result: Result, other: Result, registration: Registration) -> Points:
     """Return the points of the prior image, mapped to the current one."""
-    own, called, number, cluster, diameter, area = _columns(result)
+    own, called, trace, number, cluster, diameter, area = _columns(result)
     here = registration.to_current(own)
     back = registration.to_prior(here)
     found = np.hypot(*(back - own).T) < _ROUND_TRIP_MM
@@ -89,6 +93,7 @@ def prior_points(result: Result, other: Result, registration: Registration) -> P
         own,
         here,
         called,
+        trace,
         number,
         cluster,
         diameter,
@@ -98,11 +103,11 @@ def prior_points(result: Result, other: Result, registration: Registration) -> P
     )
 
 
-def _columns(result: Result) -> tuple[_Doubles, _Mask, _Ints, _Ints, _Doubles, _Doubles]:
+def _columns(result: Result) -> tuple[_Doubles, _Mask, _Mask, _Ints, _Ints, _Doubles, _Doubles]:
     sure, all_ = result.calcifications, result.candidates
     spacing = np.array([result.mammogram.spacing.row_mm, result.mammogram.spacing.col_mm])
     place = (sure[["row_px", "col_px"]].to_numpy(np.float64) + 0.5) * spacing
-    faint = all_[all_["score"] >= FAINT_SCORE]
+    faint = all_
     other = (faint[["row_px", "col_px"]].to_numpy(np.float64) + 0.5) * spacing
     if len(place) and len(other):
         apart = np.asarray(cKDTree(place).query(other)[0]) > _SAME_MM
@@ -112,6 +117,7 @@ def _columns(result: Result) -> tuple[_Doubles, _Mask, _Ints, _Ints, _Doubles, _
     return (
         np.concatenate([place, other]),
         np.arange(n + m) < n,
+        np.concatenate([np.zeros(n, np.bool_), faint["score"].to_numpy() < FAINT_SCORE]),
         np.concatenate([sure["calcification_id"], faint["candidate_id"]]).astype(np.int64),
         np.concatenate([sure["cluster_id"].to_numpy(np.int64), np.zeros(m, np.int64)]),
         np.concatenate([sure["diameter_mm"].to_numpy(np.float64), gap]),

@@ -200,8 +200,9 @@ def _align_outlines(prior: Sheet, current: Sheet, start: _Doubles) -> _Doubles:
     pictures, factors = [], []
     for sheet in (prior, current):
         rows, cols = sheet.mask.shape
-        size = max(8, round(cols * STEP_MM / _OUTLINE_STEP_MM)), max(
-            8, round(rows * STEP_MM / _OUTLINE_STEP_MM)
+        size = (
+            max(8, round(cols * STEP_MM / _OUTLINE_STEP_MM)),
+            max(8, round(rows * STEP_MM / _OUTLINE_STEP_MM)),
         )
         small = cv2.resize(sheet.depth_mm.clip(-20, 25), size, interpolation=cv2.INTER_AREA)
         pictures.append(np.asarray(small, dtype=np.float32))
@@ -209,14 +210,15 @@ def _align_outlines(prior: Sheet, current: Sheet, start: _Doubles) -> _Doubles:
     warp = _to_pixels(start, factors[0], factors[1]).astype(np.float32)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 200, 1e-5)
     try:
-        _, warp = cv2.findTransformECC(
-            pictures[1], pictures[0], warp, cv2.MOTION_AFFINE, criteria, np.ones_like(pictures[1], np.uint8), 3
+        ones = np.ones_like(pictures[1], np.uint8)
+        _, warp_found = cv2.findTransformECC(
+            pictures[1], pictures[0], warp, cv2.MOTION_AFFINE, criteria, ones, 3
         )
     except cv2.error:
         return start
-    found = _to_mm(np.asarray(warp, dtype=np.float64), factors[0], factors[1])
+    found = _to_mm(np.asarray(warp_found, dtype=np.float64), factors[0], factors[1])
     stretch = np.linalg.svd(found[:, :2], compute_uv=False)
-    if not (0.7 < stretch.min() and stretch.max() < 1.4):
+    if stretch.min() < 0.7 or stretch.max() > 1.4:
         return start
     return found
 
@@ -275,7 +277,7 @@ def _align_textures(prior: Sheet, current: Sheet, matrix: _Doubles) -> tuple[_Do
     if agree < _FEWEST:
         return matrix, share
     stretch = np.linalg.svd(np.asarray(fit)[:, :2], compute_uv=False)
-    if not (0.75 < stretch.min() and stretch.max() < 1.33):
+    if stretch.min() < 0.75 or stretch.max() > 1.33:
         return matrix, 0.0
     whole = np.vstack([matrix, [0, 0, 1]]) @ np.vstack([fit, [0, 0, 1]])
     return np.asarray(whole[:2], dtype=np.float64), share
@@ -324,11 +326,11 @@ def _outline_shifts(
     rows, cols = current.mask.shape
     margin = round(_BORDER_MM / STEP_MM)
     inner = (line >= margin).all(axis=1) & (line < np.array([rows, cols]) - margin).all(axis=1)
-    points = (line[inner][:: max(1, round(every_mm / STEP_MM))] + 0.5) * STEP_MM
+    points = np.asarray(line[inner][:: max(1, round(every_mm / STEP_MM))] + 0.5, dtype=np.float64) * STEP_MM
     there = now.to_prior(points)
     # The depth is flat far outside and far inside; between, its slope points to the skin line.
     smooth = np.asarray(cv2.GaussianBlur(prior.depth_mm, (0, 0), sigmaX=2.0), dtype=np.float32)
-    slopes = np.stack(np.gradient(smooth, STEP_MM), axis=-1)
+    slopes = np.stack([np.gradient(smooth, STEP_MM, axis=k) for k in (0, 1)], axis=-1)
     depth = _look_up(prior.depth_mm[..., None], there)[:, 0]
     slope = _look_up(slopes.astype(np.float32), there)
     steep = np.hypot(slope[:, 0], slope[:, 1])

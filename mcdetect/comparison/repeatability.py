@@ -47,8 +47,11 @@ class Repeatability:
             raise ValueError(f"not a table of repeatability (expected format {_FORMAT!r})")
         found = cls(
             (float(data["number_variance"][0]), float(data["number_variance"][1])),
-            *(float(data[name]) for name in (*_MEASURES, "diameter")),
-            about=dict(data.get("about", {})),
+            float(data["hull_area"]),
+            float(data["density"]),
+            float(data["heterogeneity"]),
+            float(data["diameter"]),
+            dict(data.get("about", {})),
         )
         values = (*found.number_variance, found.hull_area, found.density, found.heterogeneity, found.diameter)
         if not all(math.isfinite(value) and value >= 0 for value in values):

@@ -81,8 +81,9 @@ def make_sheet(mammogram: Mammogram, breast: BreastRegion) -> Sheet:
     if not mask.any():
         return Sheet(np.zeros_like(levels), mask, np.full_like(levels, -_FARTHEST_MM))
     depth = _signed_depth(mask)
-    levels = np.asarray(cv2.medianBlur(levels - np.float32(np.median(levels[mask])), 3))
-    levels = _without_roll_off(levels, mask, depth)
+    levels = np.asarray(levels - np.float32(np.median(levels[mask])), dtype=np.float32)
+    levels = np.asarray(cv2.medianBlur(levels, 3), dtype=np.float32)
+    levels = _without_roll_off(np.asarray(levels, dtype=np.float32), mask, depth)
     weight = mask.astype(np.float32)
     excess = np.where(mask, levels - _mean_inside(levels, weight, _MEAN_MM), np.float32(0))
     excess = np.where(mask, _mean_inside(excess.astype(np.float32), weight, _SMOOTH_MM), np.float32(0))

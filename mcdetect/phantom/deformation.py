@@ -45,7 +45,9 @@ class Deformation:
     def at(self, points_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the displacement at (n, 2) points of the second picture, in mm from its corner."""
         place = (points_mm / np.asarray(self.step_mm) - 0.5).T
-        found = [map_coordinates(self.displacement_mm[..., k], place, order=1, mode="nearest") for k in (0, 1)]
+        found = [
+            map_coordinates(self.displacement_mm[..., k], place, order=1, mode="nearest") for k in (0, 1)
+        ]
         return np.stack(found, axis=1).astype(np.float64)
 
     def forward(self, points_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -116,7 +116,7 @@ def draw_pair(
     groups = [*unchanged, *grown, *added, *lost]
     ends = np.cumsum([0, len(unchanged), len(grown), len(added), len(lost)]).tolist()
     kinds = [tuple(range(ends[k] + 1, ends[k + 1] + 1)) for k in range(4)]
-    later = {k: groups[k - 1].n for k in kinds[2]} | {k: grown_by for k in kinds[1]}
+    later = {k: groups[k - 1].n for k in kinds[2]} | dict.fromkeys(kinds[1], grown_by)
     earlier = {k: groups[k - 1].n for k in kinds[3]}
     size = shape[0] * pixel_spacing_mm, shape[1] * pixel_spacing_mm
     rng = np.random.default_rng([seed, 7])
@@ -142,7 +142,9 @@ def draw_pair(
 
     before, prior_truth = picture(prior or Storage(), later, False)
     after, current_truth = picture(current or Storage(), earlier, True)
-    return PhantomPair(before, after, prior_truth, current_truth, *kinds, moved)
+    return PhantomPair(
+        before, after, prior_truth, current_truth, kinds[0], kinds[1], kinds[2], kinds[3], moved
+    )
 
 
 def _store(drawn: PhantomMammogram, storage: Storage) -> tuple[Mammogram, pd.DataFrame]:
@@ -198,8 +200,9 @@ def called_verdicts(pair: PhantomPair, changes: pd.DataFrame, members: pd.DataFr
             places = table.loc[table["group_id"] == group, ["row_px", "col_px"]].to_numpy(np.float64) * step
             numbers, found = np.empty(0, np.int64), 0.0
             if len(marks):
-                distance, which = cKDTree(marks[names].to_numpy(np.float64) * step).query(places)
-                near = np.unique(np.asarray(which)[distance < _MARK_MM])
+                nearest = cKDTree(marks[names].to_numpy(np.float64) * step).query(places)
+                distance, which = np.asarray(nearest[0]), np.asarray(nearest[1])
+                near = np.unique(which[distance < _MARK_MM])
                 found = float((distance < _MARK_MM).mean())
                 numbers = marks["change_id"].to_numpy(np.int64)[near]
             numbers, counts = np.unique(numbers[numbers > 0], return_counts=True)
