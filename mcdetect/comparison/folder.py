@@ -112,11 +112,11 @@ def _read(file: Path, name: str, spacing: float | None, force: bool) -> Mammogra
 
 
 def _names(files: tuple[Path, Path]) -> tuple[str, str]:
-    """Return the files' names; with their folders' when they are the same."""
+    """Return the files' names, told apart when they are the same."""
     one, two = files
     if one.name != two.name:
         return one.name, two.name
-    return f"{one.parent.name or 'prior'}/{one.name}", f"{two.parent.name or 'current'}/{two.name}"
+    return f"prior/{one.name}", f"current/{two.name}"
 
 
 def _fingerprint(file: Path) -> tuple[str | None, int | None]:

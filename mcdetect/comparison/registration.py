@@ -24,7 +24,12 @@ _Doubles = npt.NDArray[np.float64]
 _OUTLINE_STEP_MM = 2.0
 _LEAST_SIMILARITY = 0.25  # of a block that may steer
 _WIDE = (24.0, 16.0, 6.0)  # block, reach, distance in mm: the first look, for the affine part
-_STAGES = ((20.0, 9.0, 6.0, 1.0), (14.0, 5.0, 5.0, 0.5), (10.0, 2.5, 4.0, 0.3))  # ..., smoothing
+_STAGES = (  # the same and the smoothing
+    (24.0, 10.0, 6.0, 100.0),
+    (20.0, 7.0, 6.0, 30.0),
+    (14.0, 4.0, 5.0, 30.0),
+    (10.0, 2.5, 4.0, 15.0),
+)
 _CHECK = (9.0, 3.0, 3.5)  # independent blocks that measure what is left
 _NOISE_FLOOR_MM = 0.15
 _LEAST_AGREEMENT = 0.4
@@ -33,6 +38,10 @@ _FEWEST = 6  # blocks that carry an affine map
 _LEAST_OVERLAP = 0.75
 _FAR_MM = 12.0
 _OUTLINE_WEIGHT = 0.5
+_STRAY = 3.0  # blocks farther off the field than so many medians do not steer it
+_STRAY_MM = 0.7
+_VOLUME = (0.4, 2.5)  # of the Jacobian determinant; beyond, the field is not to be believed
+_DOUBT_MM = 5.0
 _BORDER_MM = 3.0
 
 
@@ -301,14 +310,22 @@ def _improve(
     if good.sum() < 6:
         return now
     skin, to_skin = _outline_shifts(prior, current, now, every_mm, reach_mm)
-    step = smooth_field(
-        np.concatenate([found.points_mm[good], skin]),
-        np.concatenate([found.shift_mm[good], to_skin]),
-        np.concatenate([found.similarity[good] ** 2, np.full(len(skin), _OUTLINE_WEIGHT)]),
-        (current.mask.shape[0], current.mask.shape[1]),
-        every_mm=every_mm,
-        smoothing=smoothing,
-    )
+
+    def fit(use: npt.NDArray[np.bool_]) -> _Floats:
+        return smooth_field(
+            np.concatenate([found.points_mm[use], skin]),
+            np.concatenate([found.shift_mm[use], to_skin]),
+            np.concatenate([found.similarity[use] ** 4, np.full(len(skin), _OUTLINE_WEIGHT)]),
+            (current.mask.shape[0], current.mask.shape[1]),
+            every_mm=every_mm,
+            smoothing=smoothing,
+        )
+
+    step = fit(good)
+    off = np.hypot(*(found.shift_mm - _look_up(step, found.points_mm)).T)
+    kept = good & (off <= max(_STRAY * float(np.median(off[good])), _STRAY_MM))
+    if kept.sum() >= 6:
+        step = fit(kept)
     limit = np.float32(reach_mm)
     # The prior texture was looked at through the field: shifts compose.
     moved = _compose(now.field_mm, step.clip(-limit, limit))
@@ -361,7 +378,7 @@ def _judge(prior: Sheet, current: Sheet, now: Registration) -> Registration:
     if not len(found.points_mm):
         return dataclasses.replace(now, overlap=overlap)
     _log.debug("agreement %.2f, overlap %.2f", now.agreement, overlap)
-    error = _local_error(found, now.field_mm.shape[:2])
+    error = np.maximum(_local_error(found, now.field_mm.shape[:2]), _where_folded(now.field_mm))
     return dataclasses.replace(
         now,
         error_mm=error,
@@ -370,6 +387,17 @@ def _judge(prior: Sheet, current: Sheet, now: Registration) -> Registration:
         overlap=overlap,
         registered=bool(now.agreement >= _LEAST_AGREEMENT and overlap >= _LEAST_OVERLAP),
     )
+
+
+def _where_folded(field: _Floats) -> _Floats:
+    """Return `_FAR_MM` within `_DOUBT_MM` of where the field folds, presses or stretches, else 0."""
+    rr, rc = (np.gradient(field[..., 0], STEP_MM, axis=k) for k in (0, 1))
+    cr, cc = (np.gradient(field[..., 1], STEP_MM, axis=k) for k in (0, 1))
+    volume = np.abs((1 + rr) * (1 + cc) - rc * cr)
+    bad = ((volume < _VOLUME[0]) | (volume > _VOLUME[1])).astype(np.uint8)
+    size = 2 * round(_DOUBT_MM / STEP_MM) + 1
+    wide = cv2.dilate(bad, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    return np.asarray(np.asarray(wide) * np.float32(_FAR_MM), dtype=np.float32)
 
 
 def _local_error(found: Matches, shape: tuple[int, ...]) -> _Floats:
