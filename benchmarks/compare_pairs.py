@@ -47,7 +47,9 @@ def random_storage(rng: np.random.Generator) -> Storage:
     )
 
 
-def random_pair(seed: int, *, largest_mm: float = 10.0, changed: bool = True) -> PhantomPair:
+def random_pair(
+    seed: int, *, largest_mm: float = 10.0, changed: bool = True, unchanged: int = 2
+) -> PhantomPair:
     """Draw a pair; without changes only unchanged groups."""
     rng = np.random.default_rng([seed, 50])
 
@@ -58,7 +60,7 @@ def random_pair(seed: int, *, largest_mm: float = 10.0, changed: bool = True) ->
         return Group(n=n, extent_mm=float(rng.uniform(0.55, 0.75)) * n + 2.0, kind=kind, calcifications=look)
 
     before, after = random_storage(rng), random_storage(rng)
-    fixed = [group(), group()]
+    fixed = [group() for _ in range(unchanged)]
     grown, added, lost = ([group(14, 16)], [group()], [group()]) if changed else ([], [], [])
     for attempt in range(20):
         try:

@@ -49,7 +49,7 @@ def main() -> None:
     options = parser.parse_args()
     rows, members = [], []
     for k in range(options.pairs):
-        pair = random_pair(SEED + k, changed=False)
+        pair = random_pair(SEED + k, changed=False, unchanged=4)
         found = mcdetect.compare(pair.prior, pair.current)
         called = called_verdicts(pair, found.changes, found.members)
         table = found.changes[found.changes["change_id"].isin(called["change_id"])]

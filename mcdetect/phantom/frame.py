@@ -144,7 +144,7 @@ def draw_mammogram(
         Bits stored; 14 for FOR_PROCESSING, else 12.
     deformation : Deformation, optional
         Draw the same breast placed a second time: tissue and calcifications are moved before they
-        are exposed, and each calcification keeps its attenuation.
+        are exposed (out of view, perhaps), and each calcification keeps its attenuation.
     noise_seed : int, optional
         Of the quantum noise, for a second exposure of the same breast.
     left_out : mapping of int to int, optional
@@ -183,7 +183,7 @@ def draw_mammogram(
         quanta = expected_quanta(attenuation, pair, taking, field_)
         specs = _moved_specs(specs, pair, deformation)
         stamps = draw_specs(specs, pair, blur=taking.blur, rng=np.random.default_rng(children[5]))
-    drawn = _drawn(specs, left_out or {})
+    drawn = _drawn(specs, left_out or {}, shape)
     specs, stamps = [specs[k] for k in drawn], [stamps[k] for k in drawn]
     contrasts, units = [contrasts[k] for k in drawn], [units[k] for k in drawn]
     for spec, stamp, contrast in zip(specs, stamps, contrasts, strict=True):
@@ -254,15 +254,17 @@ def _moved_specs(
     ]
 
 
-def _drawn(specs: Sequence[CalcificationSpec], left_out: Mapping[int, int]) -> list[int]:
-    """Return which calcifications are drawn: all but the last ones of the groups named."""
+def _drawn(
+    specs: Sequence[CalcificationSpec], left_out: Mapping[int, int], shape: tuple[int, int]
+) -> list[int]:
+    """Return which calcifications are drawn: all in view but the last ones of the groups named."""
     kept: list[int] = []
     to_come = dict(left_out)
     for k in range(len(specs) - 1, -1, -1):
         group = specs[k].group_id
         if to_come.get(group, 0) > 0:
             to_come[group] -= 1
-        else:
+        elif 0 <= specs[k].row_px <= shape[0] - 1 and 0 <= specs[k].col_px <= shape[1] - 1:
             kept.append(k)
     return kept[::-1]
 

@@ -112,6 +112,11 @@ def draw_pair(
     Returns
     -------
     PhantomPair
+
+    Raises
+    ------
+    ValueError
+        When a group does not fit the breast, or moves out of view.
     """
     groups = [*unchanged, *grown, *added, *lost]
     ends = np.cumsum([0, len(unchanged), len(grown), len(added), len(lost)]).tolist()
@@ -142,6 +147,9 @@ def draw_pair(
 
     before, prior_truth = picture(prior or Storage(), later, False)
     after, current_truth = picture(current or Storage(), earlier, True)
+    for k in (*kinds[0], *kinds[1], *kinds[2]):
+        if int((current_truth["group_id"] == k).sum()) < groups[k - 1].n:
+            raise ValueError(f"group {k} does not fit the second picture: the tissue moves out of view")
     return PhantomPair(
         before, after, prior_truth, current_truth, kinds[0], kinds[1], kinds[2], kinds[3], moved
     )
