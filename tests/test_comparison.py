@@ -138,6 +138,7 @@ def test_strangers_do_not_register() -> None:
     assert not found.registered
     assert set(found.changes["verdict"]) == {"uncertain"}
     assert set(found.members["verdict"]) == {"uncertain"}
+    assert found.changes["number_change"].isna().all()
     assert found.picture().shape[2] == 3
 
 

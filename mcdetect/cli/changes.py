@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -42,9 +43,9 @@ def print_comparison(console: Console, found: Comparison, out: str) -> None:
         table.add_row(
             str(row["change_id"]),
             Text(verdict, style=_STYLES.get(verdict, "")),
-            f"{row['number_prior']:.0f}",
-            f"{row['number_current']:.0f}",
-            f"{row['number_change']:+.0f} ± {row['number_change_sd']:.1f}",
+            _number(row["number_prior"], ".0f"),
+            _number(row["number_current"], ".0f"),
+            _number(row["number_change"], "+.0f", f" ± {row['number_change_sd']:.1f}"),
             str(row["n_matched"]),
             Text(one_line(str(row["note"]))),
         )
@@ -56,3 +57,7 @@ def print_comparison(console: Console, found: Comparison, out: str) -> None:
         highlight=False,
     )
     console.print(Text(f"results in {one_line(out)}"), soft_wrap=True)
+
+
+def _number(value: float, form: str, after: str = "") -> str:
+    return "" if math.isnan(value) else f"{value:{form}}{after}"

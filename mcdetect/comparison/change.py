@@ -271,10 +271,14 @@ def _row(pair: _Pair, number: int, entry: _Entry) -> dict[str, Any]:
     }
     row |= _place(pair.current, here.mean(axis=0), "") | _place(pair.prior, there.mean(axis=0), "prior_")
     members = 0.5 * (entry.counted_prior + entry.counted_current)
+    counts = [float(entry.counted_prior), float(entry.counted_current)]
+    if entry.verdict == "uncertain":  # what the other image shows is not known
+        members = max(counts)
+        counts[0 if entry.cluster else 1] = math.nan
     row |= {
-        "number_prior": float(entry.counted_prior),
-        "number_current": float(entry.counted_current),
-        "number_change": float(entry.counted_current - entry.counted_prior),
+        "number_prior": counts[0],
+        "number_current": counts[1],
+        "number_change": counts[1] - counts[0],
         "number_change_sd": entry.spread,
     }
     one, two = _measures(pair, before, prior), _measures(pair, after, current)

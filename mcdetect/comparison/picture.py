@@ -194,8 +194,8 @@ def _draw_pair(picture: Picture, found: Comparison, group: pd.Series, top: int, 
     """Draw one group magnified: prior beside current, each in its own pixels."""
     number, verdict = int(group["change_id"]), str(group["verdict"])
     colour = VERDICT_COLOURS[verdict]
-    n_prior, n_current = int(group["number_prior"]), int(group["number_current"])
-    words = f"{number}  {verdict}: {n_prior} -> {n_current}"
+    counts = [f"{group[f'number_{when}']:.0f}".replace("nan", "?") for when in ("prior", "current")]
+    words = f"{number}  {verdict}: {counts[0]} -> {counts[1]}"
     drawing.text(picture, drawing.fit_text(words, 2 * side, height=11), top + 18, left, colour, height=11)
     extents = [_CROP_MM[0]]
     for side_result, table, names in (
