@@ -29,6 +29,7 @@ GROWN_AREA = 3.0
 
 _CONTINUED = 0.5  # of a prior group's members within one current group: it goes on there
 _POOR_MM = 3.0
+_TELLING = 3  # members from which on the absence of a group means anything
 _COARSE = 1.5
 _NOT_REGISTERED = "the two images do not register"
 _MEASURES = (
@@ -200,7 +201,8 @@ def _absent(pair: _Pair, points: Points, own: _Ints, verdict: str, other: str) -
         return "uncertain", f"it lies outside the part of the {other} image that was searched"
     if float(np.median(points.error_mm[own])) > _POOR_MM:
         return "uncertain", "the two images register poorly here"
-    if len(own) <= GROWN * pair.repeatability.number_sd(0.5 * len(own)):
+    few = GROWN * pair.repeatability.number_sd(0.5 * len(own))
+    if len(own) < _TELLING or len(own) <= few:
         return "uncertain", "so few members may be missed by chance"
     there = pair.prior if other == "prior" else pair.current
     here = pair.current if other == "prior" else pair.prior
