@@ -37,7 +37,7 @@ AXES = ("orientation_deg", "axis_deg")
 """Angles of which -90 and 90 degrees are one."""
 
 
-def draw(number: int, exposure: int) -> PhantomMammogram:
+def draw(number: int, noise_seed: int | None = None) -> PhantomMammogram:
     """Draw a small breast with three groups, uniform and heterogeneous ones of every distribution."""
     rng = np.random.default_rng([20, number])
     kinds = list(GroupKind)
@@ -67,7 +67,7 @@ def draw(number: int, exposure: int) -> PhantomMammogram:
         view=("CC", "MLO")[number % 2],
         laterality="LR"[number // 2 % 2],
         groups=groups,
-        exposure=exposure,
+        noise_seed=noise_seed,
     )
 
 
@@ -123,7 +123,7 @@ def main() -> None:
         n: {"calcification": [], "cluster": []} for n in names
     }
     for number in range(given.phantoms):
-        once, again = draw(number, 0), draw(number, 1)
+        once, again = draw(number), draw(number, 5000 + number)
         size = tuple(round(side / COARSER) for side in reversed(SHAPE))
         coarse = cv2.resize(once.pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         runs = {

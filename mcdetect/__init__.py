@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Comparison": "mcdetect.comparison.compare",
     "Config": "mcdetect.config",
     "Intent": "mcdetect.mammogram",
     "Mammogram": "mcdetect.mammogram",
@@ -18,6 +19,7 @@ _PUBLIC = {
     "McdetectWarning": "mcdetect.errors",
     "PixelSpacing": "mcdetect.mammogram",
     "Result": "mcdetect.result",
+    "compare": "mcdetect.comparison.compare",
     "detect": "mcdetect.pipeline",
     "feature_dictionary": "mcdetect.features.dictionary",
     "read_mammogram": "mcdetect.reader",
@@ -26,6 +28,8 @@ _PUBLIC = {
 __all__ = sorted([*_PUBLIC, "__version__"])
 
 if TYPE_CHECKING:
+    from mcdetect.comparison.compare import Comparison as Comparison
+    from mcdetect.comparison.compare import compare as compare
     from mcdetect.config import Config as Config
     from mcdetect.errors import McdetectError as McdetectError
     from mcdetect.errors import McdetectWarning as McdetectWarning

@@ -118,6 +118,8 @@ def test_imports_point_down(path: Path) -> None:
         assert not used & (STAGES | {"benchmarking", "cli", "phantom", "dicom"})
     elif part == "benchmarking":
         assert used <= GROUND | DATA | {"batch", "datasets", "evaluation", "output", "pipeline"}
+    elif part == "comparison":
+        assert used <= GROUND | DATA | {"breast", "features", "output", "pipeline", "reader"}
     elif part == "cli":
         assert not used & (STAGES | {"pipeline", "dicom", "kernels", "phantom", "reader"})
     elif part != "__main__":

@@ -11,6 +11,7 @@ import typer
 
 from mcdetect import __version__
 from mcdetect.cli.benchmark import benchmark
+from mcdetect.cli.compare import compare
 from mcdetect.cli.detect import detect
 from mcdetect.cli.evaluate import evaluate
 from mcdetect.cli.features import features
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("detect")(detect)
 app.command("inspect")(inspect)
 app.command("evaluate")(evaluate)
+app.command("compare")(compare)
 app.command("benchmark")(benchmark)
 app.command("features")(features)
 app.command("train")(train)

@@ -12,10 +12,12 @@ from mcdetect.output.files import PART_SUFFIX, replace_with
 from mcdetect.schema import (
     CALCIFICATIONS,
     CANDIDATES,
+    CHANGES,
     CLUSTERS,
     FAILURES,
     FINDINGS,
     IMAGES,
+    MEMBERS,
     SCHEMA_VERSION,
     STUDIES,
     Column,
@@ -35,6 +37,8 @@ SCHEMAS: dict[str, tuple[Column, ...]] = {
     "studies": STUDIES,
     "findings": FINDINGS,
     "failures": FAILURES,
+    "changes": CHANGES,
+    "members": MEMBERS,
 }
 """Name of every table and its columns."""
 
