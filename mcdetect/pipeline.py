@@ -17,7 +17,7 @@ from mcdetect.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.config import Config
 from mcdetect.context import accept_spots, nearest_mm
-from mcdetect.descriptors import ImageDescription, describe_clusters
+from mcdetect.descriptors import describe_clusters
 from mcdetect.errors import UnusableImageError
 from mcdetect.features import build_features
 from mcdetect.groups import find_groups
@@ -244,7 +244,7 @@ def _tables(
     pectoral = breast.pectoral[np.rint(row).astype(np.intp), np.rint(col).astype(np.intp)]
     measures = shapes.as_dict() | {"diameter_mm": diameter, "snr": spots.snr[chosen]}
     centre_row, centre_col = groups.row_mm[rank] / spacing.row_mm, groups.col_mm[rank] / spacing.col_mm
-    nipple = breast.nipple_px
+    nipple_mm = _nipple_mm(breast, spacing)
     features = build_features(
         label,
         row_mm,
@@ -252,20 +252,25 @@ def _tables(
         measures,
         breast.skin_distance_at(centre_row, centre_col),
         pectoral,
-        nipple_mm=None if nipple is None else (nipple[0] * spacing.row_mm, nipple[1] * spacing.col_mm),
+        nipple_mm=nipple_mm,
         chest_distance_mm=breast.chest_distance_at(centre_row, centre_col),
         depth_fraction=breast.depth_fraction_at(centre_row, centre_col),
         tissue_density=breast.density_rank_at(centre_row, centre_col),
     )
-    described = _describe(
-        found,
-        chosen,
+    described = describe_clusters(
         label,
         row_mm,
         col_mm,
-        measures | {"skin_distance_mm": skin},
-        groups.flagged[rank],
-        spacing,
+        measures
+        | {
+            "skin_distance_mm": skin,
+            "chest_distance_mm": breast.chest_distance_at(row, col),
+            "line": found.features[chosen, FEATURE_NAMES.index("line_near")],
+        },
+        max(spacing.row_mm, spacing.col_mm),
+        flagged=groups.flagged[rank],
+        nipple_mm=nipple_mm,
+        breast_area_mm2=float(np.count_nonzero(breast.mask)) * spacing.row_mm * spacing.col_mm,
     )
     calcifications = make_table(
         CALCIFICATIONS,
@@ -326,25 +331,8 @@ def _tables(
     return candidates, calcifications, clusters, scatter
 
 
-def _describe(
-    found: Searched,
-    chosen: npt.NDArray[np.int64],
-    label: npt.NDArray[np.int64],
-    row_mm: npt.NDArray[np.float64],
-    col_mm: npt.NDArray[np.float64],
-    measures: dict[str, npt.NDArray[np.float64]],
-    flagged: npt.NDArray[np.bool_],
-    spacing: PixelSpacing,
-) -> ImageDescription:
-    """Name what the groups look like."""
-    nipple = getattr(found.breast, "nipple_px", None)
-    return describe_clusters(
-        label,
-        row_mm,
-        col_mm,
-        measures | {"line": found.features[chosen, FEATURE_NAMES.index("line_near")]},
-        max(spacing.row_mm, spacing.col_mm),
-        flagged=flagged,
-        nipple_mm=None if nipple is None else (nipple[0] * spacing.row_mm, nipple[1] * spacing.col_mm),
-        breast_area_mm2=float(np.count_nonzero(found.breast.mask)) * spacing.row_mm * spacing.col_mm,
-    )
+def _nipple_mm(breast: BreastRegion, spacing: PixelSpacing) -> tuple[float, float] | None:
+    """Return where the nipple is, in mm from the first pixel, as positions of calcifications are measured."""
+    if breast.nipple_px is None:
+        return None
+    return breast.nipple_px[0] * spacing.row_mm, breast.nipple_px[1] * spacing.col_mm

@@ -23,9 +23,12 @@ NO_FEATURES = frozenset(
     {
         *("file", "cluster_id", "calcification_id", "flagged", "score", "row_px", "col_px"),
         *("min_row_px", "min_col_px", "max_row_px", "max_col_px"),
+        *("distribution", "morphology", "benign_kind", "region_id", "suspicion"),
+        *(f"suspicion_{name}" for name in ("distribution", "morphology", "heterogeneity")),
+        *(f"suspicion_{name}" for name in ("density", "benign", "casting")),
     }
 )
-"""Columns that say which row it is and where, or what the detector thinks of it."""
+"""Columns that say which row it is and where, that are words for numbers, or what is thought of it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ _OUTLINE = "no outline (it does not rise above its background)"
 CALCIFICATION_DEFINITIONS: tuple[Definition, ...] = (
     Definition(
         "area_mm2",
-        "A: area of the polygon at half contrast, holes included",
+        "A: area of the outline at half contrast, drawn to the size of the blurred body that fits best",
         source=CHAN,
         twin="skimage area; pyradiomics shape2D MeshSurface",
         missing=_OUTLINE,
@@ -75,19 +78,19 @@ CALCIFICATION_DEFINITIONS: tuple[Definition, ...] = (
     ),
     Definition(
         "major_axis_mm",
-        "4 sqrt(larger eigenvalue of the outline's second moments)",
+        "4 sqrt(larger second moment of the outline drawn to the fitted size)",
         twin="skimage axis_major_length; pyradiomics shape2D MajorAxisLength",
         missing=_OUTLINE,
     ),
     Definition(
         "minor_axis_mm",
-        "4 sqrt(smaller eigenvalue of the outline's second moments)",
+        "4 sqrt(smaller second moment of the outline drawn to the fitted size)",
         twin="skimage axis_minor_length; pyradiomics shape2D MinorAxisLength",
         missing=_OUTLINE,
     ),
     Definition(
         "perimeter_mm",
-        "P: length of the polygon at half contrast",
+        "P: length of the outline at half contrast, drawn to the fitted size",
         twin="skimage perimeter (of pixels); pyradiomics shape2D Perimeter",
         missing=_OUTLINE,
     ),
@@ -99,7 +102,7 @@ CALCIFICATION_DEFINITIONS: tuple[Definition, ...] = (
         twin="square of pyradiomics shape2D Sphericity",
         missing=_OUTLINE,
     ),
-    Definition("compactness", "1 - 4 pi A / P^2", 0.0, 1.0, SHEN, "1 - circularity", missing=_OUTLINE),
+    Definition("compactness", "1 - circularity", 0.0, 1.0, SHEN, missing=_OUTLINE),
     Definition(
         "eccentricity",
         "sqrt(1 - minor^2 / major^2) of the ellipse of equal second moments",
@@ -119,15 +122,15 @@ CALCIFICATION_DEFINITIONS: tuple[Definition, ...] = (
     ),
     Definition(
         "roughness",
-        "Fourier descriptor of the outline: share of high against low harmonics, 0 for smooth",
+        "1 - sum |Z_k| / |k| / sum |Z_k| of the outline's Fourier descriptors, |k| = 1 to 16",
         0.0,
-        _INF,
+        1.0,
         SHEN,
         missing=_OUTLINE,
     ),
     Definition(
         "moment_irregularity",
-        "normalised moments of the distances from centroid to boundary",
+        "(M4^(1/4) - M2^(1/2)) / m1 of the distances d of the outline from its centroid",
         0.0,
         _INF,
         SHEN,
@@ -150,18 +153,18 @@ CALCIFICATION_DEFINITIONS: tuple[Definition, ...] = (
     ),
     Definition(
         "integrated_contrast_mm2",
-        "sum of contrast x pixel area inside the outline: the effective volume",
+        "integral of the fitted body over its background: the effective volume",
         source="doi:10.1148/radiology.198.3.8628853",
-        missing=_OUTLINE,
+        missing="no body fits",
     ),
     Definition(
         "edge_sharpness_per_mm",
-        "steepest slope across the outline / contrast",
+        "mean slope of the image along the outline at half contrast / contrast",
         missing=_OUTLINE,
     ),
     Definition(
         "rim_ratio",
-        "mean of the rim / mean of the centre; above 1 for a lucent centre",
+        "highest mean along the outline drawn in to 0.5, 0.6, 0.7, 0.8 / mean of the centre",
         source=BIRADS,
         missing=_OUTLINE,
     ),
@@ -175,13 +178,21 @@ CALCIFICATION_DEFINITIONS: tuple[Definition, ...] = (
     ),
     Definition("skin_distance_mm", "distance to the skin line; 200 where the image shows none"),
     Definition("in_pectoral", "its centre lies on the pectoral muscle", 0.0, 1.0),
+    Definition(
+        "vascular",
+        "logistic of the log-odds that the smooth curve it follows is an artery: length, few beside, members "
+        "that point along it, a line through them, two tracks, other such curves",
+        0.0,
+        1.0,
+        BIRADS,
+    ),
 )
 
 _ALONE = "one member"
 _NO_OUTLINES = "no member has an outline"
 _PLACE = "all members at one place"
-_NO_NIPPLE = "no skin line, or the nipple outside the image"
-_NO_WALL = "a crop, or no chest wall"
+NO_NIPPLE = "no skin line, or the nipple outside the image"
+NO_WALL = "a crop, or no chest wall"
 
 
 def _curve(name: str, formula: str, high: float, at: str) -> Definition:
@@ -241,7 +252,7 @@ CLUSTER_DEFINITIONS: tuple[Definition, ...] = (
         "angle between that axis and the line from centroid to nipple; 0 along the ducts",
         0.0,
         90.0,
-        missing=f"{_NO_NIPPLE}, or no axis is longer",
+        missing=f"{NO_NIPPLE}, or no axis is longer",
     ),
     Definition(
         "line_residual_mm",
@@ -362,7 +373,7 @@ CLUSTER_DEFINITIONS: tuple[Definition, ...] = (
         )
     ),
     Definition(
-        "nipple_distance_mm", "distance of the centroid to the nipple as estimated", missing=_NO_NIPPLE
+        "nipple_distance_mm", "distance of the centroid to the nipple as estimated", missing=NO_NIPPLE
     ),
     Definition(
         "skin_distance_mm", "distance of the centroid to the skin line; 200 where the image shows none"
@@ -370,14 +381,14 @@ CLUSTER_DEFINITIONS: tuple[Definition, ...] = (
     Definition(
         "chest_distance_mm",
         "distance of the centroid to the pectoral muscle or the image's edge at the chest wall",
-        missing=_NO_WALL,
+        missing=NO_WALL,
     ),
     Definition(
         "depth_fraction",
         "skin distance / (skin distance + chest distance)",
         0.0,
         1.0,
-        missing=f"{_NO_WALL}, or no skin line",
+        missing=f"{NO_WALL}, or no skin line",
     ),
     Definition(
         "tissue_density",

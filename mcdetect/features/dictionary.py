@@ -17,6 +17,7 @@ from mcdetect.features.definitions import (
     Definition,
 )
 from mcdetect.features.spread import BIN_OCTAVES, BIN_SHARE, WORST_IS_LOW, has_log_bins
+from mcdetect.features.word_definitions import WORD_DEFINITIONS
 from mcdetect.schema import CALCIFICATIONS, CLUSTERS, SHAPE_MEASURES, Column
 
 __all__ = [
@@ -183,7 +184,7 @@ def _definitions(level: Level) -> dict[str, Definition]:
     """Return every definition of a level by name, those of the members' spread included."""
     if level == "calcification":
         return {definition.name: definition for definition in CALCIFICATION_DEFINITIONS}
-    known = {definition.name: definition for definition in CLUSTER_DEFINITIONS}
+    known = {definition.name: definition for definition in (*CLUSTER_DEFINITIONS, *WORD_DEFINITIONS)}
     measures = {definition.name: definition for definition in CALCIFICATION_DEFINITIONS}
     units = {column.name: column.unit for column in CALCIFICATIONS}
     for measure in SHAPE_MEASURES:

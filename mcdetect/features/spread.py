@@ -26,8 +26,8 @@ BIN_SHARE = 0.05
 BIN_OCTAVES = 0.25
 """Width of the entropy's bins for sizes and intensities, in octaves (log2)."""
 
-WORST_IS_LOW = frozenset({"circularity", "solidity", "rim_ratio", "nearest_mm", "skin_distance_mm"})
-"""Measures whose lowest value counts as the worst; the highest does for all others."""
+WORST_IS_LOW = frozenset({"circularity", "solidity", "edge_sharpness_per_mm", "rim_ratio"})
+"""Measures whose lowest value counts as the worst (hazy, not lucent); the highest does for all others."""
 
 
 def has_log_bins(unit: str) -> bool:
