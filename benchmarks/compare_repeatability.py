@@ -22,7 +22,7 @@ from mcdetect.comparison.repeatability import Repeatability
 from mcdetect.phantom import called_verdicts
 
 TARGET = Path(mcdetect.__file__).parent / "models" / "repeatability.json"
-MEASURES = {"hull_area": "hull_area_mm2", "density": "density_per_cm2", "heterogeneity": "heterogeneity"}
+MEASURES = {"hull_area": "hull_area_mm2", "density": "density_per_cm2", "heterogeneity": "area_mm2_cv"}
 SEED = 9000
 
 

@@ -27,7 +27,7 @@ __all__ = [
     "make_table",
 ]
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "2.0"
 
 
 @dataclass(frozen=True)
@@ -402,7 +402,7 @@ CHANGES: tuple[Column, ...] = (
     *_change_columns("number", "", "members seen, faint ones included"),
     *_change_columns("hull_area_mm2", "mm2", "area of the convex hull of the members' centres"),
     *_change_columns("density_per_cm2", "1/cm2", "members per cm2 of the hull grown by half a millimetre"),
-    *_change_columns("heterogeneity", "", "coefficient of variation of the members' areas"),
+    *_change_columns("area_mm2_cv", "", "coefficient of variation of the members' areas"),
 )
 
 MEMBERS: tuple[Column, ...] = (

@@ -14,7 +14,7 @@ from mcdetect.comparison.matching import Match, needed
 from mcdetect.comparison.points import Points
 from mcdetect.comparison.registration import Registration
 from mcdetect.comparison.repeatability import Repeatability
-from mcdetect.features import cluster_features
+from mcdetect.features import hull_measures
 from mcdetect.result import Result
 from mcdetect.schema import CHANGES, MEMBERS, make_table
 
@@ -35,7 +35,7 @@ _NOT_REGISTERED = "the two images do not register"
 _MEASURES = (
     ("hull_area_mm2", "hull_area"),
     ("density_per_cm2", "density"),
-    ("heterogeneity", "heterogeneity"),
+    ("area_mm2_cv", "heterogeneity"),
 )
 
 
@@ -171,8 +171,7 @@ def _stray(pair: _Pair, points: Points, partner: _Ints, own: _Ints) -> float:
     result = pair.current if points is pair.after else pair.prior
     spacing = result.mammogram.spacing
     searched = float(np.count_nonzero(result.breast.searched)) * spacing.row_mm * spacing.col_mm
-    hull = cluster_features(points.own_mm[own][:, 0], points.own_mm[own][:, 1])
-    grown = 100.0 * len(own) / hull["density_per_cm2"]
+    grown = 100.0 * len(own) / _hull(points, own)["density_per_cm2"]
     return float(np.count_nonzero(lone)) / max(searched, 1.0) * grown
 
 
@@ -231,16 +230,20 @@ def _prior_entry(pair: _Pair, group: int) -> _Entry:
     return _Entry("stable", note, 0, (group,), own, partners[met], both + went, both, spread)
 
 
+def _hull(points: Points, which: _Ints) -> dict[str, float]:
+    place = points.own_mm[which]
+    return hull_measures(place - place.mean(axis=0))
+
+
 def _measures(pair: _Pair, points: Points, which: _Ints) -> dict[str, float]:
     found = {name: math.nan for name, _ in _MEASURES}
     if len(which):
-        place = points.own_mm[which]
-        where = cluster_features(place[:, 0], place[:, 1])
+        where = _hull(points, which)
         found |= {name: where[name] for name in ("hull_area_mm2", "density_per_cm2")}
         area = points.area_mm2[which]
         area = area[np.isfinite(area)]
         if area.size > 1 and area.mean() > 0:
-            found["heterogeneity"] = float(area.std(ddof=1) / area.mean())
+            found["area_mm2_cv"] = float(area.std(ddof=1) / area.mean())
     return found
 
 

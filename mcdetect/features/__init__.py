@@ -8,7 +8,7 @@ from __future__ import annotations
 from mcdetect.features.build import build_features, cluster_features
 from mcdetect.features.concave import concave_area
 from mcdetect.features.dictionary import Feature, feature_dictionary
-from mcdetect.features.hull import GROWTH_MM, convex_hull, smallest_rectangle
+from mcdetect.features.hull import GROWTH_MM, convex_hull, hull_measures, smallest_rectangle
 from mcdetect.features.kinds import kind_fractions
 from mcdetect.features.spread import group_spread
 from mcdetect.features.topology import join_curves
@@ -23,6 +23,7 @@ __all__ = [
     "convex_hull",
     "feature_dictionary",
     "group_spread",
+    "hull_measures",
     "join_curves",
     "kind_fractions",
     "smallest_rectangle",

@@ -22,9 +22,9 @@ SPREAD_STATISTICS = ("mean", "sd", "cv", "iqr", "range", "entropy", "worst", "se
 """Statistics of every measure of the members that are features of the group."""
 
 BIN_SHARE = 0.05
-"""Width of the entropy's bins for measures without a unit."""
+"""Width of the entropy's bins for measures between 0 and 1."""
 BIN_OCTAVES = 0.25
-"""Width of the entropy's bins for sizes and intensities, in octaves (log2)."""
+"""Width of the entropy's bins for all others (sizes, intensities, ratios), in octaves (log2)."""
 
 WORST_IS_LOW = frozenset({"circularity", "solidity", "edge_sharpness_per_mm", "rim_ratio"})
 """Measures whose lowest value counts as the worst (hazy, not lucent); the highest does for all others."""
@@ -32,7 +32,7 @@ WORST_IS_LOW = frozenset({"circularity", "solidity", "edge_sharpness_per_mm", "r
 
 def has_log_bins(unit: str) -> bool:
     """Return whether the entropy of a measure with this unit is taken of its logarithm."""
-    return unit not in ("", "0-1")
+    return unit != "0-1"
 
 
 def group_spread(

@@ -95,7 +95,7 @@ def draw_overlay(
 
     Flagged groups are outlined and numbered, calcifications circled: members of flagged groups in
     one colour, all others in another. The best flagged groups are also shown magnified, without
-    marks beside with marks.
+    marks beside with marks; those of a typically benign kind only where there is room left.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def draw_overlay(
     if width_px < _NARROWEST:
         raise ValueError(f"width_px = {width_px}: must be at least {_NARROWEST}")
     flagged = clusters[clusters["flagged"]].sort_values(["score", "cluster_id"], ascending=[False, True])
-    shown = flagged.head(MOST_PANELS)
+    shown = _first_to_see(flagged).head(MOST_PANELS)
     layout = _arrange(mammogram, len(shown), width_px)
     picture: Picture = np.full((layout.height, layout.width, 3), _PAPER, dtype=np.uint8)
     whole = _draw_whole(picture, mammogram, layout, calcifications, flagged)
@@ -300,6 +300,11 @@ def _draw_panel(
     canvas: Picture = np.ascontiguousarray(marked)
     _circle_all(canvas, view, calcifications, flagged)
     marked[:] = canvas
+
+
+def _first_to_see(flagged: pd.DataFrame) -> pd.DataFrame:
+    """Put groups of typically benign kinds, as the pieces of calcified arteries, after all others."""
+    return flagged.iloc[np.argsort(flagged["benign_kind"].fillna("").ne("").to_numpy(), kind="stable")]
 
 
 def _describe(cluster: pd.Series) -> str:
