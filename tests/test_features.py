@@ -19,7 +19,7 @@ from mcdetect.features import build_features, cluster_features, group_spread
 from mcdetect.schema import CLUSTERS, SHAPE_MEASURES
 
 NAMES = [column.name for column in CLUSTERS]
-NAMES = NAMES[NAMES.index("hull_area_mm2") :]
+NAMES = NAMES[NAMES.index("hull_area_mm2") : NAMES.index("distribution")]
 
 
 def make(label, rng, **changes):
