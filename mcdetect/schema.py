@@ -435,12 +435,17 @@ def make_table(columns: tuple[Column, ...], data: Mapping[str, Any]) -> pd.DataF
     if missing:
         raise ValueError(f"no data for the columns {missing}")
     length = next((len(v) for v in data.values() if np.ndim(v) == 1), 1)
-    series: dict[str, Any] = {}
-    for column in columns:
-        value = data[column.name]
-        values = [value] * length if np.ndim(value) == 0 else value
-        series[column.name] = pd.Series(values, dtype=column.dtype)
-    return pd.DataFrame(series, columns=[column.name for column in columns])
+    return pd.DataFrame({column.name: _values(column, data[column.name], length) for column in columns})
+
+
+def _values(column: Column, value: Any, length: int) -> Any:
+    """Return a column's values; arrays of its own type go as they are, since tables have hundreds of columns."""
+    values = [value] * length if np.ndim(value) == 0 else value
+    if column.dtype != "str":
+        array = np.asarray(values)
+        if array.size == 0 or array.dtype == column.dtype:
+            return array.astype(column.dtype)
+    return pd.Series(values, dtype=column.dtype)
 
 
 def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:

@@ -177,8 +177,11 @@ def density_rank(
         total = np.asarray(cv2.blur(total, side, borderType=cv2.BORDER_CONSTANT), np.float32)
         share = np.asarray(cv2.blur(share, side, borderType=cv2.BORDER_CONSTANT), np.float32)
     mean = (total / np.maximum(share, np.float32(1e-6)))[mask]
-    reference = np.sort(mean[(inner if inner.any() else known)[mask]])
-    place = np.searchsorted(reference, mean, "left") + np.searchsorted(reference, mean, "right")
+    order = np.argsort(mean)
+    mean = mean[order]
+    reference = mean[(inner if inner.any() else known)[mask][order]]
+    place = np.empty(mean.size, np.intp)
+    place[order] = np.searchsorted(reference, mean, "left") + np.searchsorted(reference, mean, "right")
     found = np.full(mask.shape, np.nan, np.float32)
     found[mask] = np.where(share[mask] > 1e-3, place / (2.0 * reference.size), np.nan)
     return found
