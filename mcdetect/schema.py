@@ -204,7 +204,7 @@ def _descriptor_columns() -> tuple[Column, ...]:
         Column(
             "distribution_wedge_ratio", "float64", "", "smallest ellipse over smallest triangle around it"
         ),
-        Column("distribution_breast_share", "float64", "0-1", "area of its hull over that of the breast"),
+        Column("distribution_breast_share", "float64", "", "area of its hull over that of the breast"),
         Column("morphology", "str", "", "BI-RADS word of largest membership"),
         *(share(f"morphology_{name}", f"share of members: {text}") for name, text in forms.items()),
         share("heterogeneity", "how much the members vary in size, shape and contrast"),

@@ -18,6 +18,8 @@ from mcdetect.studies.tables import BOTH, ONE
 SHAPE, SPACING_MM = (1700, 1400), 0.1
 PLACES = {"near": (30.0, 8.0, 12.0), "deep": (60.0, -18.0, -10.0), "alone": (42.0, 26.0, 0.0)}
 """Centres of the groups: depth behind the nipple, to the side, upwards, in mm."""
+OFF_MM = 5.0
+"""Most that a measured distance to the nipple, estimated as it is, may be off."""
 
 
 def nipple_mm(view: str, seed: int) -> tuple[float, float]:
@@ -52,12 +54,7 @@ def detect_view(groups: list[Group3D], view: str, seed: int) -> tuple[ViewImage,
         mammogram.pixels, SPACING_MM, specs, rng=np.random.default_rng(seed), mask=drawn.breast, grey_step=1.0
     )
     result = mcdetect.detect(dataclasses.replace(mammogram, pixels=pixels, source=f"{view}.dcm"))
-    clusters = result.clusters
-    centre = np.hypot(
-        (clusters["row_px"] + 0.5) * SPACING_MM - row_mm, (clusters["col_px"] + 0.5) * SPACING_MM - col_mm
-    )
-    clusters = clusters.assign(nipple_distance_mm=centre)
-    return ViewImage(f"{view}.dcm", "one", "L", view, False, clusters), distances
+    return ViewImage(f"{view}.dcm", "one", "L", view, False, result.clusters), distances
 
 
 def found_at(images: dict[str, ViewImage], row: pd.Series, view: str) -> float:
@@ -83,10 +80,10 @@ def test_groups_of_a_drawn_pair(seed: int) -> None:
         chosen = [
             row
             for _, row in flagged[flagged["seen_in"] == BOTH].iterrows()
-            if abs(found_at(images, row, "CC") - cc_mm[number]) < 3.0
+            if abs(found_at(images, row, "CC") - cc_mm[number]) < OFF_MM
         ]
         assert len(chosen) == 1
-        assert abs(found_at(images, chosen[0], "MLO") - mlo_mm[number]) < 3.0
+        assert abs(found_at(images, chosen[0], "MLO") - mlo_mm[number]) < OFF_MM
         assert chosen[0]["two_view_score"] > chosen[0]["score"]
     lone = flagged[(flagged["seen_in"] == ONE) & (flagged["view"] == "CC")]
-    assert np.abs(lone["nipple_distance_mm"] - cc_mm[2]).min() < 3.0
+    assert np.abs(lone["nipple_distance_mm"] - cc_mm[2]).min() < OFF_MM

@@ -139,7 +139,7 @@ def _seen(image: ViewImage, index: int) -> dict[str, Any]:
         "view": image.view,
         "flagged": bool(cluster["flagged"]),
         "score": float(cluster["score"]),
-        "nipple_distance_mm": float(cluster.get("nipple_distance_mm", np.nan)),
+        "nipple_distance_mm": float(cluster["nipple_distance_mm"]),
     }
 
 
