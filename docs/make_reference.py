@@ -1,6 +1,6 @@
 """Write the tables of docs/outputs.md, docs/config.md and docs/features.md from the code that defines them.
 
-Run it after a change of `mcdetect/schema.py`, `mcdetect/config.py`, `mcdetect/features/definitions.py` or
+Run it after a change of `mcdetect/schema`, `mcdetect/config.py`, `mcdetect/features/definitions.py` or
 `mcdetect/features/stability.json`; a test compares the pages.
 """
 

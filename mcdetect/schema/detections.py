@@ -1,55 +1,15 @@
-"""The columns of every table: name, dtype, unit and meaning, under one version."""
+"""Columns of the tables of candidates, calcifications and clusters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from mcdetect.schema.column import FILE, POSITION, Column
 
-import numpy as np
-import pandas as pd
-
-__all__ = [
-    "CALCIFICATIONS",
-    "CANDIDATES",
-    "CHANGES",
-    "CLUSTERS",
-    "FAILURES",
-    "FINDINGS",
-    "IMAGES",
-    "MEMBERS",
-    "MODEL_COLUMNS",
-    "SCHEMA_VERSION",
-    "SHAPE_MEASURES",
-    "STUDIES",
-    "Column",
-    "empty_table",
-    "make_table",
-]
-
-SCHEMA_VERSION = "2.0"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table."""
-
-    name: str
-    dtype: str
-    unit: str
-    meaning: str
-
-
-_FILE = Column("file", "str", "", "image, relative to the input it was found in")
-_POSITION = (
-    Column("row_px", "float64", "px", "row of the centre, 0 at the centre of the first row"),
-    Column("col_px", "float64", "px", "column of the centre, 0 at the centre of the first column"),
-)
+__all__ = ["CALCIFICATIONS", "CANDIDATES", "CLUSTERS", "MODEL_COLUMNS", "SHAPE_MEASURES"]
 
 CANDIDATES: tuple[Column, ...] = (
-    _FILE,
+    FILE,
     Column("candidate_id", "int64", "", "number within the image, from 1, by falling score"),
-    *_POSITION,
+    *POSITION,
     Column("diameter_mm", "float64", "mm", "diameter of the spot from its scale"),
     Column("scale_mm", "float64", "mm", "Gaussian scale of strongest response"),
     Column("snr", "float64", "SD", "strongest band-pass response over its local robust spread"),
@@ -78,14 +38,14 @@ SHAPE_MEASURES: tuple[str, ...] = (
 """Per-calcification measures whose spread within a group is a feature of the group."""
 
 CALCIFICATIONS: tuple[Column, ...] = (
-    _FILE,
+    FILE,
     Column("calcification_id", "int64", "", "number within the image, from 1, by falling score"),
-    *_POSITION,
-    Column("diameter_mm", "float64", "mm", "diameter of the disc of equal area"),
+    *POSITION,
+    Column("diameter_mm", "float64", "mm", "diameter of the disc of equal area, without blur"),
     Column("snr", "float64", "SD", "strongest band-pass response over its local robust spread"),
     Column("score", "float64", "0-1", "how much it looks like a calcification; not a probability"),
     Column("cluster_id", "int64", "", "group it belongs to, 0 for none"),
-    Column("area_mm2", "float64", "mm2", "area inside the outline"),
+    Column("area_mm2", "float64", "mm2", "area inside the outline, drawn to its size without blur"),
     Column("perimeter_mm", "float64", "mm", "length of the outline"),
     Column("major_axis_mm", "float64", "mm", "long axis of the ellipse of equal second moments"),
     Column("minor_axis_mm", "float64", "mm", "short axis of that ellipse"),
@@ -238,7 +198,7 @@ def _descriptor_columns() -> tuple[Column, ...]:
 
 
 CLUSTERS: tuple[Column, ...] = (
-    _FILE,
+    FILE,
     Column("cluster_id", "int64", "", "number within the image, from 1, by falling score"),
     Column("n_calcifications", "int64", "", "members"),
     Column("max_in_window", "int64", "", "most members in any disc of the area asked for"),
@@ -294,160 +254,3 @@ MODEL_COLUMNS: tuple[Column, ...] = (
     Column("probability", "float64", "0-1", "calibrated probability by the user's model"),
 )
 """Columns that a model of the user adds to the clusters; the second only when it is calibrated."""
-
-IMAGES: tuple[Column, ...] = (
-    _FILE,
-    Column("rows", "int64", "px", "rows of the image"),
-    Column("cols", "int64", "px", "columns of the image"),
-    Column("row_spacing_mm", "float64", "mm", "distance between rows"),
-    Column("col_spacing_mm", "float64", "mm", "distance between columns"),
-    Column("spacing_source", "str", "", "where the spacing came from"),
-    Column("view", "str", "", "view, empty when unknown"),
-    Column("laterality", "str", "", "L or R, empty when unknown"),
-    Column("intent", "str", "", "what the grey levels were made for"),
-    Column("breast_area_cm2", "float64", "cm2", "area of the breast"),
-    Column("searched_area_cm2", "float64", "cm2", "area in which calcifications were looked for"),
-    Column("pectoral_area_cm2", "float64", "cm2", "area of the pectoral muscle"),
-    Column("n_candidates", "int64", "", "candidates"),
-    Column("n_calcifications", "int64", "", "calcifications"),
-    Column("n_clusters", "int64", "", "groups, flagged or not"),
-    Column("n_flagged", "int64", "", "flagged groups"),
-    Column(
-        "scatter_distribution", "str", "", "distribution of ten or more calcifications outside flagged groups"
-    ),
-    Column("flags", "str", "", "remarks of the loader, joined by '; '"),
-    Column("seconds", "float64", "s", "time from pixels to result"),
-)
-
-STUDIES: tuple[Column, ...] = (
-    Column("study", "int64", "", "number of the examination within the run, from 1; no pseudonym"),
-    Column("n_images", "int64", "", "images"),
-    Column("views", "str", "", "their sides and views, joined by ', '"),
-    Column("missing_views", "str", "", "views that a breast lacks of CC and MLO"),
-    Column("n_clusters", "int64", "", "groups in all images, flagged or not"),
-    Column("n_flagged", "int64", "", "flagged groups in all images"),
-    Column("n_findings", "int64", "", "findings with a flagged group; one seen in both views counts once"),
-    Column("n_both_views", "int64", "", "of these, seen in both views of the breast"),
-    Column("n_one_view", "int64", "", "of these, seen in one view though there are both"),
-    Column("n_not_compared", "int64", "", "of these, in images that have no second view"),
-    Column("best_score", "float64", "0-1", "highest two_view_score of these; not a probability of disease"),
-    Column("best_laterality", "str", "", "the breast it is in"),
-    Column("best_finding_id", "int64", "", "its number in the table of findings, 0 for none"),
-    Column("files", "str", "", "the images, joined by '; '"),
-)
-
-FINDINGS: tuple[Column, ...] = (
-    Column("study", "int64", "", "number of the examination within the run"),
-    Column("finding_id", "int64", "", "number within the examination, from 1, by falling two_view_score"),
-    Column("laterality", "str", "", "L or R, empty when unknown"),
-    Column("seen_in", "str", "", "'both views', 'one of two views', or 'not compared' without a second view"),
-    Column("flagged", "bool", "", "the group is flagged in one view at least"),
-    Column("two_view_score", "float64", "0-1", "the higher score, raised when both views show the group"),
-    _FILE,
-    Column("cluster_id", "int64", "", "its group in that image, the one of higher score"),
-    Column("view", "str", "", "view of that image"),
-    Column("score", "float64", "0-1", "score there"),
-    Column("nipple_distance_mm", "float64", "mm", "distance to the nipple there"),
-    Column("other_file", "str", "", "the other view, empty when it shows no such group"),
-    Column("other_cluster_id", "int64", "", "the group there, 0 for none"),
-    Column("other_view", "str", "", "view of that image"),
-    Column("other_score", "float64", "0-1", "score there"),
-    Column("other_nipple_distance_mm", "float64", "mm", "distance to the nipple there"),
-    Column("distance_difference_mm", "float64", "mm", "difference of the two distances to the nipple"),
-    Column("mismatch", "float64", "SD", "root mean square deviation of the two groups from each other"),
-)
-
-FAILURES: tuple[Column, ...] = (
-    _FILE,
-    Column("error", "str", "", "kind of error"),
-    Column("cause", "str", "", "what is wrong"),
-    Column("remedy", "str", "", "what to do about it"),
-)
-
-
-def _change_columns(name: str, unit: str, what: str) -> tuple[Column, ...]:
-    return (
-        Column(f"{name}_prior", "float64", unit, f"{what}, prior image"),
-        Column(f"{name}_current", "float64", unit, f"{what}, current image"),
-        Column(f"{name}_change", "float64", unit, f"{what}, current less prior"),
-        Column(f"{name}_change_sd", "float64", unit, "standard deviation of that change without any growth"),
-    )
-
-
-_PAIR = (
-    Column("prior_file", "str", "", "prior image, relative to the input it was found in"),
-    Column("current_file", "str", "", "current image, relative to the input it was found in"),
-)
-_BOTH_PLACES = (
-    Column("row_px", "float64", "px", "row in the current image; mapped there when only the prior shows it"),
-    Column("col_px", "float64", "px", "column in the current image, likewise"),
-    Column("prior_row_px", "float64", "px", "row in the prior image, likewise"),
-    Column("prior_col_px", "float64", "px", "column in the prior image, likewise"),
-)
-
-CHANGES: tuple[Column, ...] = (
-    *_PAIR,
-    Column("change_id", "int64", "", "number within the pair, from 1; groups of the current image first"),
-    Column("verdict", "str", "", "new, grown, stable, gone, or uncertain"),
-    Column("note", "str", "", "why it is uncertain, or what limits the verdict"),
-    Column("current_cluster_id", "int64", "", "group of the current image, 0 for none"),
-    Column("prior_cluster_ids", "str", "", "groups of the prior image, joined by ';'"),
-    Column("current_flagged", "bool", "", "the group of the current image is flagged"),
-    Column("prior_flagged", "bool", "", "any of the groups of the prior image is flagged"),
-    *_BOTH_PLACES,
-    Column("n_matched", "int64", "", "members seen in both images, faint ones included"),
-    Column("faint_prior", "int64", "", "members of the prior image that are below its threshold"),
-    Column("faint_current", "int64", "", "members of the current image that are below its threshold"),
-    Column("position_error_mm", "float64", "mm", "standard error of the mapped position along each axis"),
-    *_change_columns("number", "", "members seen, faint ones included"),
-    *_change_columns("hull_area_mm2", "mm2", "area of the convex hull of the members' centres"),
-    *_change_columns("density_per_cm2", "1/cm2", "members per cm2 of the hull grown by half a millimetre"),
-    *_change_columns("area_mm2_cv", "", "coefficient of variation of the members' areas"),
-)
-
-MEMBERS: tuple[Column, ...] = (
-    *_PAIR,
-    Column("change_id", "int64", "", "row of the table of changes it belongs to, 0 for none"),
-    Column("verdict", "str", "", "new, grown, stable, gone, or uncertain"),
-    Column("seen_prior", "str", "", "called, faint (a candidate below the threshold), or no"),
-    Column("seen_current", "str", "", "called, faint (a candidate below the threshold), or no"),
-    Column("prior_calcification_id", "int64", "", "calcification of the prior image, 0 for none"),
-    Column("current_calcification_id", "int64", "", "calcification of the current image, 0 for none"),
-    Column("prior_cluster_id", "int64", "", "its group in the prior image, 0 for none"),
-    Column("current_cluster_id", "int64", "", "its group in the current image, 0 for none"),
-    *_BOTH_PLACES,
-    Column("distance_mm", "float64", "mm", "between the two after mapping and the group's own shift"),
-    *_change_columns("diameter_mm", "mm", "diameter of the disc of equal area"),
-)
-
-
-def make_table(columns: tuple[Column, ...], data: Mapping[str, Any]) -> pd.DataFrame:
-    """Build a DataFrame with exactly the columns and dtypes of a schema.
-
-    Parameters
-    ----------
-    columns : tuple of Column
-        The schema of the table.
-    data : mapping of str to array-like
-        One entry per column, all of one length; a scalar is repeated.
-    """
-    missing = [column.name for column in columns if column.name not in data]
-    if missing:
-        raise ValueError(f"no data for the columns {missing}")
-    length = next((len(v) for v in data.values() if np.ndim(v) == 1), 1)
-    return pd.DataFrame({column.name: _values(column, data[column.name], length) for column in columns})
-
-
-def _values(column: Column, value: Any, length: int) -> Any:
-    """Return a column's values; arrays of its own type go as they are, since tables have hundreds of columns."""
-    values = [value] * length if np.ndim(value) == 0 else value
-    if column.dtype != "str":
-        array = np.asarray(values)
-        if array.size == 0 or array.dtype == column.dtype:
-            return array.astype(column.dtype)
-    return pd.Series(values, dtype=column.dtype)
-
-
-def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:
-    """Return a table without rows, with the columns and dtypes of a schema."""
-    return make_table(columns, {column.name: [] for column in columns})
