@@ -21,6 +21,8 @@ SMOOTHING = 0.5
 TYPICAL_SCALE_MM = 0.1
 MIN_PER_THREAD = 32
 LEAST_GROWTH, MOST_GROWTH = 0.3, 1.35
+SMALL, LARGE = 2.0, 5.0  # radius of the outline over the blur: what is large is not wide from blur ...
+LEAST_OF_LARGE = 0.95  # ... and shrinks no further than this
 NO_ELLIPSE, ELLIPSE = 0.75, 0.9  # area over that of the ellipse of equal second moments
 
 
@@ -236,7 +238,7 @@ def measure_shapes(
             for part, block in zip(parts, pool.map(measured, parts), strict=True):
                 found[part] = block
     value = dict(zip(COLUMNS, found.T, strict=True))
-    growth = _growth(value)
+    growth = _growth(value, all_blur_mm)
     area, perimeter = value["area"] * growth**2, value["perimeter"] * growth
     box = {
         f"{side}_{axis}_px": (value[axis] + growth * (value[f"{side}_{axis}"] - value[axis])) / step
@@ -267,13 +269,18 @@ def measure_shapes(
     )
 
 
-def _growth(value: dict[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+def _growth(value: dict[str, npt.NDArray[np.float64]], blur_mm: float) -> npt.NDArray[np.float64]:
     """By how much outlines are drawn out or in, about their centroids, to the size of the fitted body.
 
-    Outlines far from an ellipse are left as they are: no body of the family resembles them.
+    Outlines far from an ellipse are left as they are: no body of the family resembles them. Outlines much
+    wider than the blur are hardly drawn in: the top-hat takes the skirts of what is wider than itself, so
+    that a narrower body seems to fit.
     """
-    fitted = 2.0 * RADIUS_MM[0] * (RADIUS_MM[1] / RADIUS_MM[0]) ** value["size"]
-    full = np.clip(fitted / np.sqrt(4.0 * value["area"] / math.pi), LEAST_GROWTH, MOST_GROWTH)
+    fitted = RADIUS_MM[0] * (RADIUS_MM[1] / RADIUS_MM[0]) ** value["size"]
+    radius = np.sqrt(value["area"] / math.pi)
+    large = np.clip((radius / blur_mm - SMALL) / (LARGE - SMALL), 0.0, 1.0)
+    least = LEAST_GROWTH + large * (LEAST_OF_LARGE - LEAST_GROWTH)
+    full = np.clip(fitted / radius, least, MOST_GROWTH)
     ellipse = 4.0 * math.pi * np.sqrt(value["minor"] * value["major"])
     flat = value["minor"] == 0.0
     likeness = np.where(flat, 0.0, value["area"] / np.where(flat, 1.0, ellipse))
