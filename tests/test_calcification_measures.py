@@ -29,6 +29,7 @@ from mcdetect.mammogram import PixelSpacing
 from mcdetect.outlines import Shapes, measure_shapes
 from mcdetect.phantom import draw_calcification
 from mcdetect.schema import SHAPE_MEASURES
+from mcdetect.tophat import tophat_image
 
 STEP = 0.01  # mm, of figures drawn as truth
 
@@ -418,6 +419,19 @@ def test_five_hundred_are_quick():
         taken.append(time.process_time() - began)
     assert isinstance(shapes, Shapes)
     assert min(taken) < 0.3  # processor time of all threads; about 0.1 s
+
+
+@pytest.mark.parametrize("aside_mm", [0.0, 0.35, 0.5])
+def test_a_long_body_keeps_its_size_when_the_spot_lies_at_its_end(aside_mm):
+    spacing = PixelSpacing(0.07, 0.07)
+    image = 20 * figure(
+        lambda row, col: np.maximum(np.abs(col) - 0.5, 0) ** 2 + row**2 <= 0.275**2, spacing, size_mm=4.2
+    )
+    image = tophat_image(image, spacing, 1.0)
+    middle = 0.5 * image.shape[0] - 0.5
+    shapes = measure_shapes(image, [middle], [middle + aside_mm / 0.07], spacing, scale_mm=0.2)
+    assert shapes.minor_axis_mm[0] == pytest.approx(0.6, rel=0.1)
+    assert shapes.major_axis_mm[0] > 1.2  # nothing farther than 1 mm from the spot belongs to it
 
 
 # --- accuracy through the whole detector ------------------------------------------------------------
