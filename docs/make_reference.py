@@ -1,6 +1,7 @@
-"""Write the tables of docs/outputs.md and docs/config.md from the code that defines them.
+"""Write the tables of docs/outputs.md, docs/config.md and docs/features.md from the code that defines them.
 
-Run it after a change of `mcdetect/schema.py` or `mcdetect/config.py`; a test compares the pages.
+Run it after a change of `mcdetect/schema`, `mcdetect/config.py`, `mcdetect/features/definitions.py` or
+`mcdetect/features/stability.json`; a test compares the pages.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import re
 from pathlib import Path
 
 from mcdetect.config import Config
+from mcdetect.features.definitions import STATISTICS
+from mcdetect.features.dictionary import Feature, Level, feature_dictionary, stability_setup
 from mcdetect.output.tables import SCHEMAS
-from mcdetect.schema import SCHEMA_VERSION, Column
+from mcdetect.schema import MODEL_COLUMNS, SCHEMA_VERSION, SHAPE_MEASURES, Column
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -33,12 +36,72 @@ def option_table(section: object) -> str:
     return "\n".join(lines)
 
 
+def feature_table(level: Level) -> str:
+    """Return the features of one table as Markdown, without those of the members' variation."""
+    variation = {f"{measure}_{name}" for measure in SHAPE_MEASURES for name in STATISTICS}
+    lines = [
+        "| feature | formula | unit | range | missing when | stability: noise / shift / resampling | source "
+        "| in other packages |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for f in feature_dictionary(level):
+        if f.name in variation:
+            continue
+        cells = (f.formula, f.unit, f.span, f.missing or "never", _stability(f), _link(f.source), f.twin)
+        lines.append(f"| `{f.name}` | {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines)
+
+
+def statistics_table() -> str:
+    """Return the statistics of a measure of the members as Markdown."""
+    lines = ["| statistic | formula | missing when | source | in other packages |", "|---|---|---|---|---|"]
+    words = {
+        "m": "value",
+        "worst": "highest or lowest",
+        "extreme": "Maximum or Minimum",
+        "bins": "a fixed width",
+    }
+    for name, what in STATISTICS.items():
+        cells = (what.formula.format(**words), what.missing, _link(what.source), what.twin.format(**words))
+        lines.append(f"| `{name}` | {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines)
+
+
+def variation_table() -> str:
+    """Return the stability of the members' variation as Markdown, a row for each measure."""
+    known = {f.name: f for f in feature_dictionary("cluster")}
+    lines = [
+        f"| measure | {' | '.join(f'`{name}`' for name in STATISTICS)} |",
+        "|---" * (1 + len(STATISTICS)) + "|",
+    ]
+    for measure in SHAPE_MEASURES:
+        cells = (_stability(known[f"{measure}_{name}"]) for name in STATISTICS)
+        lines.append(f"| `{measure}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def setup_text() -> str:
+    """Return how the stability was measured."""
+    setup = stability_setup()
+    return (
+        f"Measured by `{setup['made_by']}` on {setup['phantoms']} drawn mammograms with {setup['clusters']} "
+        f"groups of {setup['calcifications']} calcifications in all, pixels of {setup['spacing_mm']:g} mm, "
+        f"resampled to {setup['resampled_to_mm']:g} mm."
+    )
+
+
 def blocks() -> dict[str, str]:
     """Return every generated block by the name it has in the pages."""
     found = {f"table {name}": column_table(columns) for name, columns in SCHEMAS.items()}
+    found["table model columns"] = column_table(MODEL_COLUMNS)
     config = Config()
     for section in dataclasses.fields(config):
         found[f"options {section.name}"] = option_table(getattr(config, section.name))
+    for level in ("calcification", "cluster"):
+        found[f"features {level}"] = feature_table(level)
+    found["features statistics"] = statistics_table()
+    found["features variation"] = variation_table()
+    found["stability setup"] = setup_text()
     found["schema version"] = f"Schema version: **{SCHEMA_VERSION}**"
     return found
 
@@ -54,6 +117,17 @@ def fill(page: str) -> str:
     return re.sub(
         r"<!-- begin (?P<name>[\w ]+) -->\n.*?<!-- end (?P=name) -->", replace, page, flags=re.DOTALL
     )
+
+
+def _stability(feature: Feature) -> str:
+    return " / ".join(icc or "–" for icc in feature.stability)
+
+
+def _link(source: str) -> str:
+    for prefix, address in (("doi:", "https://doi.org/"), ("arXiv:", "https://arxiv.org/abs/")):
+        if source.startswith(prefix):
+            return f"[{source}]({address}{source.removeprefix(prefix)})"
+    return source
 
 
 def _cell(text: str) -> str:

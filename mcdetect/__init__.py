@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Comparison": "mcdetect.comparison.compare",
     "Config": "mcdetect.config",
     "Intent": "mcdetect.mammogram",
     "Mammogram": "mcdetect.mammogram",
@@ -18,16 +19,21 @@ _PUBLIC = {
     "McdetectWarning": "mcdetect.errors",
     "PixelSpacing": "mcdetect.mammogram",
     "Result": "mcdetect.result",
+    "compare": "mcdetect.comparison.compare",
     "detect": "mcdetect.pipeline",
+    "feature_dictionary": "mcdetect.features.dictionary",
     "read_mammogram": "mcdetect.reader",
 }
 
 __all__ = sorted([*_PUBLIC, "__version__"])
 
 if TYPE_CHECKING:
+    from mcdetect.comparison.compare import Comparison as Comparison
+    from mcdetect.comparison.compare import compare as compare
     from mcdetect.config import Config as Config
     from mcdetect.errors import McdetectError as McdetectError
     from mcdetect.errors import McdetectWarning as McdetectWarning
+    from mcdetect.features.dictionary import feature_dictionary as feature_dictionary
     from mcdetect.mammogram import Intent as Intent
     from mcdetect.mammogram import Mammogram as Mammogram
     from mcdetect.mammogram import PixelSpacing as PixelSpacing

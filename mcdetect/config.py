@@ -14,7 +14,15 @@ from typing import Any
 
 from mcdetect.errors import ConfigError
 
-__all__ = ["BreastConfig", "CalcificationConfig", "Config", "GroupConfig", "NoiseConfig", "SpotConfig"]
+__all__ = [
+    "BreastConfig",
+    "CalcificationConfig",
+    "Config",
+    "GroupConfig",
+    "NoiseConfig",
+    "SpotConfig",
+    "StudyConfig",
+]
 
 
 def _option(default: float | int | bool, unit: str, text: str, low: float, high: float) -> Any:
@@ -92,6 +100,9 @@ class CalcificationConfig(_Section):
     contour_fraction: float = _option(
         0.5, "", "fraction of a calcification's top-hat contrast at which it is outlined", 0.1, 0.9
     )
+    blur_mm: float = _option(
+        0.05, "mm", "blur of the x-ray system (SD), taken off the size of calcifications", 0.01, 0.3
+    )
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,19 @@ class GroupConfig(_Section):
 
 
 @dataclass(frozen=True)
+class StudyConfig(_Section):
+    """When groups of two views of a breast are the same."""
+
+    distance_sd_mm: float = _option(
+        7.0, "mm", "spread of the difference of a group's distance to the nipple in two views", 1.0, 30.0
+    )
+    max_distance_mm: float = _option(20.0, "mm", "most that these distances may differ", 1.0, 100.0)
+    max_mismatch: float = _option(
+        1.4, "SD", "most root mean square deviation in distance, number, extent, size and contrast", 0.5, 10.0
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     """Every option of the detector.
 
@@ -117,6 +141,7 @@ class Config:
     spots: SpotConfig = field(default_factory=SpotConfig)
     calcifications: CalcificationConfig = field(default_factory=CalcificationConfig)
     groups: GroupConfig = field(default_factory=GroupConfig)
+    studies: StudyConfig = field(default_factory=StudyConfig)
 
     def replace(self, **options: float | int | None) -> Config:
         """Return a copy with options replaced by name; names are unique across sections.

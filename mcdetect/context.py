@@ -1,4 +1,4 @@
-"""Context: near clear calcifications a fainter spot is more likely to be one too."""
+"""Context of calcifications: near clear ones a fainter spot is more likely to be one too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 from mcdetect.config import CalcificationConfig
 
-__all__ = ["accept_spots"]
+__all__ = ["accept_spots", "nearest_mm"]
 
 
 def accept_spots(
@@ -43,3 +43,23 @@ def accept_spots(
         near = cKDTree(place[strong]).query_ball_point(place[weak], config.near_mm, return_length=True)
         accepted[weak[np.asarray(near) >= config.near_count]] = True
     return accepted
+
+
+def nearest_mm(row_mm: npt.NDArray[np.float64], col_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Distance of each calcification to the nearest other one.
+
+    Parameters
+    ----------
+    row_mm, col_mm : (n,) float64 arrays
+        Centres, in mm.
+
+    Returns
+    -------
+    (n,) float64 array
+        Distances, in mm; NaN for a single calcification.
+    """
+    if row_mm.size < 2:
+        return np.full(row_mm.size, np.nan)
+    place = np.stack([row_mm, col_mm], axis=1)
+    distance = np.asarray(cKDTree(place).query(place, k=2)[0], dtype=np.float64)
+    return distance[:, 1]

@@ -10,6 +10,7 @@ __all__ = [
     "McdetectError",
     "McdetectWarning",
     "MissingSpacingError",
+    "NotComparableError",
     "NotEligibleError",
     "UnreadableFileError",
     "UnusableImageError",
@@ -58,6 +59,10 @@ class UnreadableFileError(InputFileError):
 
 class NotEligibleError(InputFileError):
     """The file is readable but is not a mammogram that should be processed."""
+
+
+class NotComparableError(InputFileError):
+    """Two images do not show the same breast in the same view."""
 
 
 class MissingSpacingError(InputFileError):

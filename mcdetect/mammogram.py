@@ -97,6 +97,9 @@ class Mammogram:
         "CC", "MLO", "ML", "LM", "LMO", "XCCL", ... or None.
     display_window : (float, float), optional
         Grey levels to draw black and white, in units of `pixels`; for pictures only.
+    study : str
+        Pseudonym of the examination, to tell which images belong together; empty when unknown. It is
+        kept in memory only and stands in no output.
     source : str
         Name of the file, relative to the input it was found in; empty for arrays.
     flags : tuple of str
@@ -116,6 +119,7 @@ class Mammogram:
     view: str | None = None
     display_window: tuple[float, float] | None = None
     source: str = ""
+    study: str = field(default="", repr=False, kw_only=True)
     flags: tuple[str, ...] = ()
     details: dict[str, str] = field(default_factory=dict)
 

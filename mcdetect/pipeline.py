@@ -13,20 +13,21 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
-from mcdetect.appearance import describe_spots, refined_scale_mm
+from mcdetect.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.config import Config
-from mcdetect.context import accept_spots
+from mcdetect.context import accept_spots, nearest_mm
+from mcdetect.descriptors import describe_clusters
 from mcdetect.errors import UnusableImageError
 from mcdetect.features import build_features
 from mcdetect.groups import find_groups
 from mcdetect.likelihood import SpotModel, default_spot_model
-from mcdetect.mammogram import Mammogram
+from mcdetect.mammogram import Mammogram, PixelSpacing
 from mcdetect.noise import equalise
 from mcdetect.outlines import Shapes, measure_shapes
 from mcdetect.result import Result
 from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CLUSTERS, SHAPE_MEASURES, make_table
-from mcdetect.scoring import score_groups
+from mcdetect.scoring import default_scorer, score_groups
 from mcdetect.spots import Spots, find_spots
 from mcdetect.tophat import tophat_image
 
@@ -174,7 +175,7 @@ def detect(
         with clock.stage("outlines"):
             shapes = _outline(found, chosen, mammogram, config)
         with clock.stage("groups"):
-            candidates, calcifications, clusters = _tables(
+            candidates, calcifications, clusters, scatter = _tables(
                 found, shapes, order, chosen, log_odds, mammogram, config
             )
     return Result(
@@ -184,6 +185,7 @@ def detect(
         calcifications=calcifications,
         clusters=clusters,
         config=config,
+        scatter_distribution=scatter,
         seconds=clock.seconds,
     )
 
@@ -210,6 +212,7 @@ def _outline(found: Searched, chosen: npt.NDArray[np.int64], mammogram: Mammogra
         found.spots.col_px[chosen] - left,
         mammogram.spacing,
         contour_fraction=config.calcifications.contour_fraction,
+        blur_mm=config.calcifications.blur_mm,
         scale_mm=_scale_mm(found)[chosen],
     )
 
@@ -226,8 +229,8 @@ def _tables(
     log_odds: npt.NDArray[np.float64],
     mammogram: Mammogram,
     config: Config,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Group the calcifications and put everything into tables: candidates, calcifications, clusters."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, str]:
+    """Group and describe the calcifications: tables of candidates, calcifications, clusters; scatter."""
     spots, spacing, breast = found.spots, mammogram.spacing, found.breast
     scale = _scale_mm(found)
     outlined = np.isfinite(shapes.area_mm2)
@@ -245,8 +248,33 @@ def _tables(
     pectoral = breast.pectoral[np.rint(row).astype(np.intp), np.rint(col).astype(np.intp)]
     measures = shapes.as_dict() | {"diameter_mm": diameter, "snr": spots.snr[chosen]}
     centre_row, centre_col = groups.row_mm[rank] / spacing.row_mm, groups.col_mm[rank] / spacing.col_mm
+    nipple_mm = _nipple_mm(breast, spacing)
     features = build_features(
-        label, row_mm, col_mm, measures, breast.skin_distance_at(centre_row, centre_col), pectoral
+        label,
+        row_mm,
+        col_mm,
+        measures,
+        breast.skin_distance_at(centre_row, centre_col),
+        pectoral,
+        nipple_mm=nipple_mm,
+        chest_distance_mm=breast.chest_distance_at(centre_row, centre_col),
+        depth_fraction=breast.depth_fraction_at(centre_row, centre_col),
+        tissue_density=breast.density_rank_at(centre_row, centre_col),
+    )
+    described = describe_clusters(
+        label,
+        row_mm,
+        col_mm,
+        measures
+        | {
+            "skin_distance_mm": skin,
+            "chest_distance_mm": breast.chest_distance_at(row, col),
+            "line": found.features[chosen, FEATURE_NAMES.index("line_near")],
+        },
+        max(spacing.row_mm, spacing.col_mm),
+        flagged=groups.flagged[rank],
+        nipple_mm=nipple_mm,
+        breast_area_mm2=float(np.count_nonzero(breast.mask)) * spacing.row_mm * spacing.col_mm,
     )
     calcifications = make_table(
         CALCIFICATIONS,
@@ -259,8 +287,10 @@ def _tables(
             "score": expit(log_odds[chosen]),
             "cluster_id": label,
             "scale_mm": scale[chosen],
+            "nearest_mm": nearest_mm(row_mm, col_mm),
             "skin_distance_mm": skin,
             "in_pectoral": pectoral,
+            "vascular": described.vessels.grade,
         },
     )
     cluster_of = np.zeros(spots.snr.size, np.int64)
@@ -279,6 +309,8 @@ def _tables(
             "cluster_id": cluster_of[order],
         },
     )
+    words = described.columns()
+    scored = default_scorer().score({**features, **words})
     clusters = make_table(
         CLUSTERS,
         {
@@ -295,6 +327,16 @@ def _tables(
             "max_col_px": groups.max_col_mm[rank] / spacing.col_mm,
             "score": group_score[rank],
             **features,
+            **words,
+            **{str(name): scored[name].to_numpy() for name in scored},
         },
     )
-    return candidates, calcifications, clusters
+    scatter = described.scatter.best if described.scatter else ""
+    return candidates, calcifications, clusters, scatter
+
+
+def _nipple_mm(breast: BreastRegion, spacing: PixelSpacing) -> tuple[float, float] | None:
+    """Return where the nipple is, in mm from the first pixel, as positions of calcifications are measured."""
+    if breast.nipple_px is None:
+        return None
+    return breast.nipple_px[0] * spacing.row_mm, breast.nipple_px[1] * spacing.col_mm

@@ -34,6 +34,8 @@ class Result:
         empty tables have the same columns.
     config : Config
         The options used.
+    scatter_distribution : str
+        BI-RADS word for the calcifications outside flagged groups and arteries; empty below ten of them.
     seconds : dict of str to float
         Wall time of each stage, in s; "total" from pixels to result.
     """
@@ -44,6 +46,7 @@ class Result:
     calcifications: pd.DataFrame
     clusters: pd.DataFrame
     config: Config
+    scatter_distribution: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -76,6 +79,7 @@ class Result:
                 "n_calcifications": len(self.calcifications),
                 "n_clusters": len(self.clusters),
                 "n_flagged": len(self.flagged),
+                "scatter_distribution": self.scatter_distribution,
                 "flags": "; ".join(image.flags),
                 "seconds": self.seconds.get("total", float("nan")),
             },

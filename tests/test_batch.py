@@ -82,7 +82,7 @@ def test_everything_is_written(tmp_path: Path) -> None:
         [
             *(
                 f"{n}.{e}"
-                for n in ("images", "calcifications", "clusters", "candidates")
+                for n in ("images", "calcifications", "clusters", "candidates", "studies", "findings")
                 for e in ("csv", "parquet")
             ),
             "failures.csv",

@@ -16,7 +16,7 @@ from mcdetect.mammogram import Mammogram, PixelSpacing
 from mcdetect.output import drawing
 from mcdetect.output.display import shrink, take_crop
 from mcdetect.output.files import overlay_names
-from mcdetect.output.overlay import MOST_PANELS, draw_overlay, write_png
+from mcdetect.output.overlay import MOST_PANELS, _first_to_see, draw_overlay, write_png
 
 Picture = npt.NDArray[np.uint8]
 
@@ -118,6 +118,17 @@ def test_best_groups_are_magnified_and_the_rest_counted() -> None:
     lower_right = np.s_[-24:, 1200:]
     assert coloured(many[lower_right]).any()
     assert not coloured(fewer[lower_right]).any()
+
+
+def test_groups_of_benign_kinds_are_magnified_last() -> None:
+    groups = [ring(60 + 60 * index, 60, radius=10) for index in range(MOST_PANELS + 2)]
+    result = fake_result(groups=groups)
+    plain = result.overlay()
+    result.clusters.loc[:3, "benign_kind"] = "vascular"
+    others_first = result.overlay()
+    assert not np.array_equal(plain, others_first)
+    seen = _first_to_see(result.clusters)["cluster_id"].head(MOST_PANELS)
+    assert list(seen) == [5, 6, 7, 8, 1, 2]
 
 
 @pytest.mark.parametrize("spacing", [(0.05, 0.1), (0.1, 0.05), (0.03, 0.03), (0.2, 0.2)])

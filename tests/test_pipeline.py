@@ -92,6 +92,21 @@ def test_tables_follow_the_schema_and_agree() -> None:
     assert result.summary().loc[0, "n_flagged"] == 1
 
 
+def test_positions_of_groups_are_those_of_the_breast() -> None:
+    result = reference()
+    group, breast = result.flagged.iloc[0], result.breast
+    assert breast.nipple_px is not None
+    away = SPACING_MM * np.hypot(*(group[["row_px", "col_px"]].to_numpy(float) - breast.nipple_px))
+    assert group["nipple_distance_mm"] == pytest.approx(away)
+    # the chest wall is the left edge of this picture
+    assert group["chest_distance_mm"] == pytest.approx(SPACING_MM * group["col_px"], abs=1.0)
+    whole = group["skin_distance_mm"] + group["chest_distance_mm"]
+    assert group["depth_fraction"] == pytest.approx(group["skin_distance_mm"] / whole)
+    assert 0 <= group["tissue_density"] <= 1
+    assert 0 <= group["axis_to_nipple_deg"] <= 90
+    assert group["concave_area_mm2"] <= group["hull_area_mm2"]
+
+
 @pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64])
 def test_the_number_type_does_not_matter(dtype: type) -> None:
     other = detect(phantom().pixels.astype(dtype), pixel_spacing_mm=SPACING_MM)

@@ -17,7 +17,17 @@ LONGEST = 450
 GROUND = {"errors", "signatures", "mcdetect"}
 DATA = {"mammogram", "config", "schema", "result", "kernels", "examination"}
 READING = {"dicom", "raster", "reader", "inspection"}
-STAGES = {"breast", "noise", "spots", "appearance", "calcifications", "groups", "features", "scoring"}
+STAGES = {
+    "breast",
+    "noise",
+    "spots",
+    "appearance",
+    "calcifications",
+    "groups",
+    "features",
+    "descriptors",
+    "scoring",
+}
 HEAVY = {"cv2", "numba", "pandas", "pyarrow", "pydicom", "scipy", "skimage", "imagecodecs", "numpy"}
 
 
@@ -100,10 +110,16 @@ def test_imports_point_down(path: Path) -> None:
         assert used <= GROUND
     elif part == "datasets":
         assert used <= GROUND | READING | {"mammogram", "examination", "views"}
+    elif part == "training":
+        assert used <= GROUND | DATA | {"datasets", "evaluation", "output"}
+    elif part == "studies":
+        assert used <= GROUND | DATA | {"views"}
     elif part == "batch":
         assert not used & (STAGES | {"benchmarking", "cli", "phantom", "dicom"})
     elif part == "benchmarking":
         assert used <= GROUND | DATA | {"batch", "datasets", "evaluation", "output", "pipeline"}
+    elif part == "comparison":
+        assert used <= GROUND | DATA | {"breast", "features", "output", "pipeline", "reader"}
     elif part == "cli":
         assert not used & (STAGES | {"pipeline", "dicom", "kernels", "phantom", "reader"})
     elif part != "__main__":

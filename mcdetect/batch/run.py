@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcdetect.batch.discovery import Discovery, find_inputs
 from mcdetect.batch.pool import choose_jobs, run_tasks
@@ -21,11 +21,20 @@ from mcdetect.output.files import overlay_names
 from mcdetect.output.folder import OVERLAY_FOLDER, prepare_output
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.tables import TableWriters
-from mcdetect.schema import FAILURES, make_table
+from mcdetect.schema import FAILURES, MODEL_COLUMNS, make_table
+
+if TYPE_CHECKING:
+    from mcdetect.studies import ViewImage
+    from mcdetect.training import ClusterModel
 
 __all__ = ["BatchReport", "ImageReport", "Observer", "compile_kernels", "run_batch", "stop_on_signal"]
 
 logger = logging.getLogger(__name__)
+
+_SPECIAL = frozenset(
+    {"magnification view", "spot compression view", "specimen", "stereotactic image", "partial view"}
+)
+"""Remarks of the loader on images whose distances are not those of a whole view."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,8 @@ def run_batch(
     jobs: int | None = None,
     force: bool = False,
     observer: Observer | None = None,
+    model: ClusterModel | None = None,
+    studies_by: str = "auto",
 ) -> BatchReport:
     """Detect in many mammograms and write tables and pictures.
 
@@ -118,6 +129,10 @@ def run_batch(
         Also process images that are not taken for plain mammograms.
     observer : Observer, optional
         Is told how the batch gets on.
+    model : ClusterModel, optional
+        A model of clusters of the user, whose columns are added to the table of clusters.
+    studies_by : {"auto", "folder"}
+        How images are grouped into examinations, see `mcdetect.studies.group_images`.
 
     Returns
     -------
@@ -128,8 +143,12 @@ def run_batch(
     OutputError
         When the output folder cannot be used.
     MissingSpacingError, ValueError
-        When `pixel_spacing_mm` or `jobs` make no sense.
+        When `pixel_spacing_mm`, `jobs` or `studies_by` make no sense.
     """
+    from mcdetect.studies import GROUPINGS, study_tables
+
+    if studies_by not in GROUPINGS:
+        raise ValueError(f"studies_by must be one of {', '.join(GROUPINGS)}, got {studies_by!r}")
     if pixel_spacing_mm is not None:
         PixelSpacing(pixel_spacing_mm, pixel_spacing_mm)
     config = config or Config()
@@ -138,12 +157,21 @@ def run_batch(
     found = find_inputs(paths)
     jobs = choose_jobs(len(found.inputs), jobs)
     prepare_output(folder, overlay=overlay)
-    tasks = _tasks(found, folder, config, pixel_spacing_mm, candidates, overlay, force)
+    tasks = _tasks(found, folder, config, pixel_spacing_mm, candidates, overlay, force, model)
     options = {
         "pixel_spacing_mm": pixel_spacing_mm,
         "candidates": candidates,
         "overlay": overlay,
         "force": force,
+        "studies_by": studies_by,
+        "model": None
+        if model is None
+        else {
+            "sha256": model.digest,
+            "kind": model.kind,
+            "target": model.target,
+            "calibrated": model.calibration is not None,
+        },
     }
     record = RunRecord(config, options, jobs, skipped=found.skipped, duplicates=found.duplicates)
     record.inputs = [
@@ -154,8 +182,11 @@ def run_batch(
     record.inputs = []
     report = BatchReport(skipped=found.skipped, duplicates=found.duplicates)
     observer.started(len(tasks), jobs)
-    names = ["images", "calcifications", "clusters", "failures"] + ["candidates"] * candidates
-    with TableWriters(folder, names) as tables, stop_on_signal(observer) as stop:
+    names = ["images", "calcifications", "clusters", "studies", "findings", "failures"]
+    names += ["candidates"] * candidates
+    added = {} if model is None else {"clusters": [c for c in MODEL_COLUMNS if c.name in model.columns]}
+    views: list[ViewImage] = []
+    with TableWriters(folder, names, added) as tables, stop_on_signal(observer) as stop:
         for name, error in found.problems:
             _take(failure_outcome(name, error), tables, record, report, observer)
         if jobs > 1:
@@ -163,6 +194,8 @@ def run_batch(
         with closing(run_tasks(tasks, jobs=jobs, stop=stop)) as outcomes:
             for outcome in outcomes:
                 _take(outcome, tables, record, report, observer)
+                views += _views(outcome)
+        tables.append(study_tables(views, config.studies, by=studies_by))
         report.interrupted = stop.is_set() and len(record.inputs) < len(tasks) + len(found.problems)
     record.rows = tables.rows
     record.status = "interrupted" if report.interrupted else "complete"
@@ -178,6 +211,7 @@ def _tasks(
     candidates: bool,
     overlay: bool,
     force: bool,
+    model: ClusterModel | None,
 ) -> list[Task]:
     pictures = overlay_names([item.file for item in found.inputs])
     level = logging.getLogger("mcdetect").getEffectiveLevel()
@@ -191,6 +225,7 @@ def _tasks(
             candidates=candidates,
             force=force,
             log_level=level,
+            model=model,
         )
         for item, picture in zip(found.inputs, pictures, strict=True)
     ]
@@ -225,6 +260,27 @@ def _take(
     image = _brief(outcome)
     report.images.append(image)
     observer.finished(image)
+
+
+def _views(outcome: Outcome) -> list[ViewImage]:
+    """Return what the table of examinations needs of one outcome, which is little."""
+    from mcdetect.studies import ViewImage
+    from mcdetect.studies.matching import MATCHING_COLUMNS
+
+    if not outcome.tables:
+        return []
+    row, clusters = outcome.tables["images"].iloc[0], outcome.tables["clusters"]
+    kept = [name for name in ("cluster_id", *MATCHING_COLUMNS) if name in clusters.columns]
+    return [
+        ViewImage(
+            file=outcome.file,
+            study=outcome.study,
+            laterality=str(row["laterality"]),
+            view=str(row["view"]),
+            special=any(remark in _SPECIAL for remark in str(row["flags"]).split("; ")),
+            clusters=clusters[kept],
+        )
+    ]
 
 
 def _brief(outcome: Outcome) -> ImageReport:

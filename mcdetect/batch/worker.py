@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mcdetect.result import Result
+    from mcdetect.training import ClusterModel
 
 __all__ = [
     "Failure",
@@ -54,6 +55,8 @@ class Task:
         Where its picture goes; None for no picture.
     pixel_spacing_mm : float or None
         Spacing for images whose header has none, in mm.
+    model : ClusterModel or None
+        The user's model of clusters.
     """
 
     path: Path
@@ -64,6 +67,7 @@ class Task:
     candidates: bool = False
     force: bool = False
     log_level: int = logging.WARNING
+    model: ClusterModel | None = None
 
 
 AnyTask = TypeVar("AnyTask", bound=Task)
@@ -106,6 +110,7 @@ class Outcome:
     size_bytes: int | None = None
     overlay: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    study: str = ""
     records: tuple[logging.LogRecord, ...] = ()
 
 
@@ -185,7 +190,7 @@ def _detect(task: Task) -> Outcome:
     tables = {
         "images": result.summary(),
         "calcifications": result.calcifications,
-        "clusters": result.clusters,
+        "clusters": result.clusters if task.model is None else task.model.apply(result.clusters),
     }
     if task.candidates:
         tables["candidates"] = result.candidates
@@ -195,7 +200,9 @@ def _detect(task: Task) -> Outcome:
         failure = _draw(task, task.overlay, result)
         seconds["overlay"] = time.perf_counter() - start
         overlay = task.overlay.name if failure is None else None
-    return Outcome(task.file, tables=tables, failure=failure, overlay=overlay, seconds=seconds)
+    return Outcome(
+        task.file, tables=tables, failure=failure, overlay=overlay, seconds=seconds, study=mammogram.study
+    )
 
 
 def _draw(task: Task, path: Path, result: Result) -> Failure | None:

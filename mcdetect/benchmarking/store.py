@@ -23,7 +23,9 @@ __all__ = ["case_key", "entry_path", "is_done", "read_facts", "read_table", "wri
 
 FACTS = "case.json"
 _LONGEST_NAME = 80
-_UNRELATED = frozenset({"batch", "benchmarking", "cli", "evaluation", "output", "phantom"})
+_UNRELATED = frozenset(
+    {"batch", "benchmarking", "cli", "evaluation", "output", "phantom", "studies", "training"}
+)
 
 
 @lru_cache(maxsize=1)

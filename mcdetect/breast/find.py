@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mcdetect.breast.frame import find_frame
 from mcdetect.breast.grid import CoarseImage, coarsen, refine
+from mcdetect.breast.landmarks import chest_distance, density_rank, find_nipple
 from mcdetect.breast.lines import find_scan_lines
 from mcdetect.breast.marks import find_markers, find_saturated
 from mcdetect.breast.outline import find_air, trace_breast
@@ -112,6 +113,9 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         searched &= ~find_markers(share, skin_mm, coarse.step_mm)
     if mammogram.saturation_level is not None:
         searched &= ~find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
+    frame = (top, bottom, left, right)
+    wall = None if is_small else side
+    tip = find_nipple(mask, frame, wall, coarse.step_mm)
     full_mask = refine(mask, (rows, cols))
     full_searched = refine(searched, (rows, cols))
     _remove_scan_lines(full_searched, full_mask, mammogram)
@@ -123,6 +127,10 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         pectoral=refine(pectoral, (rows, cols)),
         skin_distance_mm=skin_mm,
         grid_step_px=coarse.step_px,
+        nipple_px=None if tip is None else coarse.to_pixels(*tip),
+        chest_distance_mm=chest_distance(mask, pectoral, frame, wall, coarse.step_mm),
+        density_rank=density_rank(values, mask, pectoral, skin_mm, coarse.step_mm),
+        has_skin=bool((skin_mm < NO_SKIN_MM)[mask].any()),
     )
 
 

@@ -42,6 +42,10 @@ class CoarseImage:
         """Geometric mean of the two steps in mm."""
         return float(np.sqrt(self.step_mm[0] * self.step_mm[1]))
 
+    def to_pixels(self, row: float, col: float) -> tuple[float, float]:
+        """Return the pixel position of a place on the grid; 0 is the centre of the first cell."""
+        return (row + 0.5) * self.step_px[0] - 0.5, (col + 0.5) * self.step_px[1] - 0.5
+
     @property
     def cell_mm2(self) -> float:
         """Area of a cell in mm2."""

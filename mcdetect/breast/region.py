@@ -30,6 +30,16 @@ class BreastRegion:
     grid_step_px : (float, float)
         Pixels per grid step along rows and columns; grid point (i, j) lies at pixel
         ``((i + 0.5) * step_row - 0.5, (j + 0.5) * step_col - 0.5)``.
+    nipple_px : (float, float), optional
+        Estimated (row, col) of the nipple in pixels: the point of the skin line farthest from the
+        chest wall. None where the image shows no skin line or does not tell where the chest wall is.
+    chest_distance_mm : (grid rows, grid cols) float32 array, optional
+        Distance in mm to the pectoral muscle or the edge of the image at the chest wall, whichever
+        is nearer; NaN outside the breast, and where it is not known where the chest wall is.
+    density_rank : (grid rows, grid cols) float32 array, optional
+        Share, 0 to 1, of the breast whose tissue is darker than the tissue around; NaN outside.
+    has_skin : bool
+        Whether the image shows a skin line.
     """
 
     mask: npt.NDArray[np.bool_]
@@ -37,13 +47,53 @@ class BreastRegion:
     pectoral: npt.NDArray[np.bool_]
     skin_distance_mm: npt.NDArray[np.float32]
     grid_step_px: tuple[float, float]
+    nipple_px: tuple[float, float] | None = None
+    chest_distance_mm: npt.NDArray[np.float32] | None = None
+    density_rank: npt.NDArray[np.float32] | None = None
+    has_skin: bool = True
 
     def skin_distance_at(
         self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
         """Return the distance to the skin line in mm at pixel positions (nearest grid point)."""
+        return self._at(self.skin_distance_mm, row_px, col_px)
+
+    def chest_distance_at(
+        self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return the distance to the chest wall in mm at pixel positions, NaN where it is not known."""
+        return self._at(self.chest_distance_mm, row_px, col_px)
+
+    def depth_fraction_at(
+        self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return the depth at pixel positions: 0 at the skin line, 1 at the chest wall, NaN where unknown.
+
+        It is the distance to the skin line over the sum of the distances to skin line and chest wall.
+        """
+        skin, chest = self.skin_distance_at(row_px, col_px), self.chest_distance_at(row_px, col_px)
+        depth = np.full(skin.shape, np.nan)
+        known = np.isfinite(chest) & (skin + chest > 0.0) & self.has_skin
+        np.divide(skin, skin + chest, out=depth, where=known)
+        return depth
+
+    def density_rank_at(
+        self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return how dense the tissue is at pixel positions, 0 to 1, NaN where unknown."""
+        return self._at(self.density_rank, row_px, col_px)
+
+    def _at(
+        self,
+        grid: npt.NDArray[np.float32] | None,
+        row_px: npt.NDArray[np.float64],
+        col_px: npt.NDArray[np.float64],
+    ) -> npt.NDArray[np.float64]:
+        """Return the nearest grid point's value at pixel positions."""
+        if grid is None:
+            return np.full(np.shape(row_px), np.nan)
         step_row, step_col = self.grid_step_px
-        rows, cols = self.skin_distance_mm.shape
+        rows, cols = grid.shape
         i = np.clip(np.rint((row_px + 0.5) / step_row - 0.5).astype(np.intp), 0, rows - 1)
         j = np.clip(np.rint((col_px + 0.5) / step_col - 0.5).astype(np.intp), 0, cols - 1)
-        return self.skin_distance_mm[i, j].astype(np.float64)
+        return grid[i, j].astype(np.float64)

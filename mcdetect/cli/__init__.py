@@ -11,10 +11,13 @@ import typer
 
 from mcdetect import __version__
 from mcdetect.cli.benchmark import benchmark
+from mcdetect.cli.compare import compare
 from mcdetect.cli.detect import detect
 from mcdetect.cli.evaluate import evaluate
+from mcdetect.cli.features import features
 from mcdetect.cli.init_config import init_config
 from mcdetect.cli.inspect import inspect
+from mcdetect.cli.train import train
 
 __all__ = ["app", "main"]
 
@@ -30,7 +33,10 @@ app = typer.Typer(
 app.command("detect")(detect)
 app.command("inspect")(inspect)
 app.command("evaluate")(evaluate)
+app.command("compare")(compare)
 app.command("benchmark")(benchmark)
+app.command("features")(features)
+app.command("train")(train)
 app.command("init-config")(init_config)
 
 

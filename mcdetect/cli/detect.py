@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,13 @@ _RULE = GroupConfig()
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
+
+
+class StudiesBy(StrEnum):
+    """How images are grouped into examinations."""
+
+    auto = "auto"
+    folder = "folder"
 
 
 def detect(
@@ -48,6 +56,14 @@ def detect(
         Path | None,
         typer.Option(metavar="FILE", help="Configuration (TOML), as init-config writes it."),
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your model of clusters, as train writes it; adds its score."),
+    ] = None,
+    studies_by: Annotated[
+        StudiesBy,
+        typer.Option(help="Images of one examination: by header (else folder), or those of a folder."),
+    ] = StudiesBy.auto,
     candidates: Annotated[
         bool, typer.Option("--candidates", help="Also write every candidate with its score.")
     ] = False,
@@ -73,8 +89,10 @@ def detect(
     from mcdetect.batch import run_batch
     from mcdetect.cli.console import Terminal, log_to, output_console, print_summary
     from mcdetect.config import Config
-    from mcdetect.errors import ConfigError, MissingSpacingError
+    from mcdetect.errors import ConfigError, MissingSpacingError, UnreadableFileError
     from mcdetect.output.folder import OutputError
+    from mcdetect.schema import CLUSTERS
+    from mcdetect.training import ClusterModel
 
     errors = Console(stderr=True)
     log_to(errors, verbose=verbose, quiet=quiet)
@@ -91,9 +109,13 @@ def detect(
             jobs=jobs,
             force=force,
             observer=terminal,
+            model=None if model is None else ClusterModel.load(model, reads=[c.name for c in CLUSTERS]),
+            studies_by=studies_by.value,
         )
     except (ConfigError, OutputError) as error:
         raise typer.Exit(_complain(str(error), WRONG_USAGE)) from error
+    except UnreadableFileError as error:
+        raise typer.Exit(_complain(f"--model: {error}", WRONG_USAGE)) from error
     except MissingSpacingError as error:
         raise typer.Exit(_complain(f"--pixel-spacing: {error}", WRONG_USAGE)) from error
     except OSError as error:

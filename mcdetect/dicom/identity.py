@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from mcdetect.dicom.tags import code, items, text, texts
 from mcdetect.mammogram import Intent
 from mcdetect.views import VIEWS, parse_view_name
 
-__all__ = ["Identity", "identify"]
+__all__ = ["Identity", "identify", "study_pseudonym"]
 
 VIEW_CODES = {
     "399162004": "CC",
@@ -137,6 +138,19 @@ def identify(header: Dataset) -> Identity:
         direction if direction in ("A", "P") and view != text(header, "PatientOrientation") else "",
         tuple(dict.fromkeys(flags)),
     )
+
+
+def study_pseudonym(header: Dataset) -> str:
+    """Return a hash of the examination and the patient; empty when the header names no examination.
+
+    The UID of the examination alone would join images of different patients where an anonymiser gave
+    all of them the same; the patient's identifier alone could be found by trying out all of them.
+    """
+    study = text(header, "StudyInstanceUID")
+    if not study:
+        return ""
+    parts = (study, text(header, "PatientID"), text(header, "IssuerOfPatientID"))
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _laterality(header: Dataset) -> tuple[str | None, str]:

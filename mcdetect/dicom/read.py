@@ -11,7 +11,7 @@ from mcdetect.dicom.decode import StoredPixels, read_stored_pixels
 from mcdetect.dicom.eligibility import eligibility_problem, frame_count
 from mcdetect.dicom.geometry import find_spacing
 from mcdetect.dicom.greyscale import GreyScale, to_grey_scale
-from mcdetect.dicom.identity import Identity, identify
+from mcdetect.dicom.identity import Identity, identify, study_pseudonym
 from mcdetect.dicom.quiet import quiet
 from mcdetect.dicom.source import DicomSource, open_dicom
 from mcdetect.dicom.tags import integer, text
@@ -112,6 +112,7 @@ def _examine(
             view=identity.view,
             display_window=grey.display_window,
             source=path.name,
+            study=study_pseudonym(header),
             flags=tuple(examiner.flags),
             details=dict(examiner.facts),
         )

@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from mcdetect.kernels.irregularity import contour_slope, irregularity, rim_over_centre
 from mcdetect.kernels.polygons import polygon_geometry
 from mcdetect.kernels.regions import BARRED, OWN, flood, trace_outline
+from mcdetect.kernels.sizes import RAYS, fit_body, free_reach
 
 __all__ = ["COLUMNS", "RING", "measure", "ring_level", "smooth_window"]
 
@@ -29,6 +31,11 @@ RING_ANGLES = 24
 DEPTH_FRACTION = 0.15
 DEPTH_NOISE = 2.0
 DEPTH_LIMIT = 0.8
+REACH_SCALES = 2.0
+REACH_BLURS = 1.6
+REACH_RADII = 1.2
+REACH_PIXELS = 1.75
+MAX_STRETCH = 5.0
 
 CORE_RADIUS = (1.25, 1.45, 1.56, 1.72, 1.90, 2.34, 2.84, 3.87, 5.92)
 CORE_MEAN = (0.7205, 0.7226, 0.7246, 0.7290, 0.7363, 0.7545, 0.7784, 0.8240, 0.8784)
@@ -49,6 +56,12 @@ COLUMNS = (
     "min_col",
     "max_row",
     "max_col",
+    "roughness",
+    "moments",
+    "slope",
+    "rim",
+    "size",
+    "volume",
 )
 """What `measure` returns for each spot, in this order."""
 
@@ -270,6 +283,12 @@ def measure(
     half_mm: float,
     step: float,
     smoothing: float,
+    profiles: _Floats,
+    volumes: _Floats,
+    prior: _Floats,
+    ring_mm: float,
+    blur_mm: float,
+    independent: float,
 ) -> _Floats:
     """Outline and measure spots.
 
@@ -291,15 +310,21 @@ def measure(
         Spacing of the fine grid, in mm.
     smoothing : float
         Standard deviation of the smoothing, in units of `scale`.
+    profiles, volumes, prior, ring_mm, independent
+        Blurred bodies, as for `fit_body`.
+    blur_mm : float
+        Blur of the pixels, in mm.
 
     Returns
     -------
-    (n, 13) float64 array
+    (n, 19) float64 array
         `COLUMNS`; lengths in mm, positions in mm from the centre of the first pixel, the angle in
-        radians. A row is NaN when a spot does not rise above its background.
+        radians, the size as a position among the bodies. A row is NaN when a spot does not rise above its
+        background; size and volume are NaN when no body fits.
     """
     count = row.size
-    found = np.full((count, 13), np.nan)
+    found = np.full((count, len(COLUMNS)), np.nan)
+    free = np.empty(RAYS)
     rows, cols = image.shape
     half = math.ceil(half_mm / step)
     n = 2 * half + 1
@@ -363,6 +388,7 @@ def measure(
         outline = np.empty((4 * region, 2), np.float64)
         corners = trace_outline(window, label, level, start_row, start_col, outline)
         outline = outline[:corners]
+        slope = contour_slope(window, outline) / (step * contrast)
         low_row, low_col, high_row, high_col = math.inf, math.inf, -math.inf, -math.inf
         for k in range(corners):
             y = row[i] * row_mm + (outline[k, 0] - half) * step
@@ -373,7 +399,40 @@ def measure(
         area, perimeter, y, x, minor, major, angle, hull_area = polygon_geometry(outline)
         if not area > 0.0:
             continue
+        rough, moments = irregularity(outline, perimeter, y, x)
+        for k in range(corners):
+            outline[k, 0] = (outline[k, 0] - row[i] * row_mm) / step + half
+            outline[k, 1] = (outline[k, 1] - col[i] * col_mm) / step + half
+        mid_row, mid_col = (y - row[i] * row_mm) / step + half, (x - col[i] * col_mm) / step + half
+        rim = rim_over_centre(window, outline, mid_row, mid_col, background, contrast)
+        reach = max(
+            REACH_SCALES * scale[i] + REACH_BLURS * blur_mm,
+            REACH_RADII * math.sqrt(area / math.pi),
+            REACH_PIXELS * max(row_mm, col_mm),
+        )
+        stretch = min(math.sqrt(major / minor), MAX_STRETCH) if minor > 0.0 else MAX_STRETCH
+        free_reach(window, label, level, max(DEPTH_FRACTION * contrast, DEPTH_NOISE * noise), half, free)
+        for k in range(RAYS):
+            free[k] *= step
+        size, volume = fit_body(
+            image,
+            row[i],
+            col[i],
+            row_mm,
+            col_mm,
+            angle if math.isfinite(angle) else 0.0,
+            stretch,
+            reach,
+            free,
+            profiles,
+            volumes,
+            prior,
+            ring_mm,
+            independent,
+        )
         found[i, 0], found[i, 1], found[i, 2], found[i, 3], found[i, 4] = contrast, area, perimeter, y, x
         found[i, 5], found[i, 6], found[i, 7], found[i, 8] = minor, major, angle, hull_area
         found[i, 9], found[i, 10], found[i, 11], found[i, 12] = low_row, low_col, high_row, high_col
+        found[i, 13], found[i, 14], found[i, 15], found[i, 16] = rough, moments, slope, rim
+        found[i, 17], found[i, 18] = size, volume
     return found

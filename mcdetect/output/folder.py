@@ -14,9 +14,10 @@ from mcdetect.output.files import PART_SUFFIX
 from mcdetect.output.run_record import RUN_FILE, read_record
 from mcdetect.output.tables import CSV_ONLY, SCHEMAS
 
-__all__ = ["OVERLAY_FOLDER", "OutputError", "prepare_output"]
+__all__ = ["COMPARISON_FILE", "OVERLAY_FOLDER", "OutputError", "prepare_output"]
 
 OVERLAY_FOLDER = "overlays"
+COMPARISON_FILE = "comparison.png"
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def prepare_output(folder: Path, *, overlay: bool) -> None:
 
 
 def _own_names() -> list[str]:
-    names = [RUN_FILE, *(f"{name}.csv" for name in SCHEMAS)]
+    names = [RUN_FILE, COMPARISON_FILE, *(f"{name}.csv" for name in SCHEMAS)]
     return names + [f"{name}.parquet" for name in SCHEMAS if name not in CSV_ONLY]
 
 

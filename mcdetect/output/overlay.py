@@ -43,7 +43,7 @@ _NARROWEST = 800
 _MARGIN = 12
 _HEADER = 40
 _FOOTER = 62
-_TITLE = 30
+_TITLE = 48
 _GAP = 6
 
 
@@ -95,7 +95,7 @@ def draw_overlay(
 
     Flagged groups are outlined and numbered, calcifications circled: members of flagged groups in
     one colour, all others in another. The best flagged groups are also shown magnified, without
-    marks beside with marks.
+    marks beside with marks; those of a typically benign kind only where there is room left.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def draw_overlay(
     if width_px < _NARROWEST:
         raise ValueError(f"width_px = {width_px}: must be at least {_NARROWEST}")
     flagged = clusters[clusters["flagged"]].sort_values(["score", "cluster_id"], ascending=[False, True])
-    shown = flagged.head(MOST_PANELS)
+    shown = _first_to_see(flagged).head(MOST_PANELS)
     layout = _arrange(mammogram, len(shown), width_px)
     picture: Picture = np.full((layout.height, layout.width, 3), _PAPER, dtype=np.uint8)
     whole = _draw_whole(picture, mammogram, layout, calcifications, flagged)
@@ -279,12 +279,14 @@ def _draw_panel(
     )
     px_per_mm = side / side_mm
     title = f"n = {cluster['n_calcifications']}   score {float(cluster['score']):.2f}"
-    base = top + _TITLE - 10
+    base = top + _TITLE - 28
     number = str(cluster["cluster_id"])
     drawing.text(picture, number, base, left, _FLAGGED, height=13, bold=True)
     indent = drawing.text_width(number, height=13, bold=True) + 12
     drawing.text(picture, title, base, left + indent, _INK, height=11)
     drawing.scale_bar(picture, base, left + 2 * side + _GAP, px_per_mm, side // 3, _INK, height=10)
+    words = drawing.fit_text(_describe(cluster), 2 * side + _GAP, height=10)
+    drawing.text(picture, words, base + 20, left, _FAINT, height=10)
     crop = take_crop(mammogram, centre, side_mm, side)
     top += _TITLE
     picture[top : top + side, left : left + side] = crop[:, :, None]
@@ -298,6 +300,22 @@ def _draw_panel(
     canvas: Picture = np.ascontiguousarray(marked)
     _circle_all(canvas, view, calcifications, flagged)
     marked[:] = canvas
+
+
+def _first_to_see(flagged: pd.DataFrame) -> pd.DataFrame:
+    """Put groups of typically benign kinds, as the pieces of calcified arteries, after all others."""
+    return flagged.iloc[np.argsort(flagged["benign_kind"].fillna("").ne("").to_numpy(), kind="stable")]
+
+
+def _describe(cluster: pd.Series) -> str:
+    """Return the suspicion index of a group and the words for it."""
+    words = [f"suspicion index {float(cluster['suspicion']):.0f}"]
+    words += [str(cluster[name]).replace("_", " ") for name in ("distribution", "morphology")]
+    if cluster["benign_kind"] and cluster["benign_kind"] != cluster["morphology"]:
+        words.append(f"benign kind: {cluster['benign_kind']}")
+    if float(cluster["casting_type"]) >= 0.5:
+        words.append("casting type")
+    return ", ".join(word for word in words if word)
 
 
 def _centre(first: float, last: float, length: float, axis: int, mammogram: Mammogram) -> float:

@@ -87,6 +87,8 @@ class RunRecord:
         The other options of the command (spacing given, candidates, overlays, ...).
     jobs : int
         Worker processes; 1 is the calling process itself.
+    comparison : mapping, optional
+        Quality of the registration and number of changes, of a comparison of two images.
     """
 
     config: Config
@@ -98,6 +100,7 @@ class RunRecord:
     rows: Mapping[str, int] = field(default_factory=dict)
     skipped: int = 0
     duplicates: int = 0
+    comparison: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return what goes into run.json."""
@@ -125,6 +128,7 @@ class RunRecord:
             },
             "rows": dict(self.rows),
             "inputs": [item.as_dict() for item in self.inputs],
+            **({} if self.comparison is None else {"comparison": dict(self.comparison)}),
         }
 
     def write(self, folder: Path) -> None:

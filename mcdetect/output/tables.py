@@ -12,10 +12,14 @@ from mcdetect.output.files import PART_SUFFIX, replace_with
 from mcdetect.schema import (
     CALCIFICATIONS,
     CANDIDATES,
+    CHANGES,
     CLUSTERS,
     FAILURES,
+    FINDINGS,
     IMAGES,
+    MEMBERS,
     SCHEMA_VERSION,
+    STUDIES,
     Column,
 )
 
@@ -30,7 +34,11 @@ SCHEMAS: dict[str, tuple[Column, ...]] = {
     "calcifications": CALCIFICATIONS,
     "clusters": CLUSTERS,
     "candidates": CANDIDATES,
+    "studies": STUDIES,
+    "findings": FINDINGS,
     "failures": FAILURES,
+    "changes": CHANGES,
+    "members": MEMBERS,
 }
 """Name of every table and its columns."""
 
@@ -81,11 +89,13 @@ class TableWriter:
         Where the table goes.
     name : str
         A key of `SCHEMAS`; the files are called ``<name>.csv`` and ``<name>.parquet``.
+    added : sequence of Column
+        Further columns, after those of the schema.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, added: Sequence[Column] = ()) -> None:
         self.name = name
-        self.columns = SCHEMAS[name]
+        self.columns = (*SCHEMAS[name], *added)
         self._names = [column.name for column in self.columns]
         self._csv_path = folder / f"{name}.csv"
         self._csv_part = folder / f".{name}.csv{PART_SUFFIX}"
@@ -163,13 +173,17 @@ class TableWriters:
         Where the tables go.
     names : sequence of str
         Keys of `SCHEMAS`.
+    added : mapping of str to sequence of Column, optional
+        Further columns of some of them.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, names: Sequence[str], added: Mapping[str, Sequence[Column]] | None = None
+    ) -> None:
         self._writers: dict[str, TableWriter] = {}
         try:
             for name in names:
-                self._writers[name] = TableWriter(folder, name)
+                self._writers[name] = TableWriter(folder, name, (added or {}).get(name, ()))
         except BaseException:
             self.discard()
             raise

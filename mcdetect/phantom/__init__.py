@@ -18,18 +18,26 @@ from mcdetect.phantom.insertion import (
     insert_calcifications,
     random_specs,
 )
+from mcdetect.phantom.members import MemberForm, draw_member, vessel_walls_mm
 
 # Imported when first used: these need more of SciPy, and pydicom.
 _LATER = {
     "Acquisition": "mcdetect.phantom.exposure",
     "Calcifications": "mcdetect.phantom.placement",
+    "Deformation": "mcdetect.phantom.deformation",
     "Encoding": "mcdetect.phantom.dicom_writer",
     "FilmLook": "mcdetect.phantom.film",
     "Group": "mcdetect.phantom.placement",
     "PhantomMammogram": "mcdetect.phantom.frame",
+    "PhantomPair": "mcdetect.phantom.pairs",
     "Scatter": "mcdetect.phantom.placement",
+    "Storage": "mcdetect.phantom.pairs",
     "Tissue": "mcdetect.phantom.anatomy",
+    "called_verdicts": "mcdetect.phantom.pairs",
+    "deform_image": "mcdetect.phantom.deformation",
     "draw_mammogram": "mcdetect.phantom.frame",
+    "draw_pair": "mcdetect.phantom.pairs",
+    "random_deformation": "mcdetect.phantom.deformation",
     "write_dicom": "mcdetect.phantom.dicom_writer",
 }
 
@@ -38,31 +46,43 @@ __all__ = [
     "CalcificationSpec",
     "CalcificationStamp",
     "Calcifications",
+    "Deformation",
     "Encoding",
     "FilmLook",
     "Group",
     "GroupKind",
+    "MemberForm",
     "PhantomMammogram",
+    "PhantomPair",
     "Scatter",
+    "Storage",
     "SystemBlur",
     "Tissue",
     "bandpass",
+    "called_verdicts",
+    "deform_image",
     "draw_calcification",
     "draw_mammogram",
+    "draw_member",
+    "draw_pair",
     "group_positions_mm",
     "insert_calcifications",
     "max_points_in_disc",
+    "random_deformation",
     "random_specs",
     "scattered_positions_mm",
+    "vessel_walls_mm",
     "write_dicom",
 ]
 
 if TYPE_CHECKING:
     from mcdetect.phantom.anatomy import Tissue
+    from mcdetect.phantom.deformation import Deformation, deform_image, random_deformation
     from mcdetect.phantom.dicom_writer import Encoding, write_dicom
     from mcdetect.phantom.exposure import Acquisition
     from mcdetect.phantom.film import FilmLook
     from mcdetect.phantom.frame import PhantomMammogram, draw_mammogram
+    from mcdetect.phantom.pairs import PhantomPair, Storage, called_verdicts, draw_pair
     from mcdetect.phantom.placement import Calcifications, Group, Scatter
 
 

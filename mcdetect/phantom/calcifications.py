@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from mcdetect.kernels.grain import grain_thickness
 from mcdetect.mammogram import PixelSpacing
 
-__all__ = ["CalcificationStamp", "SystemBlur", "draw_calcification", "spacing_pair_mm"]
+__all__ = ["CalcificationStamp", "SystemBlur", "aperture_weights", "draw_calcification", "spacing_pair_mm"]
 
 FINE_STEP_MM = 0.01
 MIN_OVERSAMPLING = 5
@@ -126,10 +126,10 @@ def _random_grain(irregularity: float, rng: np.random.Generator) -> _Grain:
     return _Grain(centres, radii)
 
 
-def _aperture_weights(
+def aperture_weights(
     fine_mm: npt.NDArray[np.floating], pixel_mm: npt.NDArray[np.floating], pitch_mm: float, sigma_mm: float
 ) -> npt.NDArray[np.float64]:
-    """Share of a point at `fine_mm` that a Gaussian blur leaves in each pixel, (pixels, fine points)."""
+    """Return the share of a point that a Gaussian blur leaves in each pixel, (pixels, fine points)."""
     distance = pixel_mm[:, None] - fine_mm[None, :]
     if sigma_mm == 0:
         return (np.abs(distance) <= pitch_mm / 2).astype(np.float64)
@@ -230,8 +230,8 @@ def draw_calcification(
     fine_row, fine_col = fine[0][1] - fine[0][0], fine[1][1] - fine[1][0]
     values = np.zeros((pixel[0].size, pixel[1].size))
     for share, sigma in psf.terms:
-        rows = _aperture_weights(fine[0][keep_y], pixel[0], row_mm, sigma) * (fine_row / row_mm)
-        cols = _aperture_weights(fine[1][keep_x], pixel[1], col_mm, sigma) * (fine_col / col_mm)
+        rows = aperture_weights(fine[0][keep_y], pixel[0], row_mm, sigma) * (fine_row / row_mm)
+        cols = aperture_weights(fine[1][keep_x], pixel[1], col_mm, sigma) * (fine_col / col_mm)
         values += share * (rows @ thickness @ cols.T)
     total = values.sum()
     if total <= 0:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,9 @@ import pandas as pd
 
 from mcdetect.mammogram import Intent, Mammogram, PixelSpacing, Plane
 from mcdetect.phantom.anatomy import Tissue, breast_attenuation, roll_off_mm
-from mcdetect.phantom.breast_outline import compressed_thickness_mm, draw_outline
+from mcdetect.phantom.breast_outline import BreastShape, compressed_thickness_mm, draw_outline
 from mcdetect.phantom.calcifications import CalcificationStamp, spacing_pair_mm
+from mcdetect.phantom.deformation import Deformation, deform_image
 from mcdetect.phantom.exposure import (
     Acquisition,
     expected_quanta,
@@ -109,6 +111,9 @@ def draw_mammogram(
     film: FilmLook | None = None,
     label: bool = True,
     bits: int | None = None,
+    deformation: Deformation | None = None,
+    noise_seed: int | None = None,
+    left_out: Mapping[int, int] | None = None,
 ) -> PhantomMammogram:
     """Draw a mammogram whose truth is known.
 
@@ -137,6 +142,14 @@ def draw_mammogram(
         Burn in laterality and view beside the breast.
     bits : int, optional
         Bits stored; 14 for FOR_PROCESSING, else 12.
+    deformation : Deformation, optional
+        Draw the same breast placed a second time: tissue and calcifications are moved before they
+        are exposed (out of view, perhaps), and each calcification keeps its attenuation.
+    noise_seed : int, optional
+        Of the quantum noise, for a second exposure of the same breast.
+    left_out : mapping of int to int, optional
+        For a group, counted from 1, how many of its members are placed but not drawn:
+        calcifications not there yet, or no longer. The last ones are left out.
 
     Returns
     -------
@@ -148,7 +161,8 @@ def draw_mammogram(
     matter, taking = tissue or Tissue(), acquisition or Acquisition()
     depth_bits = bits or (14 if intent is Intent.FOR_PROCESSING else 12)
     # One stream for each part: a change to one leaves the others as they were.
-    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(8)]
+    children = np.random.SeedSequence(seed).spawn(8)
+    streams = [np.random.default_rng(child) for child in children]
 
     outline = draw_outline(shape, pair, view, streams[0])
     breast = outline.depth_mm > 0
@@ -159,13 +173,24 @@ def draw_mammogram(
 
     specs = place_calcifications(outline, pair, groups, scatter, streams[4])
     stamps = draw_specs(specs, pair, blur=taking.blur, rng=streams[5])
-    noise_seed = streams[6].integers(2**63)
-    units = _contrast_of_snr_1(quanta, pair, specs, stamps, taking, breast, int(noise_seed))
+    own_noise = int(streams[6].integers(2**63))
+    units = _contrast_of_snr_1(quanta, pair, specs, stamps, taking, breast, own_noise)
     contrasts = contrasts_of(specs, units)
+    if deformation is not None:
+        outline, thickness = _moved_outline(outline, thickness, pair, deformation)
+        attenuation = deform_image(attenuation, pair, deformation).clip(0)
+        breast = outline.depth_mm > 0
+        quanta = expected_quanta(attenuation, pair, taking, field_)
+        specs = _moved_specs(specs, pair, deformation)
+        stamps = draw_specs(specs, pair, blur=taking.blur, rng=np.random.default_rng(children[5]))
+    drawn = _drawn(specs, left_out or {}, shape)
+    specs, stamps = [specs[k] for k in drawn], [stamps[k] for k in drawn]
+    contrasts, units = [contrasts[k] for k in drawn], [units[k] for k in drawn]
     for spec, stamp, contrast in zip(specs, stamps, contrasts, strict=True):
         target, part = overlap(shape, spec, stamp)
         quanta[target] *= np.exp(np.float32(-contrast) * stamp.values[part])
-    recorded = record(quanta, pair, taking, np.random.default_rng(int(noise_seed)))
+    rng = np.random.default_rng(own_noise if noise_seed is None else noise_seed)
+    recorded = record(quanta, pair, taking, rng)
 
     air = taking.quanta_per_mm2 * pair[0] * pair[1]
     offset = _RAW_OFFSET if intent is Intent.FOR_PROCESSING else 0
@@ -204,6 +229,44 @@ def draw_mammogram(
         seed=seed,
         raw_offset=offset,
     )
+
+
+def _moved_outline(
+    outline: BreastShape, thickness: _Array, pair: tuple[float, float], deformation: Deformation
+) -> tuple[BreastShape, _Array]:
+    muscle = outline.pectoral_mm
+    moved = dataclasses.replace(
+        outline,
+        depth_mm=deform_image(outline.depth_mm, pair, deformation),
+        pectoral_mm=None if muscle is None else deform_image(muscle, pair, deformation),
+    )
+    return moved, deform_image(thickness, pair, deformation).clip(0)
+
+
+def _moved_specs(
+    specs: Sequence[CalcificationSpec], pair: tuple[float, float], deformation: Deformation
+) -> list[CalcificationSpec]:
+    places = np.array([[spec.row_px, spec.col_px] for spec in specs], dtype=np.float64).reshape(-1, 2)
+    moved = deformation.forward((places + 0.5) * pair) / pair - 0.5
+    return [
+        dataclasses.replace(spec, row_px=float(row), col_px=float(col))
+        for spec, (row, col) in zip(specs, moved, strict=True)
+    ]
+
+
+def _drawn(
+    specs: Sequence[CalcificationSpec], left_out: Mapping[int, int], shape: tuple[int, int]
+) -> list[int]:
+    """Return which calcifications are drawn: all in view but the last ones of the groups named."""
+    kept: list[int] = []
+    to_come = dict(left_out)
+    for k in range(len(specs) - 1, -1, -1):
+        group = specs[k].group_id
+        if to_come.get(group, 0) > 0:
+            to_come[group] -= 1
+        elif 0 <= specs[k].row_px <= shape[0] - 1 and 0 <= specs[k].col_px <= shape[1] - 1:
+            kept.append(k)
+    return kept[::-1]
 
 
 def _check(shape: tuple[int, int], laterality: str, intent: Intent, bits: int | None) -> None:

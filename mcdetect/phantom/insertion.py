@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -29,6 +30,7 @@ from mcdetect.phantom.calcifications import (
     draw_calcification,
     spacing_pair_mm,
 )
+from mcdetect.phantom.members import draw_member
 
 __all__ = [
     "TRUTH_COLUMNS",
@@ -77,6 +79,8 @@ class CalcificationSpec:
         The group it belongs to, 0 for none.
     kind : str
         Distribution of its group, or "scattered".
+    form : str
+        "grain", or a `mcdetect.phantom.members.MemberForm`: rod, branch, rim.
     """
 
     row_px: float
@@ -89,6 +93,7 @@ class CalcificationSpec:
     orientation: float = 0.0
     group_id: int = 0
     kind: str = "scattered"
+    form: str = "grain"
 
     def __post_init__(self) -> None:
         if (self.snr is None) == (self.contrast is None):
@@ -148,8 +153,9 @@ def draw_specs(
     stamps = []
     for spec in specs:
         offset = (spec.row_px - math.floor(spec.row_px + 0.5), spec.col_px - math.floor(spec.col_px + 0.5))
+        draw = partial(draw_member, form=spec.form) if spec.form != "grain" else draw_calcification
         stamps.append(
-            draw_calcification(
+            draw(
                 spec.diameter_mm,
                 spacing,
                 irregularity=spec.irregularity,

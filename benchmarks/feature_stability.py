@@ -1,0 +1,176 @@
+"""Measure how stable every feature is, on drawn mammograms, and write it for the feature dictionary.
+
+Each phantom is detected four times: as drawn, exposed again (other noise), without its first row and
+column (a shift by one pixel), and resampled to coarser pixels. Calcifications and groups are matched
+through the truth; the figure is the intra-class correlation ICC(2,1) between the first and each other.
+
+    python benchmarks/feature_stability.py              writes mcdetect/features/stability.json
+    python benchmarks/feature_stability.py --out x.json --phantoms 4
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+import mcdetect
+from mcdetect.features import feature_dictionary
+from mcdetect.features.dictionary import STABILITY_FILE
+from mcdetect.features.stability import intraclass_correlation
+from mcdetect.phantom import Calcifications, Group, GroupKind, PhantomMammogram, draw_mammogram
+
+SPACING_MM = 0.07
+SHAPE = (1600, 1320)
+COARSER = 1.25
+MATCH_MM = 0.35
+AXES = ("orientation_deg", "axis_deg")
+"""Angles of which -90 and 90 degrees are one."""
+
+
+def draw(number: int, noise_seed: int | None = None) -> PhantomMammogram:
+    """Draw a small breast with three groups, uniform and heterogeneous ones of every distribution."""
+    rng = np.random.default_rng([20, number])
+    kinds = list(GroupKind)
+    groups = []
+    for k in range(3):
+        kind = kinds[(number + k) % len(kinds)]
+        size = rng.uniform(0.22, 0.42)
+        uniform = rng.random() < 0.5
+        groups.append(
+            Group(
+                n=int(rng.integers(6, 19)),
+                extent_mm=float(rng.uniform(6, 11)),
+                kind=kind,
+                calcifications=Calcifications(
+                    diameter_mm=(0.92 * size, 1.08 * size) if uniform else (0.2, 0.6),
+                    snr=(7.0, 25.0),
+                    irregularity=(0.1, 0.3) if uniform else (0.2, 0.9),
+                    elongation=(1.0, 1.2) if uniform else (1.0, 2.5),
+                ),
+                min_distance_mm=0.8,
+            )
+        )
+    return draw_mammogram(
+        SHAPE,
+        SPACING_MM,
+        seed=900 + number,
+        view=("CC", "MLO")[number % 2],
+        laterality="LR"[number // 2 % 2],
+        groups=groups,
+        noise_seed=noise_seed,
+    )
+
+
+def measure(
+    pixels: np.ndarray, phantom: PhantomMammogram, offset_px: float, factor: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Detect, and return the features of each true calcification and group; missing rows are NaN."""
+    result = mcdetect.detect(
+        mcdetect.Mammogram.from_array(
+            pixels, SPACING_MM * factor, view=phantom.view, laterality=phantom.laterality
+        )
+    )
+    found, clusters = result.calcifications, result.clusters.set_index("cluster_id")
+    truth = phantom.truth
+    # cell centres: (p + 0.5) * spacing is the place that both grids share
+    there = (np.column_stack([truth["row_px"], truth["col_px"]]) - offset_px + 0.5) * SPACING_MM
+    here = (np.column_stack([found["row_px"], found["col_px"]]) + 0.5) * SPACING_MM * factor
+    match = np.full(len(truth), -1)
+    if len(found):
+        distance, index = cKDTree(here).query(there)
+        match = np.where(distance <= MATCH_MM, index, -1)
+    members = found.reindex(match).reset_index(drop=True)
+    members["group_id"] = truth["group_id"].to_numpy()
+    ids = [
+        g["cluster_id"][g["cluster_id"] > 0].mode().iloc[:1].tolist() or [-1]
+        for _, g in members.groupby("group_id")
+    ]
+    return members.drop(columns="group_id"), clusters.reindex([i[0] for i in ids]).reset_index(drop=True)
+
+
+def correlation(name: str, first: np.ndarray, second: np.ndarray) -> float:
+    """Return the intra-class correlation; of an axis, the mean over both components of the doubled angle."""
+    if name in AXES:
+        parts = [
+            intraclass_correlation(np.column_stack([turn(np.radians(2 * v)) for v in (first, second)]))
+            for turn in (np.cos, np.sin)
+        ]
+        return float(np.mean(parts))
+    return intraclass_correlation(np.column_stack([first, second]))
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    default = Path(mcdetect.__file__).parent / "features" / STABILITY_FILE
+    parser.add_argument("--out", type=Path, default=default, help="JSON file to write")
+    parser.add_argument("--phantoms", type=int, default=24, help="mammograms drawn, three groups in each")
+    given = parser.parse_args()
+
+    began = time.perf_counter()
+    names = ("drawn", "noise", "shift", "resampling")
+    tables: dict[str, dict[str, list[pd.DataFrame]]] = {
+        n: {"calcification": [], "cluster": []} for n in names
+    }
+    for number in range(given.phantoms):
+        once, again = draw(number), draw(number, 5000 + number)
+        size = tuple(round(side / COARSER) for side in reversed(SHAPE))
+        coarse = cv2.resize(once.pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        runs = {
+            "drawn": (once.pixels, 0.0, 1.0),
+            "noise": (again.pixels, 0.0, 1.0),
+            "shift": (np.ascontiguousarray(once.pixels[1:, 1:]), 1.0, 1.0),
+            "resampling": (coarse, 0.0, SHAPE[0] / coarse.shape[0]),
+        }
+        for name, (pixels, offset, factor) in runs.items():
+            members, clusters = measure(pixels.astype(np.float32), once, offset, factor)
+            tables[name]["calcification"].append(members)
+            tables[name]["cluster"].append(clusters)
+        print(f"phantom {number + 1} of {given.phantoms}: {time.perf_counter() - began:.0f} s", flush=True)
+
+    whole = {n: {level: pd.concat(parts) for level, parts in t.items()} for n, t in tables.items()}
+    report: dict[str, object] = {
+        "about": "intra-class correlation ICC(2,1) of every feature on drawn mammograms, "
+        "between a first picture and one with other noise, shifted by a pixel, and resampled",
+        "made_by": "benchmarks/feature_stability.py",
+        "spacing_mm": SPACING_MM,
+        "resampled_to_mm": SPACING_MM * COARSER,
+        "phantoms": given.phantoms,
+        "calcifications": len(whole["drawn"]["calcification"]),
+        "clusters": len(whole["drawn"]["cluster"]),
+    }
+    for level in ("calcification", "cluster"):
+        entries: dict[str, dict[str, float | None]] = {}
+        for feature in feature_dictionary(level):
+            base = whole["drawn"][level][feature.name].to_numpy(dtype=float, na_value=np.nan)
+            values = {}
+            for name in names[1:]:
+                other = whole[name][level][feature.name].to_numpy(dtype=float, na_value=np.nan)
+                icc = correlation(feature.name, base, other)
+                values[name] = None if math.isnan(icc) else round(icc, 3)
+            entries[feature.name] = values
+        report[level] = entries
+        frame = pd.DataFrame(entries).T.astype(float)
+        print(f"\n{level}: median ICC", frame.median().round(3).to_dict())
+        for name in names[1:]:
+            print(f"  {name}: below 0.5: {', '.join(frame.index[frame[name] < 0.5]) or 'none'}")
+        for name in names:
+            seen = whole[name][level]["score"].notna().mean()
+            print(f"  {name}: {100 * seen:.1f} % of the true ones found")
+    given.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(f"\nwrote {given.out.name} in {time.perf_counter() - began:.0f} s")
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, mcdetect {mcdetect.__version__}")
+
+
+if __name__ == "__main__":
+    main()

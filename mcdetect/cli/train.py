@@ -1,0 +1,176 @@
+"""``mcdetect train``: labelled clusters in, a tested model and its report out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mcdetect.training import Training
+
+__all__ = ["train"]
+
+FAILED = 1
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+
+class Model(StrEnum):
+    """Kind of model."""
+
+    logistic = "logistic"
+    boosting = "boosting"
+
+
+class Group(StrEnum):
+    """What cross-validation never parts."""
+
+    patient = "patient"
+    folder = "folder"
+    file = "file"
+
+
+class Unmatched(StrEnum):
+    """What becomes of clusters without a label in labelled images."""
+
+    leave_out = "leave-out"
+    negative = "negative"
+
+
+def _columns(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def train(
+    features: Annotated[
+        Path,
+        typer.Option(
+            "--features",
+            "-f",
+            metavar="PATH",
+            help="clusters.csv, or the output folder of detect that holds it.",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="The model (JSON); its report goes beside it."),
+    ],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            "-l",
+            metavar="FILE",
+            help="Labels: file, label (1/0, malignant/benign) and patient, with cluster_id or a place "
+            "(x, y, radius, or x_min, y_min, x_max, y_max, or mask).",
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Instead of --labels: a data set that states pathology (cbis-ddsm)."
+        ),
+    ] = None,
+    root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of that data set.")] = None,
+    model: Annotated[Model, typer.Option(help="Kind of model.")] = Model.logistic,
+    use: Annotated[
+        str | None, typer.Option(metavar="COL,COL,...", help="Features. [default: all columns of numbers]")
+    ] = None,
+    leave_out: Annotated[
+        str | None, typer.Option(metavar="COL,COL,...", help="Columns that are no features.")
+    ] = None,
+    positive: Annotated[
+        str, typer.Option(metavar="TEXT", help="The label that a high score speaks for.")
+    ] = "malignant",
+    group: Annotated[
+        Group, typer.Option(help="What is never on both sides of a test: column patient, folder, or image.")
+    ] = Group.patient,
+    unmatched: Annotated[
+        Unmatched, typer.Option(help="Clusters without a label in images that have labels.")
+    ] = Unmatched.leave_out,
+    no_calibration: Annotated[
+        bool, typer.Option("--no-calibration", help="A model that only ranks and states no probability.")
+    ] = False,
+    folds: Annotated[int, typer.Option(metavar="N", min=2, help="Of the cross-validation.")] = 5,
+    samples: Annotated[int, typer.Option(metavar="N", min=0, help="Bootstrap samples of patients.")] = 1000,
+    stability_samples: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Refits for the stability of the features.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of folds and bootstrap.")] = 0,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the report. [default: beside the model]")
+    ] = None,
+    no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no curves.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings only.")] = False,
+) -> None:
+    """Train a model of clusters on your labels and test it on patients kept apart.
+
+    Exit code 0: all well; 1: the results cannot be written; 2: wrong usage or unusable tables.
+    """
+    from rich.console import Console
+
+    from mcdetect.cli.console import log_to, one_line, output_console
+    from mcdetect.errors import InputFileError
+    from mcdetect.evaluation.plots import MissingPlotsError
+    from mcdetect.training import MissingSklearnError, TrainingError, train_files
+
+    # What is logged stands among the notes, which are printed unless asked not to.
+    log_to(Console(stderr=True), verbose=0, quiet=not quiet)
+    try:
+        found = train_files(
+            features,
+            out,
+            labels=labels,
+            dataset=dataset,
+            root=root,
+            positive=positive,
+            group=group.value,
+            unmatched=unmatched.value,
+            plots=not no_plots,
+            report=report,
+            model=model.value,
+            features=_columns(use),
+            leave_out=_columns(leave_out),
+            calibrate=not no_calibration,
+            folds=folds,
+            samples=samples,
+            stability_samples=stability_samples,
+            seed=seed,
+        )
+    except (InputFileError, TrainingError, MissingSklearnError, MissingPlotsError, ValueError) as error:
+        raise typer.Exit(_complain(one_line(str(error)), WRONG_USAGE)) from error
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        message = f"the results cannot be written ({reason}); make room or name another file"
+        raise typer.Exit(_complain(message, FAILED)) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(_complain("stopped", INTERRUPTED)) from None
+    if not quiet:
+        _print(output_console(), found, str(out))
+
+
+def _print(console: Console, found: Training, out: str) -> None:
+    from mcdetect.cli.console import one_line
+
+    figures = found.measures
+    names = ["auc", "auc_patient"]
+    names += ["brier", "calibration_slope"] if found.model.calibration is not None else []
+    for name in names:
+        value = figures[name]
+        line = f"{name.replace('_', ' ')}: {value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
+        console.print(line, markup=False, highlight=False)
+    used = ", ".join(found.model.features[:8]) + (", ..." if len(found.model.features) > 8 else "")
+    console.print(f"features: {one_line(used)}", markup=False, highlight=False, soft_wrap=True)
+    for note in found.notes:
+        console.print(f"note: {one_line(note)}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"model in {one_line(out)}, report beside it", markup=False, soft_wrap=True)
+
+
+def _complain(message: str, code: int) -> int:
+    typer.echo(f"error: {message}", err=True)
+    return code

@@ -1,0 +1,76 @@
+"""Columns of the tables of images, examinations and failures."""
+
+from __future__ import annotations
+
+from mcdetect.schema.column import FILE, Column
+
+__all__ = ["FAILURES", "FINDINGS", "IMAGES", "STUDIES"]
+
+IMAGES: tuple[Column, ...] = (
+    FILE,
+    Column("rows", "int64", "px", "rows of the image"),
+    Column("cols", "int64", "px", "columns of the image"),
+    Column("row_spacing_mm", "float64", "mm", "distance between rows"),
+    Column("col_spacing_mm", "float64", "mm", "distance between columns"),
+    Column("spacing_source", "str", "", "where the spacing came from"),
+    Column("view", "str", "", "view, empty when unknown"),
+    Column("laterality", "str", "", "L or R, empty when unknown"),
+    Column("intent", "str", "", "what the grey levels were made for"),
+    Column("breast_area_cm2", "float64", "cm2", "area of the breast"),
+    Column("searched_area_cm2", "float64", "cm2", "area in which calcifications were looked for"),
+    Column("pectoral_area_cm2", "float64", "cm2", "area of the pectoral muscle"),
+    Column("n_candidates", "int64", "", "candidates"),
+    Column("n_calcifications", "int64", "", "calcifications"),
+    Column("n_clusters", "int64", "", "groups, flagged or not"),
+    Column("n_flagged", "int64", "", "flagged groups"),
+    Column(
+        "scatter_distribution", "str", "", "distribution of ten or more calcifications outside flagged groups"
+    ),
+    Column("flags", "str", "", "remarks of the loader, joined by '; '"),
+    Column("seconds", "float64", "s", "time from pixels to result"),
+)
+
+STUDIES: tuple[Column, ...] = (
+    Column("study", "int64", "", "number of the examination within the run, from 1; no pseudonym"),
+    Column("n_images", "int64", "", "images"),
+    Column("views", "str", "", "their sides and views, joined by ', '"),
+    Column("missing_views", "str", "", "views that a breast lacks of CC and MLO"),
+    Column("n_clusters", "int64", "", "groups in all images, flagged or not"),
+    Column("n_flagged", "int64", "", "flagged groups in all images"),
+    Column("n_findings", "int64", "", "findings with a flagged group; one seen in both views counts once"),
+    Column("n_both_views", "int64", "", "of these, seen in both views of the breast"),
+    Column("n_one_view", "int64", "", "of these, seen in one view though there are both"),
+    Column("n_not_compared", "int64", "", "of these, in images that have no second view"),
+    Column("best_score", "float64", "0-1", "highest two_view_score of these; not a probability of disease"),
+    Column("best_laterality", "str", "", "the breast it is in"),
+    Column("best_finding_id", "int64", "", "its number in the table of findings, 0 for none"),
+    Column("files", "str", "", "the images, joined by '; '"),
+)
+
+FINDINGS: tuple[Column, ...] = (
+    Column("study", "int64", "", "number of the examination within the run"),
+    Column("finding_id", "int64", "", "number within the examination, from 1, by falling two_view_score"),
+    Column("laterality", "str", "", "L or R, empty when unknown"),
+    Column("seen_in", "str", "", "'both views', 'one of two views', or 'not compared' without a second view"),
+    Column("flagged", "bool", "", "the group is flagged in one view at least"),
+    Column("two_view_score", "float64", "0-1", "the higher score, raised when both views show the group"),
+    FILE,
+    Column("cluster_id", "int64", "", "its group in that image, the one of higher score"),
+    Column("view", "str", "", "view of that image"),
+    Column("score", "float64", "0-1", "score there"),
+    Column("nipple_distance_mm", "float64", "mm", "distance to the nipple there"),
+    Column("other_file", "str", "", "the other view, empty when it shows no such group"),
+    Column("other_cluster_id", "int64", "", "the group there, 0 for none"),
+    Column("other_view", "str", "", "view of that image"),
+    Column("other_score", "float64", "0-1", "score there"),
+    Column("other_nipple_distance_mm", "float64", "mm", "distance to the nipple there"),
+    Column("distance_difference_mm", "float64", "mm", "difference of the two distances to the nipple"),
+    Column("mismatch", "float64", "SD", "root mean square deviation of the two groups from each other"),
+)
+
+FAILURES: tuple[Column, ...] = (
+    FILE,
+    Column("error", "str", "", "kind of error"),
+    Column("cause", "str", "", "what is wrong"),
+    Column("remedy", "str", "", "what to do about it"),
+)

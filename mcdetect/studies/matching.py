@@ -1,0 +1,122 @@
+"""Which groups of two views of one breast are the same: a globally optimal assignment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+from mcdetect.config import StudyConfig
+
+__all__ = ["MATCHING_COLUMNS", "Pairing", "match_views"]
+
+_RATIO_SD = {"n_calcifications": 0.3, "extent_mm": 0.5, "diameter_mm_mean": 0.2, "contrast_mean": 0.4}
+"""Standard deviation of the natural logarithm of the ratio of a measure between two views of one group."""
+
+_UNKNOWN, _UNKNOWN_DISTANCE = 1.0, 2.0
+
+MATCHING_COLUMNS = ("flagged", "score", "nipple_distance_mm", *_RATIO_SD)
+"""Columns of the clusters that are looked at; `nipple_distance_mm` and the measures may be missing."""
+
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairing:
+    """Pairs of groups.
+
+    Parameters
+    ----------
+    first, second : (p,) int64 arrays
+        Row numbers of the groups in either table, rising in `first`.
+    mismatch : (p,) float64 array
+        Root mean square of the deviations, in standard deviations.
+    distance_difference_mm : (p,) float64 array
+        Distance to the nipple in the second view minus that in the first; not-a-number where one is unknown.
+    """
+
+    first: npt.NDArray[np.int64]
+    second: npt.NDArray[np.int64]
+    mismatch: _Floats
+    distance_difference_mm: _Floats
+
+
+def match_views(first: pd.DataFrame, second: pd.DataFrame, config: StudyConfig | None = None) -> Pairing:
+    """Find the groups that two views of one breast both show.
+
+    The distance to the nipple is nearly the same in every view of a breast, since the breast is turned
+    about an axis through the nipple; number, extent, size and contrast of the members change little.
+    Each of the five gives a deviation in standard deviations; an unknown measure counts as one, an
+    unknown distance as two. A pair is acceptable when the root mean square of the five is below
+    ``config.max_mismatch`` and, where both are known, the distances differ by at most
+    ``config.max_distance_mm``. Among all ways to pair acceptable groups, each group at most once, the one
+    with the largest sum of ``config.max_mismatch ** 2 - mismatch ** 2`` is taken (Hungarian method);
+    pairs with a flagged group are settled first, so that no two unflagged ones can part them.
+
+    Parameters
+    ----------
+    first, second : DataFrame
+        Groups of a craniocaudal and of an oblique or lateral view, with the columns of
+        `mcdetect.schema.CLUSTERS`; of these `MATCHING_COLUMNS` are used where they are there.
+    config : StudyConfig, optional
+        The limits.
+
+    Returns
+    -------
+    Pairing
+        The same pairs whatever the order of rows, and of the two tables, but for exact ties.
+    """
+    config = config or StudyConfig()
+    a, b = len(first), len(second)
+    if a == 0 or b == 0:
+        none = np.empty(0, np.int64)
+        return Pairing(none, none, np.empty(0), np.empty(0))
+    difference = (
+        _values(second, "nipple_distance_mm")[None, :] - _values(first, "nipple_distance_mm")[:, None]
+    )
+    apart = (difference / config.distance_sd_mm) ** 2
+    terms = [np.where(np.isfinite(apart), apart, _UNKNOWN_DISTANCE**2)]
+    for name, sd in _RATIO_SD.items():
+        ratio = _log(_values(first, name))[:, None] - _log(_values(second, name))[None, :]
+        terms.append((ratio / sd) ** 2)
+    squares = np.where(np.isfinite(terms), terms, _UNKNOWN**2)
+    mismatch = np.sqrt(squares.mean(axis=0))
+    far = np.isfinite(difference) & (np.abs(difference) > config.max_distance_mm)
+    gain = np.where(far, 0.0, np.maximum(config.max_mismatch**2 - mismatch**2, 0.0))
+    flagged = _flags(first)[:, None] | _flags(second)[None, :]
+    pairs = _assign(np.where(flagged, gain, 0.0))
+    free_rows = np.setdiff1d(np.arange(a), [i for i, _ in pairs])
+    free_cols = np.setdiff1d(np.arange(b), [j for _, j in pairs])
+    rest = _assign(np.where(flagged, 0.0, gain)[np.ix_(free_rows, free_cols)])
+    pairs = sorted([*pairs, *((int(free_rows[i]), int(free_cols[j])) for i, j in rest)])
+    i = np.array([pair[0] for pair in pairs], np.int64)
+    j = np.array([pair[1] for pair in pairs], np.int64)
+    return Pairing(i, j, mismatch[i, j], difference[i, j])
+
+
+def _assign(gain: _Floats) -> list[tuple[int, int]]:
+    if gain.size == 0:
+        return []
+    rows, cols = linear_sum_assignment(gain, maximize=True)
+    return [(int(i), int(j)) for i, j in zip(rows, cols, strict=True) if gain[i, j] > 0]
+
+
+def _values(table: pd.DataFrame, name: str) -> _Floats:
+    if name not in table.columns:
+        return np.full(len(table), np.nan)
+    found: _Floats = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    return found
+
+
+def _flags(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    if "flagged" not in table.columns:
+        return np.ones(len(table), np.bool_)
+    return table["flagged"].to_numpy(dtype=np.bool_)
+
+
+def _log(values: _Floats) -> _Floats:
+    positive = np.where(np.isfinite(values) & (values > 0), values, 1.0)
+    return np.where(np.isfinite(values) & (values > 0), np.log(positive), np.nan)

@@ -1,0 +1,111 @@
+"""How often every feature is selected, and with which sign, when other patients had been drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mcdetect.evaluation.bootstrap import patient_weights
+from mcdetect.training.fitting import Fitted, Recipe, fit
+from mcdetect.training.model import Linear
+
+__all__ = ["feature_stability"]
+
+_TRIES = 20
+
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int64]
+
+
+def feature_stability(
+    names: Sequence[str],
+    recipe: Recipe,
+    final: Fitted,
+    folds: Sequence[Fitted],
+    values: _Floats,
+    label: _Ints,
+    patient: _Ints,
+    *,
+    samples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Refit the chosen recipe on bootstrap samples of patients and count what each feature does.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Columns of `values`.
+    recipe : Recipe
+        Of the final model.
+    final : Fitted
+        The final model.
+    folds : sequence of Fitted
+        The models of the outer folds.
+    values, label, patient
+        As for `mcdetect.training.crossval.cross_validate`; patients numbered from 0.
+    samples : int
+        Bootstrap samples.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        One row per feature that any of the models used, by falling share of the samples: `selected` and
+        `positive`, `negative` (shares of the samples that use it, with either sign), `selected_folds`
+        (share of the outer folds), `in_model`, and `weight`: the standardised coefficient of the final
+        model, or the share of its splits.
+    """
+    n = len(names)
+    signs = _signs(_refits(recipe, values, label, patient, samples, seed), n, values)
+    fold_signs = _signs(folds, n, values)
+    final_sign = _signs([final], n, values)
+    weight = np.zeros(n)
+    if isinstance(final.rule, Linear):
+        weight[final.columns] = final.rule.coefficients
+    else:
+        counts = final.rule.used()
+        weight[final.columns[: counts.size]] = counts / max(int(counts.sum()), 1)
+    table = pd.DataFrame(
+        {
+            "feature": list(names),
+            "selected": _share(signs, [-1, 1]),
+            "positive": _share(signs, [1]),
+            "negative": _share(signs, [-1]),
+            "selected_folds": _share(fold_signs, [-1, 1]),
+            "in_model": final_sign[0] != 0,
+            "weight": weight,
+        }
+    )
+    used = (table["selected"] > 0) | (table["selected_folds"] > 0) | table["in_model"]
+    table = table[used].assign(size=lambda t: t["weight"].abs())
+    table = table.sort_values(["selected", "size", "feature"], ascending=[False, False, True])
+    return table.drop(columns="size").reset_index(drop=True)
+
+
+def _refits(
+    recipe: Recipe, values: _Floats, label: _Ints, patient: _Ints, samples: int, seed: int
+) -> list[Fitted]:
+    # Samples that miss a class tell nothing; more are drawn than needed.
+    weights = patient_weights(int(patient.max()) + 1, samples * 2 + _TRIES, seed)
+    found: list[Fitted] = []
+    for column in weights.T:
+        if len(found) == samples:
+            break
+        rows = np.repeat(np.arange(label.size), column[patient].astype(np.int64))
+        if np.unique(label[rows]).size == 2:
+            found.append(fit(recipe, values[rows], label[rows], seed))
+    return found
+
+
+def _signs(models: Sequence[Fitted], n: int, values: _Floats) -> _Floats:
+    out = np.zeros((len(models), n))
+    for row, model in zip(out, models, strict=True):
+        row[model.columns] = model.directions(values)
+    return out
+
+
+def _share(signs: _Floats, wanted: list[int]) -> _Floats:
+    return np.isin(signs, wanted).mean(axis=0) if len(signs) else np.zeros(signs.shape[1])
