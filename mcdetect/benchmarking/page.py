@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -68,10 +68,10 @@ def record(report: BenchmarkReport, status: str) -> str:
 
 
 def _named(value: Any) -> Any:
-    """Return an option for the record: of a file its name only."""
-    if isinstance(value, Path):
-        return value.name
-    return value if isinstance(value, int | float | str | None) else str(value)
+    """Return an option for the record: of a path, which the command line gives as text, its name."""
+    if isinstance(value, str | PurePath):
+        return PurePath(value).name or str(value)
+    return value if isinstance(value, int | float | None) else str(value)
 
 
 def _times(seconds: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mcdetect.cli.options import Jobs, OutFolder, Quiet, Verbose
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -40,9 +42,7 @@ def _pairs(pairs: list[str] | None) -> dict[str, Any]:
 def benchmark(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Data set; --list tells which there are.")],
     root: Annotated[Path, typer.Option("--root", metavar="DIR", help="Folder that holds the data set.")],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="OUT", help="Folder for the results; made if needed.")
-    ],
+    out: OutFolder,
     listing: Annotated[
         bool,
         typer.Option(
@@ -77,20 +77,15 @@ def benchmark(
             help="Another option of the data set, such as spacing_table=FILE; repeatable.",
         ),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Worker processes. [default: by images, cores and memory]"),
-    ] = None,
+    jobs: Jobs = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Work on every case anew, also on those that are done.")
     ] = False,
     samples: Annotated[int, typer.Option(metavar="N", min=0, help="Bootstrap samples of patients.")] = 1000,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the bootstrap.")] = 0,
     no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no curves.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")] = False,
-    verbose: Annotated[
-        int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv for everything.")
-    ] = 0,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
 ) -> None:
     """Run detector and evaluation over a public data set; stopped runs go on where they were.
 

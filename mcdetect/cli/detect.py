@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mcdetect.cli.options import Jobs, OutFolder, Quiet, Verbose
 from mcdetect.config import GroupConfig
 
 __all__ = ["detect"]
@@ -31,9 +32,7 @@ def detect(
         list[str],
         typer.Argument(metavar="PATH", help="Files or folders (searched recursively), in any mix."),
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="OUT", help="Folder for the results; made if needed.")
-    ],
+    out: OutFolder,
     pixel_spacing: Annotated[
         float | None,
         typer.Option(metavar="MM", help="Pixel spacing in mm of images whose header has none."),
@@ -68,17 +67,12 @@ def detect(
         bool, typer.Option("--candidates", help="Also write every candidate with its score.")
     ] = False,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Draw no pictures.")] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Worker processes. [default: by images, cores and memory]"),
-    ] = None,
+    jobs: Jobs = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also process images that are not plain mammograms.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")] = False,
-    verbose: Annotated[
-        int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv for everything.")
-    ] = 0,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
 ) -> None:
     """Find calcifications and flag groups in mammograms.
 

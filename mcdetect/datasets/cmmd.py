@@ -92,6 +92,7 @@ class Cmmd(Dataset):
         tompei, problems = _read_tompei(self._tompei_root)
         yield from problems
         unused = dict(tompei.outlines)
+        absent = {patient for patient, _ in [*clinical, *tompei.classes] if _PATIENT.fullmatch(patient)}
         for path in files_under(self.root, "*.dcm"):
             patient = next((part for part in reversed(path.parts) if _PATIENT.fullmatch(part)), None)
             if patient is None:
@@ -99,10 +100,14 @@ class Cmmd(Dataset):
                     "it lies in no patient's folder (D1-0001 ...)", "keep the folders of the archive", path
                 )
                 continue
+            absent.discard(patient)
             try:
                 yield self._case(path, patient, clinical, tompei, unused)
             except InputFileError as error:
-                yield error if error.path else error.with_path(path)
+                # The archive calls many files 1-1.dcm, so that the name alone tells nothing.
+                yield type(error)(f"{error.cause} (patient {patient})", error.remedy, error.path or path)
+        for patient in sorted(absent):
+            yield self._missing(f"the folder of patient {patient}", self.root / patient)
         for path in unused.values():
             yield UnreadableFileError("its image is missing", "complete the download of CMMD", path)
 

@@ -20,6 +20,7 @@ __all__ = ["Inbreast"]
 _NAME = re.compile(
     r"(?P<id>\d+)_(?P<patient>[0-9a-z]+)_MG_(?P<side>[LR])_(?P<view>[A-Z]+)_ANON", re.IGNORECASE
 )
+_NUMBER = re.compile(r"[0-9]{1,20}")
 _POINT = re.compile(r"\(\s*([^,()\s]+)\s*,\s*([^,()\s]+)\s*\)")
 _AGAIN = "obtain the file again"
 _MAX_XML = 50_000_000
@@ -56,6 +57,7 @@ class Inbreast(Dataset):
             table = self._table()
         except InputFileError as error:
             yield error
+        found = set()
         for path in self._images:
             match = _NAME.fullmatch(path.stem)
             if match is None:
@@ -65,10 +67,14 @@ class Inbreast(Dataset):
                     path,
                 )
                 continue
+            found.add(match["id"])
             try:
                 yield self._case(path, match, table.get(match["id"]))
             except InputFileError as error:
                 yield error if error.path else error.with_path(path)
+        for number in sorted({*self._xml, *table} - found):
+            if _NUMBER.fullmatch(number):
+                yield self._missing(f"image {number}", self.root / number)
 
     def _table(self) -> dict[str, dict[str, str]]:
         """Return the rows of the table of labels by image; none when there is no table."""

@@ -68,8 +68,11 @@ class VindrMammo(Dataset):
         folder = self._table.parent / "images" / study
         path = next((p for s in ("dicom", "dcm") if (p := folder / f"{image}.{s}").is_file()), None)
         if path is None:
-            raise self._missing(f"images/{study}/{image}.dicom")
-        findings = tuple(found for row in rows if (found := _finding(row)) is not None)
+            raise self._missing(f"images/{study}/{image}.dicom", folder / f"{image}.dicom")
+        try:
+            findings = tuple(found for row in rows if (found := _finding(row)) is not None)
+        except InputFileError as error:
+            raise type(error)(f"{error.cause} (image {image})", error.remedy, self._table) from error
         marked = any(finding.kind is Kind.GROUP for finding in findings)
         first = rows[0]
         labels = {

@@ -37,6 +37,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
 """Our name of every column that is understood, and the names under which it is looked for, in order."""
 
 _TEXT = {"image", "patient", "cluster"}
+# As numbers, "001" would be "1" in a table where every name is a number, and "001" in another.
+_AS_WRITTEN = dict.fromkeys((*ALIASES["image"], *ALIASES["patient"]), "str")
 _YES_NO = {"ignore", "flagged", "normal"}
 _WORDS = {
     "true": True,
@@ -69,7 +71,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     try:
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
-        return pd.read_csv(path, low_memory=False, encoding="utf-8-sig")
+        return pd.read_csv(path, low_memory=False, encoding="utf-8-sig", dtype=_AS_WRITTEN)
     except FileNotFoundError as error:
         raise TableError("there is no such file", "check the name", path) from error
     except IsADirectoryError as error:
@@ -168,7 +170,8 @@ def _as_text(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))  # an identifier read as a float because some rows have none
-    return str(value).strip()
+    text = str(value).strip()
+    return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text  # the same, written as text
 
 
 def image_key(name: str, how: str) -> str:
