@@ -20,6 +20,7 @@ from mcdetect.context import accept_spots, nearest_mm
 from mcdetect.descriptors import describe_clusters
 from mcdetect.errors import UnusableImageError
 from mcdetect.features import build_features
+from mcdetect.fragments import one_mark_per_body
 from mcdetect.groups import find_groups
 from mcdetect.likelihood import SpotModel, default_spot_model
 from mcdetect.mammogram import Mammogram, PixelSpacing
@@ -172,6 +173,16 @@ def detect(
             col_mm = found.spots.col_px * mammogram.spacing.col_mm
             accepted = accept_spots(row_mm, col_mm, expit(log_odds), config.calcifications)
             chosen = order[accepted[order]]
+            top, left = found.origin_px
+            chosen = chosen[
+                one_mark_per_body(
+                    found.equalised,
+                    found.spots.row_px[chosen] - top,
+                    found.spots.col_px[chosen] - left,
+                    log_odds[chosen],
+                    mammogram.spacing,
+                )
+            ]
         with clock.stage("outlines"):
             shapes = _outline(found, chosen, mammogram, config)
         with clock.stage("groups"):

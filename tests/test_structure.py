@@ -23,6 +23,7 @@ STAGES = {
     "spots",
     "appearance",
     "calcifications",
+    "fragments",
     "groups",
     "features",
     "descriptors",
