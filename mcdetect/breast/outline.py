@@ -26,14 +26,22 @@ GLOW_MM = 25.0
 GLOW_PERCENTILE = 5.0
 GLOW_SHARE = 0.15
 """Glow is fainter than this share of the range from air to tissue."""
+HOLE_SHARE = 0.2
+"""Dark patches enclosed by tissue are filled up to this share of the image; a film edge encloses more."""
 SMOOTHING_MM = 1.2
 NARROW = 0.3
 """Air spans less than this share of the range from air to tissue."""
 VERY_NARROW = 0.08
 SMOOTH = 0.5
 """Gradient in air over gradient in tissue, below which a dark region is air."""
-LEVELS = np.geomspace(0.01, 0.4, 17)
+LEVELS = np.geomspace(0.0025, 0.4, 23)
 """Thresholds tried, as shares of the range from air to tissue."""
+GLOWING_FROM = 6
+"""Where air is not of one grey level, the thresholds from this index (0.01) on are tried."""
+FAINT = 0.02
+"""Levels between the first threshold and this one are rare where air is of one grey level."""
+FAINT_SHARE = 0.05
+"""Rarer than this share of the air."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +114,12 @@ def trace_breast(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
     (grid rows, grid cols) bool array
         All False when there is nothing but air.
     """
+    flat = _is_flat_air(share)
     share = _remove_glow(share, step_mm)
-    threshold = _stable_threshold(share, step_mm)
+    threshold = _stable_threshold(share, step_mm, LEVELS if flat else LEVELS[GLOWING_FROM:])
     above = (share > threshold).view(np.uint8)
+    if flat:  # dark tissue inside a skin line is tissue, however black the display shows it
+        above = _fill_holes(above, HOLE_SHARE)
     body = _largest(_open(above, disc(OPENING_MM, step_mm)))
     if not body.any():
         return body.view(np.bool_)
@@ -121,6 +132,13 @@ def trace_breast(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
     padded = cv2.morphologyEx(padded, cv2.MORPH_OPEN, smooth)
     rows, cols = share.shape
     return np.ascontiguousarray(padded[edge : edge + rows, edge : edge + cols]).view(np.bool_)
+
+
+def _is_flat_air(share: FloatImage) -> bool:
+    """Whether air has one grey level, as detectors deliver it, without the glow of film and scatter."""
+    air = np.count_nonzero(np.abs(share) <= LEVELS[0])
+    faint = np.count_nonzero((share > LEVELS[0]) & (share < FAINT))
+    return air > 0 and faint < FAINT_SHARE * air
 
 
 def _remove_glow(share: FloatImage, step_mm: tuple[float, float]) -> FloatImage:
@@ -141,21 +159,23 @@ def _remove_glow(share: FloatImage, step_mm: tuple[float, float]) -> FloatImage:
     return share - glow
 
 
-def _stable_threshold(share: FloatImage, step_mm: tuple[float, float]) -> float:
+def _stable_threshold(
+    share: FloatImage, step_mm: tuple[float, float], levels: npt.NDArray[np.float64]
+) -> float:
     rows, cols = share.shape
     half = cv2.resize(share, ((cols + 1) // 2, (rows + 1) // 2), interpolation=cv2.INTER_AREA)
     half_step = (step_mm[0] * rows / half.shape[0], step_mm[1] * cols / half.shape[1])
     element = disc(OPENING_MM, half_step)
     areas = np.array(
-        [_largest(_open((half > level).view(np.uint8), element)).sum() for level in LEVELS], np.float64
+        [_largest(_open((half > level).view(np.uint8), element)).sum() for level in levels], np.float64
     )
     if not areas.any():
-        return float(LEVELS[0])
+        return float(levels[0])
     reach = 2
     log_area = np.log(np.maximum(areas, 1.0))
     drift = log_area[: -2 * reach] - log_area[2 * reach :]
     drift += 0.02 * np.arange(drift.size) / drift.size  # of equal ones, the lowest threshold
-    return float(LEVELS[int(np.argmin(drift)) + reach])
+    return float(levels[int(np.argmin(drift)) + reach])
 
 
 def _regrow(
@@ -221,11 +241,18 @@ def _largest(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.equal(labels, biggest).view(np.uint8)
 
 
-def _fill_holes(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Fill background that does not reach the image border."""
-    count, labels = cv2.connectedComponents((mask == 0).view(np.uint8), connectivity=4)
-    outside = np.zeros(count, np.bool_)
-    for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        outside[line] = True
+def _fill_holes(mask: npt.NDArray[np.uint8], largest_share: float = 1.0) -> npt.NDArray[np.uint8]:
+    """Fill background that is enclosed, also where the chest-wall border of the image closes it.
+
+    Background that reaches the border counts as enclosed when it does so along one side only and is
+    less than half of that side: what the display clips to black beside the chest wall, not air.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((mask == 0).view(np.uint8), connectivity=4)
+    lines = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+    contact = np.stack([np.bincount(line, minlength=count) / line.size for line in lines])
+    corner = np.zeros(count, np.bool_)
+    corner[labels[[0, 0, -1, -1], [0, -1, 0, -1]]] = True
+    outside = ((contact > 0).sum(axis=0) > 1) | (contact.max(axis=0) > 0.5) | corner
+    outside |= stats[:, cv2.CC_STAT_AREA] > largest_share * mask.size
     outside[0] = False
     return (~outside[labels]).view(np.uint8)
