@@ -18,6 +18,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,15 +64,21 @@ def training_backgrounds() -> list[Background]:
 
 def gather(rounds: int, backgrounds: list[Background]) -> list[Item]:
     """Insert, search and label; the backgrounds' own calcifications become don't care."""
-    native = pd.read_csv(HERE / "native_calcifications.csv")
     items = []
     for background, spots in labelled_images(backgrounds, rounds=rounds, seed=1):
-        for spot in native[native["image"] == background.name].itertuples():
-            near = np.hypot(spots.row_mm - spot.row_mm, spots.col_mm - spot.col_mm) < spot.radius_mm
-            spots.label[near & (spots.label == 0)] = -1
-        items.append((background, spots))
+        items.append((background, without_native(background, spots)))
         print(f"  {background.name} at {background.spacing_mm} mm: {len(spots.label)} spots", file=sys.stderr)
     return items
+
+
+def without_native(background: Background, spots: LabelledSpots) -> LabelledSpots:
+    """Make the background's own calcifications don't care."""
+    native = pd.read_csv(HERE / "native_calcifications.csv")
+    label = spots.label.copy()
+    for spot in native[native["image"] == background.name].itertuples():
+        near = np.hypot(spots.row_mm - spot.row_mm, spots.col_mm - spot.col_mm) < spot.radius_mm
+        label[near & (label == 0)] = -1
+    return replace(spots, label=label)
 
 
 def fit(items: list[Item]) -> HistGradientBoostingClassifier:
@@ -182,7 +189,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="held-out figures only")
     parser.add_argument("--folds", type=Path, metavar="DIR", help="also write the models of the folds")
     parser.add_argument("--record", action="store_true", help="keep what is printed in results/")
-    parser.add_argument("--rounds", type=int, default=3, help="insertions per background")
+    parser.add_argument("--rounds", type=int, default=6, help="insertions per background")
     options = parser.parse_args()
     with recorded("fit_spot_model", keep=options.record):
         run(options)

@@ -30,6 +30,13 @@ SECTIONS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("insertion_froc.png",),
     ),
     (
+        "What other processing costs",
+        "robustness",
+        "The same insertions under each display, noise and blur, scored by models that did not see the "
+        "background. The `default` columns hold for the default operating point.",
+        (),
+    ),
+    (
         "Held-out figures of the fit",
         "fit_spot_model",
         "The fit's own insertions (0.12 to 1 mm), scored by models that did not see the background. False"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from backgrounds import Background
+from displays import random_display, random_exposure, shown
 from scipy.spatial import cKDTree
 
 from mcdetect import Config, Mammogram
@@ -19,6 +20,10 @@ MATCH_MM = 0.35
 DIAMETER_MM = (0.12, 1.0)
 SNR = (3.0, 60.0)
 BLUR_MM = {"film": (0.03, 0.09), "digital": (0.02, 0.08)}
+MEMBERS = (5, 36)
+"""Of a group, log-uniform."""
+APART_MM = (0.35, 0.8)
+"""Least distance between the members of a group."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +49,18 @@ def insert_at_random(
     groups: int,
     singles: int,
 ) -> tuple[Mammogram, pd.DataFrame]:
-    """Insert groups of 5 to 20 members in 3 to 12 mm and scattered singles into the searched region."""
+    """Insert groups of 5 to 35 members in 2 to 14 mm and scattered singles into the searched region."""
     sp = background.spacing_mm
     sites = np.argwhere(searched)
     specs = []
     for group in range(1, groups + 1):
-        kind = str(rng.choice(["round", "linear", "segmental"]))
-        n = int(rng.integers(5, 21))
-        extent = float(rng.uniform(max(3.0, 1.2 * np.sqrt(n)), 12.0))
-        centre = sites[rng.integers(len(sites))]
-        place = centre + np.asarray(group_positions_mm(n, extent, kind, rng)) / sp
+        sizes = _sizes(rng)
+        kind, place = _group(rng, sizes[1])
         low, high = np.sort(rng.uniform(np.log(SNR[0]), np.log(SNR[1]), 2))
         specs += random_specs(
-            _inside(place, searched),
+            _inside(sites[rng.integers(len(sites))] + place / sp, searched),
             rng,
-            diameter_mm=DIAMETER_MM,
+            diameter_mm=sizes,
             snr=(np.exp(low), np.exp(high) + 0.1),
             group_id=group,
             kind=kind,
@@ -76,6 +78,27 @@ def insert_at_random(
         grey_step=background.grey_step,
     )
     return Mammogram.from_array(image, sp, source=background.name), truth
+
+
+def _group(rng: np.random.Generator, largest_mm: float) -> tuple[str, npt.NDArray[np.float64]]:
+    """Draw the kind of a group and where its members lie, in mm about its centre."""
+    while True:
+        kind = str(rng.choice(["round", "linear", "segmental"]))
+        n = int(np.exp(rng.uniform(*np.log(MEMBERS))))
+        apart = max(float(rng.uniform(*APART_MM)), 0.8 * largest_mm)
+        extent = float(rng.uniform(max(2.0, 1.4 * apart * np.sqrt(n)), 14.0))
+        try:
+            return kind, np.asarray(
+                group_positions_mm(n, extent, kind, rng, min_distance_mm=apart), np.float64
+            )
+        except ValueError:  # so many do not fit a line as short as that
+            continue
+
+
+def _sizes(rng: np.random.Generator) -> tuple[float, float]:
+    """Draw the range of diameters of one group: members resemble each other."""
+    low, high = np.sort(rng.uniform(*np.log(DIAMETER_MM), 2))
+    return float(np.exp(low)), float(np.exp(high)) * 1.01
 
 
 def _inside(place: npt.NDArray[np.float64], searched: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
@@ -119,14 +142,31 @@ def label_spots(found: Searched, truth: pd.DataFrame, spacing_mm: float) -> Labe
 
 
 def labelled_images(
-    backgrounds: list[Background], *, rounds: int, seed: int, groups: int = 4, singles: int = 40
+    backgrounds: list[Background],
+    *,
+    rounds: int,
+    seed: int,
+    groups: int = 4,
+    singles: int = 40,
+    displays: bool = True,
 ) -> Iterator[tuple[Background, LabelledSpots]]:
-    """Insert into every background, search it and label what is found."""
+    """Insert into every background, search it and label what is found.
+
+    With `displays`, every second round goes through a random display, and half of those through more
+    noise or blur before that.
+    """
     config = Config()
     for k, background in enumerate(backgrounds):
         plain = Mammogram.from_array(background.pixels, background.spacing_mm)
         searched = search(plain, config).breast.searched
         for turn in range(rounds):
             rng = np.random.default_rng([seed, k, turn])
-            image, truth = insert_at_random(background, searched, rng, groups=groups, singles=singles)
+            changed, source = displays and turn % 2 == 1, background
+            if changed and rng.uniform() < 0.5:
+                pixels = random_exposure(rng)(background.pixels, background.spacing_mm, searched, rng)
+                source = replace(background, pixels=pixels)
+            image, truth = insert_at_random(source, searched, rng, groups=groups, singles=singles)
+            if changed:
+                pixels = shown(image.pixels, background.spacing_mm, searched, random_display(rng))
+                image = Mammogram.from_array(pixels, background.spacing_mm, source=background.name)
             yield background, label_spots(search(image, config), truth, background.spacing_mm)
