@@ -172,7 +172,7 @@ def measure_shapes(
     grains that thin out) of 42 radii behind Gaussian blur and pixel aperture, stretched to the outline's
     axes, are fitted by least squares to the pixels around, and the mean of the logarithm of the radius is
     taken over their likelihood times a weak expectation (`mcdetect.bodies.blurred_bodies`). Where noise
-    hides the size, the result tends to 0.32 mm. An outline unlike an ellipse (its area under 0.75 of that of
+    hides the size, the result tends to 0.26 mm. An outline unlike an ellipse (its area under 0.75 of that of
     its ellipse of equal moments) keeps its size at half height; between 0.75 and 0.9 both are mixed.
 
     `benchmarks/measure_accuracy.py` gives bias and spread by diameter, signal-to-noise ratio and blur.
