@@ -141,14 +141,17 @@ def plain_fit(image, row, col, pitch, angle, stretch, reach, bodies, independent
     value = image[near].astype(np.float64) - image[round(row), round(col)]
     place = distance[near] / RING_MM
     low = np.floor(place).astype(int)
-    number, total = np.zeros((2, bodies.profiles.shape[2]))
-    for k, share in ((low, 1 - place + low), (low + 1, place - low)):
-        np.add.at(number, k, share)
-        np.add.at(total, k, share * value)
     n = value.size
-    spread = np.sum((value - value.mean()) ** 2)
-    t, tt = bodies.profiles @ number / n, bodies.profiles**2 @ number
-    tt, tv = tt - n * t**2, bodies.profiles @ total - t * total.sum()
+    span = np.stack([np.ones(n), y[near], x[near]], axis=1)  # of the background
+    ring = np.zeros((bodies.profiles.shape[2], 4))
+    for k, share in ((low, 1 - place + low), (low + 1, place - low)):
+        np.add.at(ring, k, share[:, None] * np.column_stack([span, value]))
+    gram, inner = np.linalg.pinv(span.T @ span, rcond=1e-9), span.T @ value
+    spread = np.sum(value**2) - inner @ gram @ inner
+    profiles = bodies.profiles
+    across = profiles @ ring[:, :3]
+    tt = profiles**2 @ ring[:, 0] - np.einsum("psi,ij,psj->ps", across, gram, across)
+    tv = profiles @ ring[:, 3] - across @ gram @ inner
     with np.errstate(all="ignore"):
         rest = np.maximum(spread - tv**2 / tt, LEAST_REST * spread)
         chance = np.where(
