@@ -174,10 +174,11 @@ def measure_shapes(
     The outline at half height of a body that is small against the blur is that of the blur, and that of a
     round grain recedes, since its border is thin. Hence the size is fitted: round bodies (plates, balls and
     grains that thin out) of 42 radii behind Gaussian blur and pixel aperture, stretched to the outline's
-    axes, are fitted by least squares to the pixels around, over a background that may slope, and the mean of the logarithm of the radius is
-    taken over their likelihood times a weak expectation (`mcdetect.bodies.blurred_bodies`). Where noise
-    hides the size, the result tends to 0.31 mm. An outline unlike an ellipse (its area under 0.75 of that of
-    its ellipse of equal moments) keeps its size at half height; between 0.75 and 0.9 both are mixed.
+    axes, are fitted by least squares to the pixels around, over a background that may slope. The mean of the
+    logarithm of the radius is taken over their likelihood times a weak expectation
+    (`mcdetect.bodies.blurred_bodies`). Where noise hides the size, the result tends to 0.31 mm. An outline
+    unlike an ellipse (its area under 0.75 of that of its ellipse of equal moments) keeps its size at half
+    height; between 0.75 and 0.9 both are mixed.
 
     `benchmarks/measure_accuracy.py` gives bias and spread by diameter, signal-to-noise ratio and blur.
     """
@@ -186,7 +187,8 @@ def measure_shapes(
     fitted = tophat if pixels is None else pixels
     if fitted.shape != tophat.shape or fitted.dtype != np.float32:
         raise ValueError(
-            f"pixels must be a float32 array of shape {tophat.shape}, got {fitted.dtype} of shape {fitted.shape}"
+            f"pixels must be a float32 array of shape {tophat.shape}, "
+            f"got {fitted.dtype} of shape {fitted.shape}"
         )
     if not 0.0 < contour_fraction < 1.0:
         raise ValueError(f"contour_fraction must lie between 0 and 1, got {contour_fraction}")

@@ -25,7 +25,7 @@ RAYS = 24
 """Directions in which `free_reach` looks."""
 SUB = 5
 LEAST_REST = 1e-6
-FLAT = 1e-9
+FLAT = 1e-9  # what varies less than this share of its square is constant but for rounding
 LEAST_RELIEF = 1e-8  # a body as flat as this within reach is no different from the background
 
 
@@ -96,9 +96,9 @@ def _rings(
 ) -> tuple[float, float, float, float, float, float]:
     """Collect pixels by elliptical distance from a centre.
 
-    `ring` receives number, and sums of values, of rows and of columns (in mm from the centre), of the pixels of
-    each ring, shared linearly between the two nearest radii. Values count from that of the central pixel.
-    Returns the sums over all pixels of value^2, y^2, x y, x^2, y value and x value.
+    `ring` receives for each ring the number of its pixels and the sums of their values, rows and columns (in
+    mm from the centre); a pixel is shared linearly between the two nearest radii, and values count from that
+    of the central pixel. Returns the sums over all pixels of value^2, y^2, x y, x^2, y value and x value.
     """
     rows, cols = image.shape
     across = reach * math.sqrt(stretch)
@@ -196,8 +196,9 @@ def fit_body(
 
     Notes
     -----
-    Least squares in height and the plane of the background for each size, noise unknown: the likelihood falls
-    as the power -n/2 of the residual sum of squares. Between sizes its logarithm is interpolated by parabolas.
+    Least squares in height and the plane of the background for each size, noise unknown: the likelihood
+    falls as the power -n/2 of the residual sum of squares. Between sizes its logarithm is interpolated by
+    parabolas.
     """
     kinds, sizes, rings = profiles.shape
     chance = np.full((kinds, sizes), -math.inf)
