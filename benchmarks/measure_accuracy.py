@@ -1,6 +1,7 @@
 """How well sizes are measured: drawn calcifications of known size, by diameter and signal-to-noise ratio.
 
-    python benchmarks/measure_accuracy.py [--spacing 0.05 0.07 0.1] [--sites 144] [--out FILE.csv]
+    python benchmarks/measure_accuracy.py [--spacing 0.05 0.07 0.1] [--diameter MM ...] [--snr ...]
+        [--blur MM ...] [--sites 144] [--seed 0] [--record] [--out FILE.csv]
 
 Backgrounds are correlated noise over a power-law texture (1 / f^3, as in breasts: Burgess 2001,
 doi:10.1118/1.1355308) on which noise grows with the signal. Calcifications of `mcdetect.phantom`, far
@@ -19,6 +20,7 @@ import argparse
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from record import recorded
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
@@ -130,15 +132,8 @@ def summary(rows: pd.DataFrame, diameter_mm: float) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spacing", type=float, nargs="+", default=[0.05, 0.07, 0.1], help="mm")
-    parser.add_argument("--diameter", type=float, nargs="+", default=list(DIAMETERS_MM), help="mm")
-    parser.add_argument("--snr", type=float, nargs="+", default=list(SNRS))
-    parser.add_argument("--blur", type=float, nargs="+", default=[0.05], help="of the simulated system, mm")
-    parser.add_argument("--sites", type=int, default=144)
-    parser.add_argument("--out", help="CSV file")
-    options = parser.parse_args()
+def _table(options: argparse.Namespace) -> list[dict[str, object]]:
+    """Print a line for each cell, and return equal and varied grains of each."""
     print(
         "| pixel mm | blur mm | diameter mm | SNR | measured | bias | area CV, equal | bias | area CV, all |"
     )
@@ -157,6 +152,7 @@ def main() -> None:
                                 sites=options.sites,
                                 blur_mm=blur,
                                 same=same,
+                                seed=options.seed,
                                 irregularity=0.3 if same else 0.6,
                                 elongation=1.2 if same else 1.5,
                             ),
@@ -173,6 +169,22 @@ def main() -> None:
                     head = {"pixel_mm": spacing, "blur_mm": blur, "diameter_mm": diameter, "snr": snr}
                     for name, row in (("equal", equal), ("varied", varied)):
                         lines.append({**head, "grains": name, **row})
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spacing", type=float, nargs="+", default=[0.05, 0.07, 0.1], help="mm")
+    parser.add_argument("--diameter", type=float, nargs="+", default=list(DIAMETERS_MM), help="mm")
+    parser.add_argument("--snr", type=float, nargs="+", default=list(SNRS))
+    parser.add_argument("--blur", type=float, nargs="+", default=[0.05], help="of the simulated system, mm")
+    parser.add_argument("--sites", type=int, default=144)
+    parser.add_argument("--seed", type=int, default=0, help="of everything random")
+    parser.add_argument("--record", action="store_true", help="keep what is printed in results/")
+    parser.add_argument("--out", help="CSV file")
+    options = parser.parse_args()
+    with recorded("measure_accuracy", keep=options.record):
+        lines = _table(options)
     if options.out:
         pd.DataFrame(lines).to_csv(options.out, index=False)
 

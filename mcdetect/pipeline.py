@@ -225,6 +225,7 @@ def _outline(found: Searched, chosen: npt.NDArray[np.int64], mammogram: Mammogra
         contour_fraction=config.calcifications.contour_fraction,
         blur_mm=config.calcifications.blur_mm,
         scale_mm=_scale_mm(found)[chosen],
+        pixels=found.equalised,
     )
 
 

@@ -1,11 +1,9 @@
-"""Size behind blur, irregularity, edge, rim, neighbours: plain twins, drawn truth, invariants, accuracy."""
+"""Axes, edge, rim, roughness and neighbours of calcifications: drawn truth, invariants, speed."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,19 +13,9 @@ from scipy import ndimage as ndi
 from skimage.measure import label as label_parts
 from skimage.measure import regionprops
 
-from mcdetect.bodies import EXPONENTS, RADIUS_MM, RING_MM, blurred_bodies
 from mcdetect.context import nearest_mm
-from mcdetect.kernels.irregularity import (
-    HARMONICS,
-    OUTLINE_POINTS,
-    contour_slope,
-    irregularity,
-    rim_over_centre,
-)
-from mcdetect.kernels.sizes import LEAST_RELIEF, LEAST_REST, RAYS, SUB, fit_body, free_reach
 from mcdetect.mammogram import PixelSpacing
 from mcdetect.outlines import Shapes, measure_shapes
-from mcdetect.phantom import draw_calcification
 from mcdetect.schema import SHAPE_MEASURES
 from mcdetect.tophat import tophat_image
 
@@ -56,172 +44,6 @@ def shapes_of(image, spacing, scale_mm, **options):
     return measure_shapes(image, *middle, spacing, scale_mm=scale_mm, **options)
 
 
-# --- twins ---------------------------------------------------------------------------------------
-
-
-def plain_irregularity(points):
-    closed = np.vstack([points, points[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
-    at = along[-1] * np.arange(OUTLINE_POINTS) / OUTLINE_POINTS
-    row, col = (np.interp(at, along, closed[:, k]) for k in (0, 1))
-    order = np.abs(np.fft.fftfreq(OUTLINE_POINTS, 1 / OUTLINE_POINTS))
-    counts = (order > 0) & (order <= HARMONICS)
-    spectrum, order = np.abs(np.fft.fft(col + 1j * row))[counts], order[counts]
-    distance = np.hypot(row, col)
-    off = distance - distance.mean()
-    moments = (np.mean(off**4) ** 0.25 - np.mean(off**2) ** 0.5) / distance.mean()
-    return 1.0 - np.sum(spectrum / order) / np.sum(spectrum), moments, along[-1]
-
-
-@given(st.integers(5, 200), st.integers(0, 2**31), st.floats(0.0, 0.9))
-@settings(deadline=None, max_examples=60)
-def test_irregularity_equals_its_twin(corners, seed, rough):
-    rng = np.random.default_rng(seed)
-    angle = np.sort(rng.uniform(0, 2 * np.pi, corners))
-    radius = 1.0 + rough * rng.uniform(-1, 1, corners)
-    points = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
-    fourier, moments, perimeter = plain_irregularity(points)
-    found = irregularity(points, perimeter, 0.0, 0.0)
-    np.testing.assert_allclose(found, (fourier, moments), rtol=1e-6, atol=1e-7)
-    assert 0.0 <= found[0] < 1.0
-    assert found[1] >= -1e-12
-
-
-def star(lobes, depth, corners=720):
-    angle = 2 * np.pi * np.arange(corners) / corners
-    radius = 1.0 + depth * np.cos(lobes * angle)
-    return np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
-
-
-def test_irregularity_of_known_figures():
-    circle = irregularity(star(1, 0.0), 2 * math.pi, 0.0, 0.0)
-    np.testing.assert_allclose(circle, 0.0, atol=1e-3)
-    rising = [
-        irregularity(s, plain_irregularity(s)[2], 0.0, 0.0) for s in (star(7, d) for d in (0.1, 0.2, 0.4))
-    ]
-    assert np.all(np.diff([0.0, *(fourier for fourier, _ in rising)]) > 0.03)
-    assert np.all(np.diff([0.0, *(moments for _, moments in rising)]) > 0.003)
-    # More lobes of the same depth are finer structure.
-    few, many = (irregularity(s, plain_irregularity(s)[2], 0.0, 0.0)[0] for s in (star(4, 0.2), star(9, 0.2)))
-    assert few < many
-
-
-@given(st.integers(0, 2**31))
-@settings(deadline=None, max_examples=25)
-def test_slope_and_rim_equal_their_twins(seed):
-    rng = np.random.default_rng(seed)
-    window = ndi.gaussian_filter(rng.normal(size=(41, 41)), 2).astype(np.float32)
-    points = np.array([20.3, 19.6]) + 6.0 * star(3, 0.2, 90)
-
-    def value(place):
-        return ndi.map_coordinates(window, np.asarray(place).T, order=1)
-
-    side = np.roll(points, -1, axis=0) - points
-    middle, length = points + 0.5 * side, np.hypot(*side.T)
-    slope = [value(middle + step) - value(middle - step) for step in ([1, 0], [0, 1])]
-    want = np.sum(length * np.hypot(*slope) / 2) / length.sum()
-    assert contour_slope(window, points) == pytest.approx(want, rel=1e-4)
-    centre, contrast = np.array([20.3, 19.6]), 1.0
-    mean = {
-        share: value(centre + share * (points - centre)).mean() + 2.0
-        for share in (0, 0.2, 0.5, 0.6, 0.7, 0.8)
-    }
-    want = max(mean[s] for s in (0.5, 0.6, 0.7, 0.8)) / (0.5 * (mean[0] + mean[0.2]))
-    assert rim_over_centre(window, points, *centre, -2.0, contrast) == pytest.approx(want, rel=1e-4)
-
-
-def plain_fit(image, row, col, pitch, angle, stretch, reach, bodies, independent):
-    """Least squares for every body, pixels shared among rings as the kernel does it."""
-    rows, cols = np.indices(image.shape)
-    y, x = (rows - row) * pitch[0], (cols - col) * pitch[1]
-    along = x * math.cos(angle) - y * math.sin(angle)
-    aside = x * math.sin(angle) + y * math.cos(angle)
-    distance = np.sqrt(along**2 / stretch + aside**2 * stretch)
-    near = distance <= reach
-    value = image[near].astype(np.float64) - image[round(row), round(col)]
-    place = distance[near] / RING_MM
-    low = np.floor(place).astype(int)
-    number, total = np.zeros((2, bodies.profiles.shape[2]))
-    for k, share in ((low, 1 - place + low), (low + 1, place - low)):
-        np.add.at(number, k, share)
-        np.add.at(total, k, share * value)
-    n = value.size
-    spread = np.sum((value - value.mean()) ** 2)
-    t, tt = bodies.profiles @ number / n, bodies.profiles**2 @ number
-    tt, tv = tt - n * t**2, bodies.profiles @ total - t * total.sum()
-    with np.errstate(all="ignore"):
-        rest = np.maximum(spread - tv**2 / tt, LEAST_REST * spread)
-        chance = np.where(
-            (tv > 0) & (tt > LEAST_RELIEF * n),
-            bodies.prior - 0.5 * n * independent * np.log(rest / spread),
-            -np.inf,
-        )
-        volume = np.log(tv / tt * bodies.volumes)
-    best, sums = chance.max(), np.zeros(3)
-    for p, s in np.ndindex(chance.shape):
-        if not 1 <= s < chance.shape[1] - 1:
-            continue
-        three = chance[p, s - 1 : s + 2]
-        if three.max() < best - 12 or three.min() == -np.inf:
-            continue
-        for share in (np.arange(SUB) - SUB // 2) / SUB:
-            bend = three[2] - 2 * three[1] + three[0]
-            log = three[1] + 0.5 * share * (three[2] - three[0]) + 0.5 * share**2 * bend
-            w = math.exp(min(log - best, 2.0))
-            sums += w, w * (s + share), w * volume[p, s]
-    return sums[1] / sums[0], math.exp(sums[2] / sums[0])
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_fit_equals_its_twin(seed):
-    rng = np.random.default_rng(seed)
-    bodies = blurred_bodies(0.054)
-    rows, cols = np.indices((40, 44))
-    image = 8 * np.exp(-((rows - 20) ** 2 + (cols - 21) ** 2) / rng.uniform(2, 20)) + rng.normal(
-        size=(40, 44)
-    )
-    image = image.astype(np.float32)
-    given_ = (20.2, 21.3), (0.07, 0.06), rng.uniform(-1.5, 1.5), rng.uniform(1, 2), rng.uniform(0.2, 0.6)
-    (row, col), pitch, angle, stretch, reach = given_
-    found = fit_body(
-        image, row, col, *pitch, angle, stretch, reach, np.full(RAYS, 9.0),
-        bodies.profiles, bodies.volumes, bodies.prior, RING_MM, 0.4,
-    )  # fmt: skip
-    want = plain_fit(image, row, col, pitch, angle, stretch, reach, bodies, 0.4)
-    np.testing.assert_allclose(found, want, rtol=1e-6)
-
-
-@pytest.mark.parametrize("radius", [0.1, 0.3])
-def test_bodies_equal_drawn_ones(radius):
-    blur, step = 0.06, 0.005
-    place = (np.arange(-200, 201)) * step
-    square = (place[:, None] ** 2 + place**2) / RADIUS_MM[np.argmin(abs(RADIUS_MM - radius))] ** 2
-    bodies = blurred_bodies(blur)
-    for p, exponent in enumerate(EXPONENTS):
-        drawn = ndi.gaussian_filter(
-            np.where(square <= 1, np.maximum(1 - square, 0) ** exponent, 0.0), blur / step
-        )
-        drawn /= drawn[200, 200]
-        k = int(np.argmin(abs(RADIUS_MM - radius)))
-        every = round(RING_MM / step)
-        want = drawn[200, 200::every]
-        np.testing.assert_allclose(bodies.profiles[p, k, : want.size], want, atol=0.01)
-        assert bodies.volumes[p, k] == pytest.approx(drawn.sum() * step**2, rel=0.02)
-
-
-def test_the_way_to_a_neighbour_ends_at_the_saddle():
-    rows, cols = np.indices((101, 101))
-    window = np.exp(-((rows - 50) ** 2 + (cols - 50) ** 2) / 50) + np.exp(
-        -((rows - 50) ** 2 + (cols - 78) ** 2) / 50
-    )
-    label = (window > 0.5).astype(np.int8) * (cols < 60)
-    label[(window > 0.5) & (cols > 60)] = 2
-    free = np.empty(RAYS)
-    free_reach(window.astype(np.float32), label.astype(np.int8), 0.5, 0.1, 50.0, free)
-    assert free[0] == pytest.approx(14, abs=1.5)  # half way
-    assert np.all(free[RAYS // 4 : 3 * RAYS // 4] == 50.0)
-
-
 @given(st.integers(1, 40), st.integers(0, 2**31))
 @settings(deadline=None, max_examples=30)
 def test_nearest_by_brute_force(n, seed):
@@ -233,25 +55,6 @@ def test_nearest_by_brute_force(n, seed):
 
 
 # --- drawn truth -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("spacing_mm", [0.05, 0.07, 0.1])
-@pytest.mark.parametrize("diameter", [0.15, 0.2, 0.25, 0.4, 0.7])
-def test_diameter_of_clean_grains(spacing_mm, diameter):
-    found = []
-    for seed in range(4):
-        rng = np.random.default_rng(seed)
-        stamp = draw_calcification(
-            diameter, spacing_mm, irregularity=0.3, offset_px=tuple(rng.uniform(-0.5, 0.5, 2)), rng=rng
-        )
-        image = np.pad(20 * stamp.values, 20)
-        row, col = (0.5 * n - 0.5 + off for n, off in zip(image.shape, stamp.offset_px, strict=True))
-        scale = math.hypot(diameter / 2 / math.sqrt(2.5), 0.05)
-        shape = measure_shapes(image, [row], [col], PixelSpacing(spacing_mm, spacing_mm), scale_mm=scale)
-        found.append(shape.diameter_mm[0])
-        volume = 20 * stamp.values.sum() * spacing_mm**2
-        assert shape.integrated_contrast_mm2[0] == pytest.approx(volume, rel=0.2)
-    assert abs(np.mean(found) / diameter - 1) < (0.1 if diameter >= 0.2 else 0.2)
 
 
 def test_axes_equal_regionprops():
@@ -432,23 +235,3 @@ def test_a_long_body_keeps_its_size_when_the_spot_lies_at_its_end(aside_mm):
     shapes = measure_shapes(image, [middle], [middle + aside_mm / 0.07], spacing, scale_mm=0.2)
     assert shapes.minor_axis_mm[0] == pytest.approx(0.6, rel=0.1)
     assert shapes.major_axis_mm[0] > 1.2  # nothing farther than 1 mm from the spot belongs to it
-
-
-# --- accuracy through the whole detector ------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_size_through_the_whole_detector():
-    path = Path(__file__).resolve().parents[1] / "benchmarks" / "measure_accuracy.py"
-    spec = importlib.util.spec_from_file_location("measure_accuracy", path)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    for diameter in (0.25, 0.35, 0.5):
-        for snr in (8, 16):
-            found = script.summary(script.measured(diameter, snr, 0.07, sites=100, same=True), diameter)
-            assert found["measured"] > 0.95
-            assert abs(found["bias"]) < 0.10
-            assert found["area_cv"] < 0.20
-    small = script.summary(script.measured(0.15, 16, 0.07, sites=100, same=True), 0.15)
-    assert abs(small["bias"]) < 0.25
-    assert small["area_cv"] < 0.25

@@ -274,6 +274,7 @@ def _steady_contrast(
 @njit(cache=True, nogil=True, error_model="numpy")
 def measure(
     image: _Singles,
+    pixels: _Singles,
     row: _Floats,
     col: _Floats,
     scale: _Floats,
@@ -295,7 +296,9 @@ def measure(
     Parameters
     ----------
     image : (rows, cols) float32 array
-        Spots over a background of about one level.
+        Spots over a background of about one level, for their outlines.
+    pixels : (rows, cols) float32 array
+        The same spots over an even background, for their sizes.
     row, col : (n,) float64 arrays
         Centres of the spots, in pixels, inside the image.
     scale : (n,) float64 array
@@ -415,7 +418,7 @@ def measure(
         for k in range(RAYS):
             free[k] *= step
         size, volume = fit_body(
-            image,
+            pixels,
             row[i],
             col[i],
             row_mm,

@@ -25,6 +25,7 @@ RAYS = 24
 """Directions in which `free_reach` looks."""
 SUB = 5
 LEAST_REST = 1e-6
+FLAT = 1e-9  # what varies less than this share of its square is constant but for rounding
 LEAST_RELIEF = 1e-8  # a body as flat as this within reach is no different from the background
 
 
@@ -92,11 +93,12 @@ def _rings(
     free: _Floats,
     step: float,
     ring: _Floats,
-) -> float:
-    """Collect pixels by elliptical distance from a centre; returns the sum of squares.
+) -> tuple[float, float, float, float, float, float]:
+    """Collect pixels by elliptical distance from a centre.
 
-    `ring` receives number and sum of the pixels of each ring, shared linearly between the two nearest
-    radii. Values count from that of the central pixel.
+    `ring` receives for each ring the number of its pixels and the sums of their values, rows and columns (in
+    mm from the centre); a pixel is shared linearly between the two nearest radii, and values count from that
+    of the central pixel. Returns the sums over all pixels of value^2, y^2, x y, x^2, y value and x value.
     """
     rows, cols = image.shape
     across = reach * math.sqrt(stretch)
@@ -107,7 +109,7 @@ def _rings(
     base = image[min(max(math.floor(row + 0.5), 0), rows - 1), min(max(math.floor(col + 0.5), 0), cols - 1)]
     cos, sin = math.cos(angle), math.sin(angle)
     ring[:] = 0.0
-    squares = 0.0
+    squares, yy, xy, xx, yv, xv = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for r in range(low_r, high_r + 1):
         y = (r - row) * row_mm
         for c in range(low_c, high_c + 1):
@@ -127,8 +129,17 @@ def _rings(
             ring[0, k + 1] += share
             ring[1, k] += (1.0 - share) * value
             ring[1, k + 1] += share * value
+            ring[2, k] += (1.0 - share) * y
+            ring[2, k + 1] += share * y
+            ring[3, k] += (1.0 - share) * x
+            ring[3, k + 1] += share * x
             squares += value * value
-    return squares
+            yy += y * y
+            xy += x * y
+            xx += x * x
+            yv += y * value
+            xv += x * value
+    return squares, yy, xy, xx, yv, xv
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
@@ -148,7 +159,7 @@ def fit_body(
     ring_mm: float,
     independent: float,
 ) -> tuple[float, float]:
-    """Expected size of a blurred body over a level background, given the pixels.
+    """Expected size of a blurred body over an even background, level or sloping, given the pixels.
 
     Parameters
     ----------
@@ -185,35 +196,54 @@ def fit_body(
 
     Notes
     -----
-    Least squares in height and background for each size, noise unknown: the likelihood falls as the
-    power -n/2 of the residual sum of squares. Between sizes its logarithm is interpolated by parabolas.
+    Least squares in height and the plane of the background for each size, noise unknown: the likelihood
+    falls as the power -n/2 of the residual sum of squares. Between sizes its logarithm is interpolated by
+    parabolas.
     """
     kinds, sizes, rings = profiles.shape
     chance = np.full((kinds, sizes), -math.inf)
     volume = np.zeros((kinds, sizes))
-    ring = np.empty((2, rings + 1))
+    ring = np.empty((4, rings + 1))
     reach = min(reach, (rings - 2) * ring_mm)
     last = math.ceil(reach / ring_mm) + 1
-    squares = _rings(image, row, col, row_mm, col_mm, angle, stretch, reach, free, ring_mm, ring)
-    n, total = 0.0, 0.0
+    squares, yy, xy, xx, yv, xv = _rings(
+        image, row, col, row_mm, col_mm, angle, stretch, reach, free, ring_mm, ring
+    )
+    n, total, y, x = 0.0, 0.0, 0.0, 0.0
     for k in range(last):
         n += ring[0, k]
         total += ring[1, k]
-    spread = squares - total * total / n
-    if n < 5.0 or not spread > 0.0:
+        y += ring[2, k]
+        x += ring[3, k]
+    if n < 5.0:
+        return math.nan, math.nan
+    # The background is spanned by 1, y and x, of which each is freed from those before it.
+    yy -= y * y / n
+    yv -= y * total / n
+    tilt = (xy - x * y / n) / yy if yy > 0.0 else 0.0
+    xx -= x * x / n + tilt * tilt * yy
+    xv -= x * total / n + tilt * yv
+    down = 1.0 / yy if yy > FLAT * n * row_mm * row_mm else 0.0
+    right = 1.0 / xx if xx > FLAT * n * col_mm * col_mm else 0.0
+    spread = squares - total * total / n - yv * yv * down - xv * xv * right
+    if not spread > FLAT * squares:
         return math.nan, math.nan
     best = -math.inf
     for p in range(kinds):
         for s in range(sizes):
-            t, tt, tv = 0.0, 0.0, 0.0
+            t, tt, tv, ty, tx = 0.0, 0.0, 0.0, 0.0, 0.0
             for k in range(last):
                 value = profiles[p, s, k]
                 weighted = ring[0, k] * value
                 t += weighted
                 tt += weighted * value
                 tv += ring[1, k] * value
-            tt -= t * t / n
-            tv -= t * total / n
+                ty += ring[2, k] * value
+                tx += ring[3, k] * value
+            ty -= t * y / n
+            tx -= t * x / n + tilt * ty
+            tt -= t * t / n + ty * ty * down + tx * tx * right
+            tv -= t * total / n + ty * yv * down + tx * xv * right
             if not (tv > 0.0 and tt > LEAST_RELIEF * n):
                 continue
             rest = max(spread - tv * tv / tt, LEAST_REST * spread)

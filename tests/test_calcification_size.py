@@ -1,0 +1,202 @@
+"""Size behind blur: the fit against its plain twin, bodies against drawn ones, grains of known size."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage as ndi
+
+from mcdetect.bodies import EXPONENTS, RADIUS_MM, RING_MM, blurred_bodies
+from mcdetect.kernels.sizes import LEAST_RELIEF, LEAST_REST, RAYS, SUB, fit_body, free_reach
+from mcdetect.mammogram import PixelSpacing
+from mcdetect.outlines import measure_shapes
+from mcdetect.phantom import draw_calcification
+
+
+def plain_fit(image, row, col, pitch, angle, stretch, reach, bodies, independent):
+    """Least squares for every body, pixels shared among rings as the kernel does it."""
+    rows, cols = np.indices(image.shape)
+    y, x = (rows - row) * pitch[0], (cols - col) * pitch[1]
+    along = x * math.cos(angle) - y * math.sin(angle)
+    aside = x * math.sin(angle) + y * math.cos(angle)
+    distance = np.sqrt(along**2 / stretch + aside**2 * stretch)
+    near = distance <= reach
+    value = image[near].astype(np.float64) - image[round(row), round(col)]
+    place = distance[near] / RING_MM
+    low = np.floor(place).astype(int)
+    n = value.size
+    span = np.stack([np.ones(n), y[near], x[near]], axis=1)  # of the background
+    ring = np.zeros((bodies.profiles.shape[2], 4))
+    for k, share in ((low, 1 - place + low), (low + 1, place - low)):
+        np.add.at(ring, k, share[:, None] * np.column_stack([span, value]))
+    gram, inner = np.linalg.pinv(span.T @ span, rcond=1e-9), span.T @ value
+    spread = np.sum(value**2) - inner @ gram @ inner
+    profiles = bodies.profiles
+    across = profiles @ ring[:, :3]
+    tt = profiles**2 @ ring[:, 0] - np.einsum("psi,ij,psj->ps", across, gram, across)
+    tv = profiles @ ring[:, 3] - across @ gram @ inner
+    with np.errstate(all="ignore"):
+        rest = np.maximum(spread - tv**2 / tt, LEAST_REST * spread)
+        chance = np.where(
+            (tv > 0) & (tt > LEAST_RELIEF * n),
+            bodies.prior - 0.5 * n * independent * np.log(rest / spread),
+            -np.inf,
+        )
+        volume = np.log(tv / tt * bodies.volumes)
+    best, sums = chance.max(), np.zeros(3)
+    for p, s in np.ndindex(chance.shape):
+        if not 1 <= s < chance.shape[1] - 1:
+            continue
+        three = chance[p, s - 1 : s + 2]
+        if three.max() < best - 12 or three.min() == -np.inf:
+            continue
+        for share in (np.arange(SUB) - SUB // 2) / SUB:
+            bend = three[2] - 2 * three[1] + three[0]
+            log = three[1] + 0.5 * share * (three[2] - three[0]) + 0.5 * share**2 * bend
+            w = math.exp(min(log - best, 2.0))
+            sums += w, w * (s + share), w * volume[p, s]
+    return sums[1] / sums[0], math.exp(sums[2] / sums[0])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_fit_equals_its_twin(seed):
+    rng = np.random.default_rng(seed)
+    bodies = blurred_bodies(0.054)
+    rows, cols = np.indices((40, 44))
+    image = 8 * np.exp(-((rows - 20) ** 2 + (cols - 21) ** 2) / rng.uniform(2, 20)) + rng.normal(
+        size=(40, 44)
+    )
+    image = (image + 3 * rows - 5 * cols).astype(np.float32)
+    given_ = (20.2, 21.3), (0.07, 0.06), rng.uniform(-1.5, 1.5), rng.uniform(1, 2), rng.uniform(0.2, 0.6)
+    (row, col), pitch, angle, stretch, reach = given_
+    found = fit_body(
+        image, row, col, *pitch, angle, stretch, reach, np.full(RAYS, 9.0),
+        bodies.profiles, bodies.volumes, bodies.prior, RING_MM, 0.4,
+    )  # fmt: skip
+    want = plain_fit(image, row, col, pitch, angle, stretch, reach, bodies, 0.4)
+    np.testing.assert_allclose(found, want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("radius", [0.1, 0.3])
+def test_bodies_equal_drawn_ones(radius):
+    blur, step = 0.06, 0.005
+    place = (np.arange(-200, 201)) * step
+    square = (place[:, None] ** 2 + place**2) / RADIUS_MM[np.argmin(abs(RADIUS_MM - radius))] ** 2
+    bodies = blurred_bodies(blur)
+    for p, exponent in enumerate(EXPONENTS):
+        drawn = ndi.gaussian_filter(
+            np.where(square <= 1, np.maximum(1 - square, 0) ** exponent, 0.0), blur / step
+        )
+        drawn /= drawn[200, 200]
+        k = int(np.argmin(abs(RADIUS_MM - radius)))
+        every = round(RING_MM / step)
+        want = drawn[200, 200::every]
+        np.testing.assert_allclose(bodies.profiles[p, k, : want.size], want, atol=0.01)
+        assert bodies.volumes[p, k] == pytest.approx(drawn.sum() * step**2, rel=0.02)
+
+
+def test_the_way_to_a_neighbour_ends_at_the_saddle():
+    rows, cols = np.indices((101, 101))
+    window = np.exp(-((rows - 50) ** 2 + (cols - 50) ** 2) / 50) + np.exp(
+        -((rows - 50) ** 2 + (cols - 78) ** 2) / 50
+    )
+    label = (window > 0.5).astype(np.int8) * (cols < 60)
+    label[(window > 0.5) & (cols > 60)] = 2
+    free = np.empty(RAYS)
+    free_reach(window.astype(np.float32), label.astype(np.int8), 0.5, 0.1, 50.0, free)
+    assert free[0] == pytest.approx(14, abs=1.5)  # half way
+    assert np.all(free[RAYS // 4 : 3 * RAYS // 4] == 50.0)
+
+
+# --- drawn truth -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spacing_mm", [0.05, 0.07, 0.1])
+@pytest.mark.parametrize("diameter", [0.15, 0.2, 0.25, 0.4, 0.7])
+def test_diameter_of_clean_grains(spacing_mm, diameter):
+    found = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        stamp = draw_calcification(
+            diameter, spacing_mm, irregularity=0.3, offset_px=tuple(rng.uniform(-0.5, 0.5, 2)), rng=rng
+        )
+        image = np.pad(20 * stamp.values, 20)
+        row, col = (0.5 * n - 0.5 + off for n, off in zip(image.shape, stamp.offset_px, strict=True))
+        scale = math.hypot(diameter / 2 / math.sqrt(2.5), 0.05)
+        shape = measure_shapes(image, [row], [col], PixelSpacing(spacing_mm, spacing_mm), scale_mm=scale)
+        found.append(shape.diameter_mm[0])
+        volume = 20 * stamp.values.sum() * spacing_mm**2
+        assert shape.integrated_contrast_mm2[0] == pytest.approx(volume, rel=0.2)
+    assert abs(np.mean(found) / diameter - 1) < (0.1 if diameter >= 0.2 else 0.2)
+
+
+@pytest.mark.parametrize("slope", [(0.0, 0.0), (40.0, -25.0), (0.0, 300.0)])
+def test_a_sloping_background_does_not_change_the_size(slope):
+    spacing = PixelSpacing(0.07, 0.05)
+    stamp = draw_calcification(
+        0.35, (spacing.row_mm, spacing.col_mm), irregularity=0.3, rng=np.random.default_rng(1)
+    )
+    tophat = np.pad(20 * stamp.values, 20)
+    rows, cols = np.indices(tophat.shape)
+    pixels = tophat + (slope[0] * rows * spacing.row_mm + slope[1] * cols * spacing.col_mm)
+    middle = [[0.5 * n - 0.5] for n in tophat.shape]
+    alone = measure_shapes(tophat, *middle, spacing, scale_mm=0.12)
+    tilted = measure_shapes(tophat, *middle, spacing, scale_mm=0.12, pixels=pixels.astype(np.float32))
+    assert tilted.diameter_mm[0] == pytest.approx(alone.diameter_mm[0], rel=0.01)
+    volume = alone.integrated_contrast_mm2[0]
+    assert tilted.integrated_contrast_mm2[0] == pytest.approx(volume, rel=0.03)
+
+
+def test_sizes_come_from_the_pixels_and_outlines_from_the_top_hat():
+    spacing = PixelSpacing(0.05, 0.05)
+    small, large = (
+        np.pad(20 * stamp.values, [(60 - n // 2, 60 - n // 2) for n in stamp.values.shape])
+        for stamp in (
+            draw_calcification(d, 0.05, irregularity=0.0, elongation=1.0, rng=np.random.default_rng(0))
+            for d in (0.3, 0.36)
+        )
+    )
+    found = measure_shapes(small, [60], [60], spacing, scale_mm=0.12, pixels=large)
+    alone = measure_shapes(small, [60], [60], spacing, scale_mm=0.12)
+    assert found.diameter_mm[0] > 1.1 * alone.diameter_mm[0]
+    assert found.contrast[0] == alone.contrast[0]
+    with pytest.raises(ValueError, match="pixels"):
+        measure_shapes(small, [60], [60], spacing, pixels=large[1:])
+    with pytest.raises(ValueError, match="pixels"):
+        measure_shapes(small, [60], [60], spacing, pixels=large.astype(np.float64))
+
+
+# --- accuracy through the whole detector ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def accuracy():
+    """The benchmark of measured sizes."""
+    scripts = Path(__file__).resolve().parents[1] / "benchmarks"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(scripts)
+        yield importlib.import_module("measure_accuracy")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("same", [True, False], ids=["equal", "varied"])
+@pytest.mark.parametrize("diameter", [0.25, 0.35, 0.5, 0.7])
+def test_size_through_the_whole_detector(accuracy, diameter, same):
+    shape = {"irregularity": 0.3, "elongation": 1.2} if same else {"irregularity": 0.6, "elongation": 1.5}
+    rows = accuracy.measured(diameter, 8, 0.07, sites=100, same=same, **shape)
+    found = accuracy.summary(rows, diameter)
+    assert found["measured"] > 0.95
+    assert abs(found["bias"]) < 0.10
+    assert found["area_cv"] < 0.20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("diameter", "snr"), [(0.15, 16), (0.5, 16)])
+def test_size_of_small_and_of_clear_ones(accuracy, diameter, snr):
+    found = accuracy.summary(accuracy.measured(diameter, snr, 0.07, sites=100, same=True), diameter)
+    assert abs(found["bias"]) < (0.25 if diameter < 0.25 else 0.10)
+    assert found["area_cv"] < (0.25 if diameter < 0.25 else 0.20)
