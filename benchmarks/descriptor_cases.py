@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.ndimage import distance_transform_edt
+from scipy.spatial.distance import cdist
 
 from mcdetect.phantom import (
     CalcificationSpec,
@@ -35,6 +36,21 @@ MORPHOLOGIES = (
     "rim",
     "vascular",
 )
+_RANGES = ("diameter_mm", "snr", "irregularity", "elongation")
+_MEMBERS: dict[str, tuple[tuple[float, float], ...]] = {
+    "mixed": ((0.2, 0.5), (10, 25)),
+    "punctate": ((0.25, 0.35), (12, 16), (0, 0.15), (1, 1.1)),
+    "uniform": ((0.33, 0.37), (13, 15), (0.2, 0.3), (1, 1.1)),
+    "heterogeneous": ((0.2, 0.6), (7, 25), (0.2, 1), (1, 2.5)),
+    "fine_pleomorphic": ((0.18, 0.5), (8, 25), (0.6, 1), (1, 2.2)),
+    "fine_linear": ((0.32, 0.5), (12, 25), (0, 1), (4, 6)),
+    "coarse_heterogeneous": ((0.5, 0.9), (12, 30), (0.5, 1), (1, 2)),
+    "coarse": ((1.1, 1.6), (20, 40), (0.5, 1), (1, 1.3)),
+    "rod": ((0.9, 1.15), (20, 40), (0, 0.3), (2.6, 3.2)),
+    "rim": ((0.9, 1.4), (15, 30), (0, 0.1), (1, 1)),
+    "vascular": ((0.35, 0.6), (10, 25), (0, 1), (2, 4)),
+}
+"""From where to where members of a kind are drawn, in the order of `_RANGES`; SNR has no unit."""
 _APART_MM = 22.0
 
 Points = npt.NDArray[np.float64]
@@ -84,65 +100,8 @@ def group_points(kind: str, rng: np.random.Generator, to_nipple: float | None = 
 
 def members(kind: str, n: int, rng: np.random.Generator) -> list[CalcificationSpec]:
     """Members of a group of one morphology, all at (0, 0)."""
-    ranges: dict[str, dict[str, tuple[float, float]]] = {
-        "mixed": {"diameter_mm": (0.2, 0.5), "snr": (10.0, 25.0)},
-        "punctate": {
-            "diameter_mm": (0.25, 0.35),
-            "snr": (12, 16),
-            "irregularity": (0, 0.15),
-            "elongation": (1, 1.1),
-        },
-        "uniform": {
-            "diameter_mm": (0.33, 0.37),
-            "snr": (13, 15),
-            "irregularity": (0.2, 0.3),
-            "elongation": (1, 1.1),
-        },
-        "heterogeneous": {
-            "diameter_mm": (0.2, 0.6),
-            "snr": (7, 25),
-            "irregularity": (0.2, 1),
-            "elongation": (1, 2.5),
-        },
-        "fine_pleomorphic": {
-            "diameter_mm": (0.18, 0.5),
-            "snr": (8, 25),
-            "irregularity": (0.6, 1),
-            "elongation": (1, 2.2),
-        },
-        "fine_linear": {
-            "diameter_mm": (0.32, 0.5),
-            "snr": (12, 25),
-            "irregularity": (0, 1),
-            "elongation": (4, 6),
-        },
-        "coarse_heterogeneous": {
-            "diameter_mm": (0.5, 0.9),
-            "snr": (12, 30),
-            "irregularity": (0.5, 1),
-            "elongation": (1, 2),
-        },
-        "coarse": {
-            "diameter_mm": (1.1, 1.6),
-            "snr": (20, 40),
-            "irregularity": (0.5, 1),
-            "elongation": (1, 1.3),
-        },
-        "rod": {
-            "diameter_mm": (0.9, 1.15),
-            "snr": (20, 40),
-            "irregularity": (0, 0.3),
-            "elongation": (2.6, 3.2),
-        },
-        "rim": {"diameter_mm": (0.9, 1.4), "snr": (15, 30), "irregularity": (0, 0.1), "elongation": (1, 1)},
-        "vascular": {
-            "diameter_mm": (0.35, 0.6),
-            "snr": (10, 25),
-            "irregularity": (0, 1),
-            "elongation": (2, 4),
-        },
-    }
-    specs = random_specs(np.zeros((n, 2)), rng, **ranges[kind])
+    ranges = dict(zip(_RANGES, _MEMBERS[kind], strict=False))
+    specs = random_specs(np.zeros((n, 2)), rng, **ranges)
     if kind == "fine_linear":
         return [replace(s, form="branch" if rng.random() < 0.4 else "rod") for s in specs]
     forms = {"rod": "rod", "rim": "rim", "vascular": "rod"}
@@ -171,16 +130,47 @@ def finding(kind: str, rng: np.random.Generator, to_nipple: float) -> tuple[Poin
     return points, members(kind, n, rng)
 
 
+def depth_mm(breast: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Distance of every pixel to the edge of the breast, or of the image."""
+    away: npt.NDArray[np.float64] = distance_transform_edt(np.pad(breast, 1))[1:-1, 1:-1] * SPACING_MM
+    return away
+
+
+def at_places(specs: list[CalcificationSpec], px: Points, **changes: object) -> list[CalcificationSpec]:
+    """Put calcifications where they belong, in px."""
+    return [
+        replace(s, row_px=float(r), col_px=float(c), **changes) for s, (r, c) in zip(specs, px, strict=True)
+    ]
+
+
+def inserted(
+    base: PhantomMammogram,
+    specs: list[CalcificationSpec],
+    kinds: tuple[str, ...],
+    centres_px: Points,
+    rng: np.random.Generator,
+) -> Case:
+    """Insert calcifications into a background."""
+    pixels, truth = insert_calcifications(
+        base.pixels.astype(np.float32),
+        SPACING_MM,
+        specs,
+        rng=rng,
+        mask=base.breast,
+        limits=(0, float(base.pixels.max())),
+    )
+    return Case(pixels, SPACING_MM, kinds, centres_px, truth, nipple_px(base.breast))
+
+
 def draw_case(base: PhantomMammogram, kinds: Sequence[str], seed: int) -> Case:
     """Insert findings into a background, well apart; one that finds no room is left out."""
     rng = np.random.default_rng(seed)
-    depth = distance_transform_edt(np.pad(base.breast, 1))[1:-1, 1:-1] * SPACING_MM
+    depth = depth_mm(base.breast)
     tip = nipple_px(base.breast)
     rows, cols = base.breast.shape
     specs: list[CalcificationSpec] = []
     taken: list[Points] = []
     placed: list[str] = []
-    centres: list[Points] = []
     for kind in kinds:
         for _ in range(300):
             centre = rng.uniform(0, 1, 2) * (rows, cols)
@@ -190,50 +180,26 @@ def draw_case(base: PhantomMammogram, kinds: Sequence[str], seed: int) -> Case:
             inside = (px > 60).all() and (px[:, 0] < rows - 60).all() and (px[:, 1] < cols - 60).all()
             if not inside or depth[px[:, 0].astype(int), px[:, 1].astype(int)].min() < 6.0:
                 continue
-            if any(
-                np.hypot(*(px[:, None] - t[None]).transpose(2, 0, 1)).min() * SPACING_MM < _APART_MM
-                for t in taken
-            ):
+            if taken and cdist(px, np.concatenate(taken)).min() * SPACING_MM < _APART_MM:
                 continue
             taken.append(px)
             placed.append(kind)
-            centres.append(px.mean(axis=0))
-            specs += [
-                replace(s, row_px=float(r), col_px=float(c), group_id=len(placed), kind=kind)
-                for s, (r, c) in zip(drawn, px, strict=True)
-            ]
+            specs += at_places(drawn, px, group_id=len(placed), kind=kind)
             break
-    pixels, truth = insert_calcifications(
-        base.pixels.astype(np.float32),
-        SPACING_MM,
-        specs,
-        rng=rng,
-        mask=base.breast,
-        limits=(0, float(base.pixels.max())),
+    return inserted(
+        base, specs, tuple(placed), np.array([px.mean(axis=0) for px in taken]).reshape(-1, 2), rng
     )
-    return Case(pixels, SPACING_MM, tuple(placed), np.array(centres).reshape(-1, 2), truth, tip)
 
 
 def scattered_case(base: PhantomMammogram, seed: int) -> Case:
     """Insert single calcifications over the whole breast, never five within 1 cm2."""
     rng = np.random.default_rng(seed)
-    depth = distance_transform_edt(np.pad(base.breast, 1))[1:-1, 1:-1] * SPACING_MM
+    depth = depth_mm(base.breast)
     size = tuple(SPACING_MM * s for s in base.breast.shape)
 
     def inside(row: float, col: float) -> bool:
         return bool(depth[int(row / SPACING_MM), int(col / SPACING_MM)] > 7.0)
 
     points = scattered_positions_mm(int(rng.integers(25, 45)), size, rng, inside=inside, max_in_disc=3)
-    specs = [
-        replace(s, row_px=float(r), col_px=float(c))
-        for s, (r, c) in zip(members("mixed", len(points), rng), points / SPACING_MM, strict=True)
-    ]
-    pixels, truth = insert_calcifications(
-        base.pixels.astype(np.float32),
-        SPACING_MM,
-        specs,
-        rng=rng,
-        mask=base.breast,
-        limits=(0, float(base.pixels.max())),
-    )
-    return Case(pixels, SPACING_MM, ("scattered",), np.zeros((1, 2)), truth, nipple_px(base.breast))
+    specs = at_places(members("mixed", len(points), rng), points / SPACING_MM)
+    return inserted(base, specs, ("scattered",), np.zeros((1, 2)), rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -48,6 +49,17 @@ def draw_breast(
     seed: int = 1,
 ) -> Phantom:
     """Draw a breast at the left edge; with a muscle it also touches the top edge (oblique view)."""
+    drawn = _drawn(spacing_mm, size_mm, muscle_mm, seed)
+    return Phantom(drawn.pixels.copy(), drawn.breast.copy(), spacing_mm)
+
+
+@cache
+def _drawn(
+    spacing_mm: tuple[float, float],
+    size_mm: tuple[float, float],
+    muscle_mm: tuple[float, float] | None,
+    seed: int,
+) -> Phantom:
     rng = np.random.default_rng(seed)
     rows, cols = (round(size / step) for size, step in zip(size_mm, spacing_mm, strict=True))
     row = (np.arange(rows)[:, None] + 0.5) * spacing_mm[0]

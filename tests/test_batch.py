@@ -130,7 +130,7 @@ def test_unexpected_errors_are_failures_and_never_quote_the_header(
 ) -> None:
     source = write_inputs(tmp_path / "in", a="good", b=text, c="good")
     with caplog.at_level("DEBUG", logger="mcdetect"):
-        report = run_batch([source], tmp_path / "out")
+        report = run_batch([source], tmp_path / "out", overlay=False)
     assert [image.file for image in report.processed] == ["a.dcm", "c.dcm"]
     row = pd.read_csv(tmp_path / "out" / "failures.csv").iloc[0]
     assert row["error"] == error
@@ -255,7 +255,7 @@ def test_a_run_that_is_stopped_keeps_what_is_finished(tmp_path: Path) -> None:
     observer = PressCtrlC()
     before = signal.getsignal(signal.SIGINT)
     source = write_inputs(tmp_path / "in", a="good", b="good", c="good", d="good")
-    report = run_batch([source], tmp_path / "out", observer=observer)
+    report = run_batch([source], tmp_path / "out", overlay=False, observer=observer)
     assert report.interrupted
     assert observer.stopped == 1
     assert list(pd.read_csv(tmp_path / "out" / "images.csv")["file"]) == ["a.dcm", "b.dcm"]
@@ -271,11 +271,11 @@ def test_an_interrupted_first_run_may_be_run_again(tmp_path: Path) -> None:
 
     source = write_inputs(tmp_path / "in", a="good")
     with pytest.raises(SystemExit):
-        run_batch([source], tmp_path / "out", observer=Crash())
+        run_batch([source], tmp_path / "out", overlay=False, observer=Crash())
     record = read_record(tmp_path / "out")
     assert record is not None
     assert record["status"] == "running"
-    run_batch([source], tmp_path / "out")
+    run_batch([source], tmp_path / "out", overlay=False)
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "complete"
 
 

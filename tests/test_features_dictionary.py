@@ -59,9 +59,9 @@ def test_entries_are_complete_and_sound():
         assert feature.unit == ("" if column.unit == "0-1" else column.unit)
         if column.unit == "0-1":
             assert (feature.low, feature.high) == (0, 1), feature.name
-        assert re.fullmatch(r"(doi:10\.\S+|arXiv:\S+|BI-RADS .*|Br\. J\. .*|)", feature.source), (
-            feature.source
-        )
+        assert re.fullmatch(
+            r"(doi:10\.\S+|arXiv:\S+|BI-RADS .*|Br\. J\. .*|IEEE Trans\. .*|)", feature.source
+        ), feature.source
 
 
 def test_levels():

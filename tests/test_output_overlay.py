@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from output_fakes import fake_image, fake_result, ring
 
@@ -227,6 +227,7 @@ def test_long_names_are_shortened_in_the_middle() -> None:
 
 
 @given(st.lists(st.text(min_size=1, max_size=200), unique=True, max_size=20))
+@settings(max_examples=40)
 def test_picture_names_are_flat_portable_and_unique(files: list[str]) -> None:
     names = overlay_names(files)
     assert len({name.casefold() for name in names}) == len(files)

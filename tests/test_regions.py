@@ -46,7 +46,7 @@ def test_smooth_window_equals_dense_weights(centre, spacing):
 
 def test_smooth_window_keeps_a_constant():
     out = np.empty((21, 21), np.float32)
-    smooth_window(np.full((9, 9), 3.5, np.float32), 0, 8, 0.1, 0.1, 0.07, 0.07, 0.02, 21, out)
+    smooth_window(np.full((9, 9), 3.5, np.float32), 0.0, 8.0, 0.1, 0.1, 0.07, 0.07, 0.02, 21, out)
     rows, cols = np.indices(out.shape) - 10
     inside = (rows * 0.2 > -0.5) & (cols * 0.2 < 0.5)
     np.testing.assert_allclose(out[inside], 3.5, rtol=1e-6)

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,13 @@ def part_of(module: str) -> str:
     return module.split(".")[1] if "." in module else "mcdetect"
 
 
-def imports(path: Path, *, late: bool) -> set[str]:
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path, *, late: bool) -> frozenset[str]:
     """Return the modules that a file imports when it is loaded, or (`late`) at any time."""
     found: set[str] = set()
 
@@ -68,8 +75,8 @@ def imports(path: Path, *, late: bool) -> set[str]:
         for child in ast.iter_child_nodes(node):
             visit(child)
 
-    visit(ast.parse(path.read_text(encoding="utf-8")))
-    return found
+    visit(tree_of(path))
+    return frozenset(found)
 
 
 def ours(path: Path) -> set[str]:
@@ -156,8 +163,7 @@ def test_heavy_libraries_wait_until_they_are_needed(statement: str) -> None:
 
 def test_the_library_never_prints() -> None:
     for path in MODULES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        calls = [node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
         assert not [f for f in calls if isinstance(f, ast.Name) and f.id == "print"], path.name
 
 

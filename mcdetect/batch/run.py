@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -296,8 +297,9 @@ def _brief(outcome: Outcome) -> ImageReport:
     )
 
 
+@cache
 def compile_kernels(config: Config) -> None:
-    """Fill the on-disk cache of compiled kernels before several processes want them at once."""
+    """Fill the on-disk cache of compiled kernels, once, before several processes want them."""
     import numpy as np
 
     from mcdetect.pipeline import detect

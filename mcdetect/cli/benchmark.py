@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mcdetect.cli.options import Jobs, OutFolder, Quiet, Verbose
+from mcdetect.cli.exits import FAILED, INTERRUPTED, complain, written, wrong_usage
+from mcdetect.cli.options import ConfigFile, Jobs, NoPlots, OutFolder, Quiet, Samples, Seed, Verbose
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,10 +17,6 @@ if TYPE_CHECKING:
     from mcdetect.benchmarking import BenchmarkReport
 
 __all__ = ["benchmark"]
-
-FAILED = 1
-WRONG_USAGE = 2
-INTERRUPTED = 130
 
 
 def _list(wanted: bool) -> None:
@@ -49,9 +47,7 @@ def benchmark(
             "--list", callback=_list, is_eager=True, help="Tell what each data set needs, and exit."
         ),
     ] = False,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Configuration (TOML), as init-config writes it.")
-    ] = None,
+    config: ConfigFile = None,
     pixel_spacing: Annotated[
         float | None,
         typer.Option(metavar="MM", help="Pixel spacing in mm, for sets that take one (generic)."),
@@ -81,9 +77,9 @@ def benchmark(
     restart: Annotated[
         bool, typer.Option("--restart", help="Work on every case anew, also on those that are done.")
     ] = False,
-    samples: Annotated[int, typer.Option(metavar="N", min=0, help="Bootstrap samples of patients.")] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the bootstrap.")] = 0,
-    no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no curves.")] = False,
+    samples: Samples = 1000,
+    seed: Seed = 0,
+    no_plots: NoPlots = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
@@ -94,7 +90,7 @@ def benchmark(
     from rich.console import Console
 
     from mcdetect.benchmarking import BenchmarkError, run_benchmark
-    from mcdetect.cli.console import Terminal, log_to, one_line, output_console
+    from mcdetect.cli.console import Terminal, log_to, output_console
     from mcdetect.config import Config
     from mcdetect.errors import ConfigError, InputFileError
     from mcdetect.evaluation import TableError
@@ -106,7 +102,8 @@ def benchmark(
     options = _pairs(option)
     if pixel_spacing is not None:
         options["pixel_spacing_mm"] = pixel_spacing
-    try:
+    unusable = (BenchmarkError, ConfigError, InputFileError, MissingPlotsError, TableError, ValueError)
+    with written(), wrong_usage(*unusable), closing(terminal):
         report = run_benchmark(
             name,
             root,
@@ -123,19 +120,8 @@ def benchmark(
             plots=not no_plots,
             observer=terminal,
         )
-    except (BenchmarkError, ConfigError, InputFileError, MissingPlotsError, TableError, ValueError) as error:
-        raise typer.Exit(_complain(one_line(str(error)), WRONG_USAGE)) from error
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        message = f"the results cannot be written ({reason}); make room or name another folder"
-        raise typer.Exit(_complain(message, FAILED)) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(_complain("stopped", INTERRUPTED)) from None
-    finally:
-        terminal.close()
     if report.interrupted:
-        message = "stopped early; run the same command again to go on"
-        raise typer.Exit(_complain(message, INTERRUPTED))
+        raise complain("stopped early; run the same command again to go on", INTERRUPTED)
     if not quiet:
         _print_report(output_console(), report, str(out))
     if report.failed:
@@ -180,8 +166,3 @@ def print_datasets(console: Console) -> None:
         console.print(Text.assemble((info.name, "bold"), f": {info.title}"), soft_wrap=True)
         console.print(table)
         console.print()
-
-
-def _complain(message: str, code: int) -> int:
-    typer.echo(f"error: {message}", err=True)
-    return code

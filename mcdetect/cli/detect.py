@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mcdetect.cli.options import Jobs, OutFolder, Quiet, Verbose
+from mcdetect.cli.exits import FAILED, INTERRUPTED, written, wrong_usage
+from mcdetect.cli.options import ConfigFile, Jobs, OutFolder, PixelSpacing, Quiet, Verbose
 from mcdetect.config import GroupConfig
 
 __all__ = ["detect"]
 
 _RULE = GroupConfig()
-
-FAILED = 1
-WRONG_USAGE = 2
-INTERRUPTED = 130
 
 
 class StudiesBy(StrEnum):
@@ -33,10 +31,7 @@ def detect(
         typer.Argument(metavar="PATH", help="Files or folders (searched recursively), in any mix."),
     ],
     out: OutFolder,
-    pixel_spacing: Annotated[
-        float | None,
-        typer.Option(metavar="MM", help="Pixel spacing in mm of images whose header has none."),
-    ] = None,
+    pixel_spacing: PixelSpacing = None,
     min_count: Annotated[
         int | None,
         typer.Option(
@@ -51,10 +46,7 @@ def detect(
             "--area-cm2", metavar="CM2", help=f"Area of that disc in cm². [default: {_RULE.area_cm2}]"
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Configuration (TOML), as init-config writes it."),
-    ] = None,
+    config: ConfigFile = None,
     model: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Your model of clusters, as train writes it; adds its score."),
@@ -91,7 +83,13 @@ def detect(
     errors = Console(stderr=True)
     log_to(errors, verbose=verbose, quiet=quiet)
     terminal = Terminal(errors, quiet=quiet)
-    try:
+    with (
+        written(),
+        wrong_usage(ConfigError, OutputError),
+        wrong_usage(UnreadableFileError, option="--model"),
+        wrong_usage(MissingSpacingError, option="--pixel-spacing"),
+        closing(terminal),
+    ):
         options = Config.from_toml(config) if config is not None else Config()
         report = run_batch(
             paths,
@@ -106,28 +104,9 @@ def detect(
             model=None if model is None else ClusterModel.load(model, reads=[c.name for c in CLUSTERS]),
             studies_by=studies_by.value,
         )
-    except (ConfigError, OutputError) as error:
-        raise typer.Exit(_complain(str(error), WRONG_USAGE)) from error
-    except UnreadableFileError as error:
-        raise typer.Exit(_complain(f"--model: {error}", WRONG_USAGE)) from error
-    except MissingSpacingError as error:
-        raise typer.Exit(_complain(f"--pixel-spacing: {error}", WRONG_USAGE)) from error
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        message = f"the results cannot be written ({reason}); make room or name another folder"
-        raise typer.Exit(_complain(message, FAILED)) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(_complain("stopped", INTERRUPTED)) from None
-    finally:
-        terminal.close()
     if not quiet:
         print_summary(output_console(), report, str(out))
     if report.interrupted:
         raise typer.Exit(INTERRUPTED)
     if report.failed:
         raise typer.Exit(FAILED)
-
-
-def _complain(message: str, code: int) -> int:
-    typer.echo(f"error: {message}", err=True)
-    return code

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    import pandas as pd
+from mcdetect.cli.exits import written, wrong_usage
+from mcdetect.cli.options import NoPlots, Seed
 
 __all__ = ["evaluate"]
-
-FAILED = 1
-WRONG_USAGE = 2
 
 
 class Target(StrEnum):
@@ -149,8 +146,8 @@ def evaluate(
         typer.Option("--limit-per-cm2", metavar="R", help="Where the partial area ends, per cm²."),
     ] = None,
     samples: Annotated[int, typer.Option(metavar="N", help="Bootstrap samples of patients.")] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the bootstrap.")] = 0,
-    no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no curves.")] = False,
+    seed: Seed = 0,
+    no_plots: NoPlots = False,
     matches: Annotated[
         bool, typer.Option("--matches", help="Also write every mark and every lesion with its verdict.")
     ] = False,
@@ -164,31 +161,21 @@ def evaluate(
 
     from mcdetect.cli.console import log_to, one_line, output_console
     from mcdetect.cli.figures import print_evaluation
-    from mcdetect.evaluation import TableError, read_table
-    from mcdetect.evaluation import evaluate as run
-    from mcdetect.evaluation.folders import find_inputs
+    from mcdetect.evaluation import TableError
+    from mcdetect.evaluation.folders import evaluate_files
     from mcdetect.evaluation.plots import MissingPlotsError, require_matplotlib
 
     log_to(Console(stderr=True), verbose=0, quiet=True)
-    pools = ("all", "normal") if false_positives is Pool.both else (false_positives.value,)
-
-    def table(path: Path | None) -> pd.DataFrame | None:
-        return None if path is None else read_table(path)
-
-    try:
+    with wrong_usage(TableError, ValueError, MissingPlotsError):
         if out is not None and not no_plots:
             require_matplotlib()
-        own = find_inputs(detections, target.value)
-        other = None if versus is None else find_inputs(versus, target.value)
-        labels = _labels(detections, versus)
-        found = run(
-            read_table(own.detections),
-            read_table(truth),
-            table(images or own.images or (other.images if other is not None else None)),
-            members=table(members or own.members),
-            versus=None if other is None else read_table(other.detections),
-            versus_members=table(versus_members or (other.members if other is not None else None)),
-            names=labels,
+        found = evaluate_files(
+            detections,
+            truth,
+            images,
+            members=members,
+            versus=versus,
+            versus_members=versus_members,
             columns=_mapping(columns, "--columns"),
             truth_columns=_mapping(truth_columns, "--truth-columns"),
             target=target.value,
@@ -205,31 +192,12 @@ def evaluate(
             samples=samples,
             seed=seed,
         )
-    except (TableError, ValueError, MissingPlotsError) as error:
-        raise typer.Exit(_complain(one_line(str(error)), WRONG_USAGE)) from error
     if not quiet:
+        pools = ("all", "normal") if false_positives is Pool.both else (false_positives.value,)
         print_evaluation(output_console(), found, pools)
     if out is None:
         return
-    try:
+    with written():
         found.save(out, plots=not no_plots, matches=matches)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        message = f"the results cannot be written ({reason}); make room or name another folder"
-        raise typer.Exit(_complain(message, FAILED)) from error
     if not quiet:
         output_console().print(f"results in {one_line(str(out))}", markup=False, soft_wrap=True)
-
-
-def _labels(detections: Path, versus: Path | None) -> tuple[str, str]:
-    """Return short names of the two detectors that differ."""
-    one = detections.stem or "detector"
-    if versus is None:
-        return one, ""
-    two = versus.stem or "other"
-    return (one, two) if one != two else (f"{one} (1)", f"{two} (2)")
-
-
-def _complain(message: str, code: int) -> int:
-    typer.echo(f"error: {message}", err=True)
-    return code

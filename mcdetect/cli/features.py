@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mcdetect.cli.exits import WRONG_USAGE, complain
+
 __all__ = ["features"]
 
 
@@ -44,8 +46,7 @@ def features(
     wanted = [] if list_ else list(dict.fromkeys(names or ()))
     unknown = [name for name in wanted if name not in {f.name for f in found}]
     if unknown:
-        typer.echo(f"error: no feature is called {unknown[0]!r}; see mcdetect features --list", err=True)
-        raise typer.Exit(2)
+        raise complain(f"no feature is called {unknown[0]!r}; see mcdetect features --list", WRONG_USAGE)
     if wanted:
         found = tuple(f for name in wanted for f in found if f.name == name)
     if as_json:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mcdetect.cli.exits import WRONG_USAGE, complain
+
 __all__ = ["init_config"]
 
 
@@ -26,12 +28,11 @@ def init_config(
         return
     path = Path(file)
     if path.exists() and not force:
-        typer.echo(f"error: {path.name} exists; name another file, or give --force", err=True)
-        raise typer.Exit(2)
+        raise complain(f"{path.name} exists; name another file, or give --force", WRONG_USAGE)
     try:
         write_text(path, text)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        typer.echo(f"error: {path.name}: cannot be written ({reason}); name another file", err=True)
-        raise typer.Exit(2) from error
+        message = f"{path.name}: cannot be written ({reason}); name another file"
+        raise complain(message, WRONG_USAGE) from error
     typer.echo(f"wrote {path.name}")

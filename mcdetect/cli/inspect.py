@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from mcdetect.cli.exits import FAILED, complain, wrong_usage
+
 __all__ = ["inspect"]
 
 
@@ -29,14 +31,11 @@ def inspect(
     from mcdetect.errors import InputFileError
     from mcdetect.inspection import inspect as inspect_file
 
-    try:
-        found = inspect_file(file, pixel_spacing_mm=pixel_spacing, force=force)
-    except InputFileError as error:
-        typer.echo(f"error: {one_line(str(error))}", err=True)
-        raise typer.Exit(1) from error
-    except ValueError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
+    with wrong_usage(ValueError):
+        try:
+            found = inspect_file(file, pixel_spacing_mm=pixel_spacing, force=force)
+        except InputFileError as error:
+            raise complain(str(error), FAILED) from error
     table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -44,4 +43,4 @@ def inspect(
         table.add_row(Text(name), Text(one_line(value)))
     output_console().print(table)
     if not found.eligible:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)

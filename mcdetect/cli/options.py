@@ -7,14 +7,33 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Jobs", "OutFolder", "Quiet", "Verbose"]
+__all__ = [
+    "ConfigFile",
+    "Jobs",
+    "NoPlots",
+    "OutFolder",
+    "PixelSpacing",
+    "Quiet",
+    "Samples",
+    "Seed",
+    "Verbose",
+]
 
 OutFolder = Annotated[
     Path, typer.Option("--out", "-o", metavar="OUT", help="Folder for the results; made if needed.")
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Configuration (TOML), as init-config writes it.")
+]
+PixelSpacing = Annotated[
+    float | None, typer.Option(metavar="MM", help="Pixel spacing in mm of images whose header has none.")
 ]
 Jobs = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Worker processes. [default: by images, cores and memory]"),
 ]
+Samples = Annotated[int, typer.Option(metavar="N", min=0, help="Bootstrap samples of patients.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Of the bootstrap.")]
+NoPlots = Annotated[bool, typer.Option("--no-plots", help="Draw no curves.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv for everything.")]

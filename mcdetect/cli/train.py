@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mcdetect.cli.exits import written, wrong_usage
+from mcdetect.cli.options import NoPlots, Samples
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mcdetect.training import Training
 
 __all__ = ["train"]
-
-FAILED = 1
-WRONG_USAGE = 2
-INTERRUPTED = 130
 
 
 class Model(StrEnum):
@@ -97,7 +96,7 @@ def train(
         bool, typer.Option("--no-calibration", help="A model that only ranks and states no probability.")
     ] = False,
     folds: Annotated[int, typer.Option(metavar="N", min=2, help="Of the cross-validation.")] = 5,
-    samples: Annotated[int, typer.Option(metavar="N", min=0, help="Bootstrap samples of patients.")] = 1000,
+    samples: Samples = 1000,
     stability_samples: Annotated[
         int, typer.Option(metavar="N", min=0, help="Refits for the stability of the features.")
     ] = 100,
@@ -105,7 +104,7 @@ def train(
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the report. [default: beside the model]")
     ] = None,
-    no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no curves.")] = False,
+    no_plots: NoPlots = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings only.")] = False,
 ) -> None:
     """Train a model of clusters on your labels and test it on patients kept apart.
@@ -114,14 +113,15 @@ def train(
     """
     from rich.console import Console
 
-    from mcdetect.cli.console import log_to, one_line, output_console
+    from mcdetect.cli.console import log_to, output_console
     from mcdetect.errors import InputFileError
     from mcdetect.evaluation.plots import MissingPlotsError
     from mcdetect.training import MissingSklearnError, TrainingError, train_files
 
     # What is logged stands among the notes, which are printed unless asked not to.
     log_to(Console(stderr=True), verbose=0, quiet=not quiet)
-    try:
+    unusable = (InputFileError, TrainingError, MissingSklearnError, MissingPlotsError, ValueError)
+    with written("file"), wrong_usage(*unusable):
         found = train_files(
             features,
             out,
@@ -142,14 +142,6 @@ def train(
             stability_samples=stability_samples,
             seed=seed,
         )
-    except (InputFileError, TrainingError, MissingSklearnError, MissingPlotsError, ValueError) as error:
-        raise typer.Exit(_complain(one_line(str(error)), WRONG_USAGE)) from error
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        message = f"the results cannot be written ({reason}); make room or name another file"
-        raise typer.Exit(_complain(message, FAILED)) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(_complain("stopped", INTERRUPTED)) from None
     if not quiet:
         _print(output_console(), found, str(out))
 
@@ -169,8 +161,3 @@ def _print(console: Console, found: Training, out: str) -> None:
     for note in found.notes:
         console.print(f"note: {one_line(note)}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"model in {one_line(out)}, report beside it", markup=False, soft_wrap=True)
-
-
-def _complain(message: str, code: int) -> int:
-    typer.echo(f"error: {message}", err=True)
-    return code

@@ -14,7 +14,7 @@ from mcdetect.comparison.texture import STEP_MM
 from mcdetect.mammogram import Mammogram
 from mcdetect.output import drawing
 from mcdetect.output.display import shrink, take_crop
-from mcdetect.output.drawing import Colour, Picture
+from mcdetect.output.drawing import FAINT, INK, PAPER, Colour, Picture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +34,6 @@ VERDICT_COLOURS: dict[str, Colour] = {
     "gone": (204, 121, 200),
     "uncertain": (170, 170, 170),
 }
-_PAPER: Colour = (18, 18, 20)
-_INK: Colour = (225, 225, 225)
-_FAINT: Colour = (150, 150, 150)
 
 _NARROWEST = 900
 _MARGIN = 12
@@ -82,7 +79,7 @@ def draw_comparison(found: Comparison, *, width_px: int = 1800) -> Picture:
     side = (width_px - 2 * _MARGIN - 2 * 3 * _GAP) // 6
     lines = -(-len(panels) // 3)
     height = _HEADER + size[0] + lines * (side + _TITLE + _GAP) + _FOOTER
-    picture: Picture = np.full((height, width_px, 3), _PAPER, dtype=np.uint8)
+    picture: Picture = np.full((height, width_px, 3), PAPER, dtype=np.uint8)
     lefts = (_MARGIN + half - size[1], _MARGIN + half + _GAP)
     if lines == 0 or size[1] == half:
         lefts = (_MARGIN, _MARGIN + half + _GAP)
@@ -223,7 +220,7 @@ def _draw_pair(picture: Picture, found: Comparison, group: pd.Series, top: int, 
             places[:, 1] = side - 1 - places[:, 1]
         for (row, col), what in zip(places, table["seen_current" if current else "seen_prior"], strict=True):
             radius = 0.6 * side / side_mm
-            drawing.circle(crop, float(row), float(col), radius, colour if what == "called" else _FAINT, 1)
+            drawing.circle(crop, float(row), float(col), radius, colour if what == "called" else FAINT, 1)
         picture[top + _TITLE : top + _TITLE + side, at : at + side] = crop
 
 
@@ -238,7 +235,7 @@ def _write_words(
     else:
         state = f"NOT REGISTERED (agreement {quality.agreement:.2f}): every verdict is uncertain"
     drawing.text(
-        picture, state, 24, _MARGIN, _INK if quality.registered else VERDICT_COLOURS["new"], height=12
+        picture, state, 24, _MARGIN, INK if quality.registered else VERDICT_COLOURS["new"], height=12
     )
     for left, shown, what in (
         (lefts[0], found.prior, "prior, as the current image would show it"),
@@ -247,14 +244,14 @@ def _write_words(
         image = shown.mammogram
         view = " ".join(part for part in (image.laterality, image.view) if part)
         name = "   ".join(part for part in (what, image.source, view) if part)
-        drawing.text(picture, drawing.fit_text(name, half - 8, height=11), 52, left, _INK, height=11)
+        drawing.text(picture, drawing.fit_text(name, half - 8, height=11), 52, left, INK, height=11)
     col = _MARGIN
     for verdict, colour in VERDICT_COLOURS.items():
         count = int((groups["verdict"] == verdict).sum())
         words = f"{verdict} {count}"
         drawing.circle(picture, height - 37, col + 6, 5.0, colour, 2)
-        drawing.text(picture, words, height - 32, col + 18, _INK, height=10)
+        drawing.text(picture, words, height - 32, col + 18, INK, height=10)
         col += 18 + drawing.text_width(words, height=10) + 22
-    drawing.scale_bar(picture, height - 32, width - _MARGIN, scale, 130, _INK, height=10)
+    drawing.scale_bar(picture, height - 32, width - _MARGIN, scale, 130, INK, height=10)
     note = f"mcdetect {__version__}: flagged groups only; for research use, not a medical device"
-    drawing.text(picture, note, height - 10, _MARGIN, _FAINT, height=9)
+    drawing.text(picture, note, height - 10, _MARGIN, FAINT, height=9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -67,61 +67,45 @@ class Points:
 
 def current_points(result: Result, other: Result, registration: Registration) -> Points:
     """Return the points of the current image; they are looked for in the prior one."""
-    own, called, trace, number, cluster, diameter, area = _columns(result)
-    there = registration.to_prior(own)
-    return Points(
-        own,
-        own,
-        called,
-        trace,
-        number,
-        cluster,
-        diameter,
-        area,
-        in_view(other, there),
-        registration.error_at(own),
-    )
+    points = _own_points(result)
+    there = registration.to_prior(points.own_mm)
+    return replace(points, in_view=in_view(other, there), error_mm=registration.error_at(points.own_mm))
 
 
 def prior_points(result: Result, other: Result, registration: Registration) -> Points:
     """Return the points of the prior image, mapped to the current one."""
-    own, called, trace, number, cluster, diameter, area = _columns(result)
-    here = registration.to_current(own)
+    points = _own_points(result)
+    here = registration.to_current(points.own_mm)
     back = registration.to_prior(here)
-    found = np.hypot(*(back - own).T) < _ROUND_TRIP_MM
-    return Points(
-        own,
-        here,
-        called,
-        trace,
-        number,
-        cluster,
-        diameter,
-        area,
-        in_view(other, here) & found,
-        registration.error_at(here),
+    found = np.hypot(*(back - points.own_mm).T) < _ROUND_TRIP_MM
+    return replace(
+        points, here_mm=here, in_view=in_view(other, here) & found, error_mm=registration.error_at(here)
     )
 
 
-def _columns(result: Result) -> tuple[_Doubles, _Mask, _Mask, _Ints, _Ints, _Doubles, _Doubles]:
-    sure, all_ = result.calcifications, result.candidates
+def _own_points(result: Result) -> Points:
+    """Return the points of an image in its own frame, as if the other image showed all of them."""
+    sure, faint = result.calcifications, result.candidates
     spacing = np.array([result.mammogram.spacing.row_mm, result.mammogram.spacing.col_mm])
     place = (sure[["row_px", "col_px"]].to_numpy(np.float64) + 0.5) * spacing
-    faint = all_
     other = (faint[["row_px", "col_px"]].to_numpy(np.float64) + 0.5) * spacing
     if len(place) and len(other):
         apart = np.asarray(cKDTree(place).query(other)[0]) > _SAME_MM
         faint, other = faint[apart], other[apart]
     n, m = len(sure), len(faint)
     gap = np.full(m, np.nan)
-    return (
-        np.concatenate([place, other]),
-        np.arange(n + m) < n,
-        np.concatenate([np.zeros(n, np.bool_), faint["score"].to_numpy() < FAINT_SCORE]),
-        np.concatenate([sure["calcification_id"], faint["candidate_id"]]).astype(np.int64),
-        np.concatenate([sure["cluster_id"].to_numpy(np.int64), np.zeros(m, np.int64)]),
-        np.concatenate([sure["diameter_mm"].to_numpy(np.float64), gap]),
-        np.concatenate([sure["area_mm2"].to_numpy(np.float64), gap]),
+    own = np.concatenate([place, other])
+    return Points(
+        own_mm=own,
+        here_mm=own,
+        called=np.arange(n + m) < n,
+        trace=np.concatenate([np.zeros(n, np.bool_), faint["score"].to_numpy() < FAINT_SCORE]),
+        number=np.concatenate([sure["calcification_id"], faint["candidate_id"]]).astype(np.int64),
+        cluster=np.concatenate([sure["cluster_id"].to_numpy(np.int64), np.zeros(m, np.int64)]),
+        diameter_mm=np.concatenate([sure["diameter_mm"].to_numpy(np.float64), gap]),
+        area_mm2=np.concatenate([sure["area_mm2"].to_numpy(np.float64), gap]),
+        in_view=np.ones(n + m, np.bool_),
+        error_mm=np.zeros(n + m),
     )
 
 

@@ -16,16 +16,13 @@ from mcdetect.descriptors.casting import describe_casting
 from mcdetect.descriptors.distribution import DISTRIBUTIONS, Distribution, describe_distribution
 from mcdetect.descriptors.extent import Extent, describe_extent
 from mcdetect.descriptors.morphology import MORPHOLOGIES, Morphology, describe_morphology, read_members
-from mcdetect.descriptors.smooth import rising
-from mcdetect.descriptors.vessels import Vessels, find_vessels
+from mcdetect.descriptors.vessels import Vessels, find_vessels, judge_groups
 
 __all__ = ["ClusterDescription", "ImageDescription", "describe_clusters"]
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
-ON_ARTERY = (0.25, 0.45)
-"""Mean grade of a group below and above which its members are not, or are, taken to lie on an artery."""
 PATTERN_GAP_MM = 8.0
 """Groups at most this far apart are judged as one distribution: pieces of one segment, say."""
 REGION_GAP_MM = 20.0
@@ -177,8 +174,8 @@ def describe_clusters(
     chest = unknown if chest is None else chest
     points = np.column_stack([row, col])
     inside = [group == k + 1 for k in range(n_groups)]
-    members = read_members(measures, n, _shared(vessels.grade, inside))
-    arterial = np.array([vessels.grade[chosen].mean() >= 0.5 for chosen in inside], np.bool_).reshape(-1)
+    on_artery, arterial = judge_groups(vessels.grade, inside)
+    members = read_members(measures, n, on_artery)
     pattern = _joined(points, group, ~arterial & (finding | (count >= _LEAST_PATTERN)), PATTERN_GAP_MM)
     region = _joined(points, group, ~arterial & finding, REGION_GAP_MM)
     loose = ~np.isin(group, np.flatnonzero(finding) + 1) & (vessels.grade < 0.5)
@@ -293,11 +290,3 @@ def _usual_spacing(points: _Floats) -> float:
 def _to_nearest(points: _Floats) -> _Floats:
     """Distance of each of at least two points to the nearest other."""
     return np.asarray(cKDTree(points).query(points, k=2)[0], dtype=np.float64)[:, 1]
-
-
-def _shared(grade: _Floats, inside: list[npt.NDArray[np.bool_]]) -> _Floats:
-    """Lower the grade of members whose group as a whole lies on no artery: a wall calcifies over a length."""
-    shared = grade.copy()
-    for chosen in inside:
-        shared[chosen] *= rising(grade[chosen].mean(), *ON_ARTERY)
-    return shared

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mcdetect.descriptors.curves import Curves, find_curves
 from mcdetect.descriptors.smooth import falling, rising
 
-__all__ = ["Vessels", "find_vessels"]
+__all__ = ["Vessels", "find_vessels", "judge_groups"]
 
 _Floats = npt.NDArray[np.float64]
 
@@ -25,6 +25,10 @@ CALIBRE_MM = (1.0, 1.8)
 OTHERS_MM = (10.0, 40.0)
 PIECES_MM = (40.0, 80.0)
 _PIECE = 0.8
+GROUP = (0.25, 0.45)
+"""Mean grade of a group below and above which its members are not, or are, taken to lie on an artery."""
+GROUP_ARTERIAL = 0.5
+"""Mean grade from which a group is a stretch of artery, not a finding that others may continue."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,32 @@ def find_vessels(
         piece = _PIECE * arteries * np.nan_to_num(rising(line, *LINE))
         grade = np.maximum(grade, piece)
     return Vessels(grade, curves, curve_grade, along, through, tracks)
+
+
+def judge_groups(
+    grade: _Floats, inside: list[npt.NDArray[np.bool_]]
+) -> tuple[_Floats, npt.NDArray[np.bool_]]:
+    """Judge groups by the mean grade of their members, as a wall calcifies over a length.
+
+    Parameters
+    ----------
+    grade : (n,) float64 array
+        Of each calcification, as in `Vessels`.
+    inside : list of (n,) bool arrays
+        Members of each group, at least one.
+
+    Returns
+    -------
+    grade : (n,) float64 array
+        Lower for members whose group as a whole lies on no artery.
+    arterial : (g,) bool array
+        Which groups are stretches of an artery.
+    """
+    mean = np.array([grade[chosen].mean() for chosen in inside], np.float64)
+    shared = grade.copy()
+    for chosen, weight in zip(inside, rising(mean, *GROUP), strict=True):
+        shared[chosen] *= weight
+    return shared, mean >= GROUP_ARTERIAL
 
 
 def _half_if_unknown(share: _Floats) -> _Floats:

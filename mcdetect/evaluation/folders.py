@@ -1,13 +1,18 @@
-"""Which tables of an output folder of ``mcdetect detect`` an evaluation takes."""
+"""Evaluation of files: which tables of an output folder of ``mcdetect detect`` it takes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from mcdetect.evaluation.readers import TableError
+import pandas as pd
 
-__all__ = ["Inputs", "find_inputs"]
+from mcdetect.evaluation.readers import TableError, read_table
+from mcdetect.evaluation.result import Evaluation
+from mcdetect.evaluation.study import evaluate
+
+__all__ = ["Inputs", "evaluate_files", "find_inputs"]
 
 
 @dataclass(frozen=True)
@@ -58,3 +63,60 @@ def find_inputs(path: str | Path, target: str) -> Inputs:
         )
     members = _table(path, "calcifications") if target == "clusters" else None
     return Inputs(detections, members, _table(path, "images"))
+
+
+def evaluate_files(
+    detections: str | Path,
+    truth: str | Path,
+    images: str | Path | None = None,
+    *,
+    target: str,
+    members: str | Path | None = None,
+    versus: str | Path | None = None,
+    versus_members: str | Path | None = None,
+    **changes: Any,
+) -> Evaluation:
+    """Evaluate detections that stand in files.
+
+    Parameters
+    ----------
+    detections, versus : path-like
+        A table, or an output folder of ``mcdetect detect``, of the detector and of another one.
+    truth : path-like
+    images, members, versus_members : path-like, optional
+        Tables to take instead of those in the folders.
+    target : {"calcifications", "clusters"}
+    **changes
+        As `mcdetect.evaluation.evaluate` takes them.
+
+    Returns
+    -------
+    Evaluation
+        The detectors are called by the names of their files or folders.
+    """
+
+    def table(path: str | Path | None) -> pd.DataFrame | None:
+        return None if path is None else read_table(path)
+
+    own = find_inputs(detections, target)
+    other = None if versus is None else find_inputs(versus, target)
+    return evaluate(
+        read_table(own.detections),
+        read_table(truth),
+        table(images or own.images or (other.images if other is not None else None)),
+        members=table(members or own.members),
+        versus=None if other is None else read_table(other.detections),
+        versus_members=table(versus_members or (other.members if other is not None else None)),
+        names=_labels(Path(detections), None if versus is None else Path(versus)),
+        target=target,
+        **changes,
+    )
+
+
+def _labels(detections: Path, versus: Path | None) -> tuple[str, str]:
+    """Return short names of the two detectors that differ."""
+    one = detections.stem or "detector"
+    if versus is None:
+        return one, ""
+    two = versus.stem or "other"
+    return (one, two) if one != two else (f"{one} (1)", f"{two} (2)")

@@ -67,7 +67,7 @@ def join_curves(distance: _Floats, diameter_mm: _Floats) -> JoinCurves:
 
     Notes
     -----
-    The graphs are those of Chen et al. 2015, doi:10.1109/TBME.2014.2385102; the clustering
+    The graphs are those of Chen et al., IEEE Trans. Biomed. Eng. 62 (2015) 1203; the clustering
     coefficient that of Watts and Strogatz 1998, doi:10.1038/30918.
     """
     n = len(distance)

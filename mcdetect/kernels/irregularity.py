@@ -68,7 +68,8 @@ def irregularity(points: _Floats, perimeter: float, row: float, col: float) -> t
 
     Notes
     -----
-    The shape factors ff and mf = F3' - F1' of Shen, Rangayyan and Desautels 1994, doi:10.1109/42.293919.
+    The shape factors ff and mf = F3' - F1' of Shen, Rangayyan and Desautels, IEEE Trans. Med. Imaging 13
+    (1994) 263.
     """
     n = OUTLINE_POINTS
     even = np.empty((n, 2))

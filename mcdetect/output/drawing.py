@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "FAINT",
+    "INK",
+    "PAPER",
     "Colour",
     "Picture",
     "circle",
@@ -22,6 +25,10 @@ __all__ = [
 
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
+
+PAPER: Colour = (18, 18, 20)
+INK: Colour = (225, 225, 225)
+FAINT: Colour = (150, 150, 150)
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SHIFT = 4

@@ -14,7 +14,7 @@ from mcdetect import __version__
 from mcdetect.mammogram import Mammogram
 from mcdetect.output import drawing
 from mcdetect.output.display import shrink, take_crop
-from mcdetect.output.drawing import Colour, Picture
+from mcdetect.output.drawing import FAINT, INK, PAPER, Colour, Picture
 from mcdetect.output.files import write_bytes
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ MOST_PANELS = 6
 _FLAGGED: Colour = (240, 228, 66)
 _MEMBER: Colour = (255, 150, 40)
 _OTHER: Colour = (86, 180, 233)
-_PAPER: Colour = (18, 18, 20)
-_INK: Colour = (225, 225, 225)
-_FAINT: Colour = (150, 150, 150)
 
 _OUTLINE_MM = 2.0
 _RADIUS_MM = 0.6
@@ -116,7 +113,7 @@ def draw_overlay(
     flagged = clusters[clusters["flagged"]].sort_values(["score", "cluster_id"], ascending=[False, True])
     shown = _first_to_see(flagged).head(MOST_PANELS)
     layout = _arrange(mammogram, len(shown), width_px)
-    picture: Picture = np.full((layout.height, layout.width, 3), _PAPER, dtype=np.uint8)
+    picture: Picture = np.full((layout.height, layout.width, 3), PAPER, dtype=np.uint8)
     whole = _draw_whole(picture, mammogram, layout, calcifications, flagged)
     for place, (_, cluster) in zip(layout.panels, shown.iterrows(), strict=True):
         _draw_panel(picture, place, mammogram, calcifications, flagged, cluster)
@@ -283,10 +280,10 @@ def _draw_panel(
     number = str(cluster["cluster_id"])
     drawing.text(picture, number, base, left, _FLAGGED, height=13, bold=True)
     indent = drawing.text_width(number, height=13, bold=True) + 12
-    drawing.text(picture, title, base, left + indent, _INK, height=11)
-    drawing.scale_bar(picture, base, left + 2 * side + _GAP, px_per_mm, side // 3, _INK, height=10)
+    drawing.text(picture, title, base, left + indent, INK, height=11)
+    drawing.scale_bar(picture, base, left + 2 * side + _GAP, px_per_mm, side // 3, INK, height=10)
     words = drawing.fit_text(_describe(cluster), 2 * side + _GAP, height=10)
-    drawing.text(picture, words, base + 20, left, _FAINT, height=10)
+    drawing.text(picture, words, base + 20, left, FAINT, height=10)
     crop = take_crop(mammogram, centre, side_mm, side)
     top += _TITLE
     picture[top : top + side, left : left + side] = crop[:, :, None]
@@ -333,12 +330,10 @@ def _write_header(
     found = f"{_count(len(flagged), 'flagged group')}, {_count(len(calcifications), 'calcification')}"
     width = picture.shape[1]
     right = width - _MARGIN - drawing.text_width(found, height=12)
-    drawing.text(picture, found, 26, right, _FLAGGED if len(flagged) else _INK, height=12)
+    drawing.text(picture, found, 26, right, _FLAGGED if len(flagged) else INK, height=12)
     view = " ".join(part for part in (mammogram.laterality, mammogram.view) if part)
     name = "   ".join(part for part in (mammogram.source, view) if part)
-    drawing.text(
-        picture, drawing.fit_text(name, right - 3 * _MARGIN, height=12), 26, _MARGIN, _INK, height=12
-    )
+    drawing.text(picture, drawing.fit_text(name, right - 3 * _MARGIN, height=12), 26, _MARGIN, INK, height=12)
 
 
 def _write_footer(picture: Picture, view: _View, right: int, hidden: int) -> None:
@@ -351,11 +346,11 @@ def _write_footer(picture: Picture, view: _View, right: int, hidden: int) -> Non
         (_OTHER, "other calcifications"),
     ):
         drawing.circle(picture, first - 5, col + 6, 5.0, colour, 2 if colour is _FLAGGED else 1)
-        drawing.text(picture, words, first, col + 18, _INK, height=10)
+        drawing.text(picture, words, first, col + 18, INK, height=10)
         col += 18 + drawing.text_width(words, height=10) + 22
-    drawing.scale_bar(picture, first, max(right, col + 190), view.px_per_mm, 130, _INK, height=10)
+    drawing.scale_bar(picture, first, max(right, col + 190), view.px_per_mm, 130, INK, height=10)
     note = f"mcdetect {__version__}: for research use, not a medical device"
-    drawing.text(picture, note, second, _MARGIN, _FAINT, height=9)
+    drawing.text(picture, note, second, _MARGIN, FAINT, height=9)
     if hidden > 0:
         more = f"{_count(hidden, 'more flagged group')} not magnified"
         right = width - _MARGIN - drawing.text_width(more, height=10)

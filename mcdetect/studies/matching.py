@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 from mcdetect.config import StudyConfig
 
@@ -100,6 +99,8 @@ def match_views(first: pd.DataFrame, second: pd.DataFrame, config: StudyConfig |
 def _assign(gain: _Floats) -> list[tuple[int, int]]:
     if gain.size == 0:
         return []
+    from scipy.optimize import linear_sum_assignment  # here, as it takes half a second to import
+
     rows, cols = linear_sum_assignment(gain, maximize=True)
     return [(int(i), int(j)) for i, j in zip(rows, cols, strict=True) if gain[i, j] > 0]
 

@@ -1,0 +1,44 @@
+"""How verbs end: their exit codes, and the one line that says what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+__all__ = ["FAILED", "INTERRUPTED", "WRONG_USAGE", "complain", "written", "wrong_usage"]
+
+FAILED = 1
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+
+def complain(message: str, code: int) -> typer.Exit:
+    """Print what went wrong as one line on the error stream, and return the exit to raise."""
+    from mcdetect.cli.console import one_line
+
+    typer.echo(f"error: {one_line(message)}", err=True)
+    return typer.Exit(code)
+
+
+@contextmanager
+def wrong_usage(*errors: type[Exception], option: str = "") -> Iterator[None]:
+    """End the verb with its message where one of these errors arises, naming the option at fault."""
+    try:
+        yield
+    except errors as error:
+        raise complain(f"{option}: {error}" if option else str(error), WRONG_USAGE) from error
+
+
+@contextmanager
+def written(place: str = "folder") -> Iterator[None]:
+    """End the verb where its results cannot be written, or Ctrl-C stops it."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        message = f"the results cannot be written ({reason}); make room or name another {place}"
+        raise complain(message, FAILED) from error
+    except KeyboardInterrupt:
+        raise complain("stopped", INTERRUPTED) from None
