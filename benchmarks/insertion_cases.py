@@ -34,6 +34,8 @@ GROUPS, SINGLES = 4, 40
 CLEAR_MM = 15.0
 """Least distance between the centres of two groups: what is two in the truth must not be one by the rule."""
 KINDS = ("film", "film 0.2 mm", "digital", "phantom")
+TURNS = {"film": 1, "film 0.2 mm": 1, "digital": 4, "phantom": 2}
+"""Insertions of each content per background: more where backgrounds are few."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def study_backgrounds(kinds: tuple[str, ...] = KINDS, *, quick: bool = False) ->
 
 
 def study_cases(kinds: tuple[str, ...] = KINDS, *, quick: bool = False) -> Iterator[Case]:
-    """Give the three images of every background.
+    """Give the images of every background: plain once, groups and singles once or more (`TURNS`).
 
     Parameters
     ----------
@@ -91,9 +93,14 @@ def study_cases(kinds: tuple[str, ...] = KINDS, *, quick: bool = False) -> Itera
         own = native[native["image"] == background.name]
         plain = Mammogram.from_array(background.pixels, background.spacing_mm)
         searched = find_breast(plain, Config().breast).searched
-        for number, content in enumerate(("plain", "groups", "singles")):
+        turns = range(1, TURNS[kind_of(background)] + 1)
+        contents = [("plain", 1), *((content, turn) for content in ("groups", "singles") for turn in turns)]
+        for content, turn in contents:
+            number = ("plain", "groups", "singles").index(content)
             name = f"{background.name} {background.spacing_mm:g} mm {content}"
             key = [SEED, round(1e4 * background.spacing_mm), number, *background.name.encode()]
+            if turn > 1:
+                name, key = f"{name} {turn}", [*key, turn]
             rng = np.random.default_rng(key)
             pixels, truth = background.pixels, None
             if content != "plain":
