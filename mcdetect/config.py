@@ -89,7 +89,7 @@ class CalcificationConfig(_Section):
 
     min_score: float = _option(0.5, "", "candidates from this score on are calcifications", 0.0, 1.0)
     min_score_near: float = _option(
-        0.1,
+        0.05,
         "",
         "lower threshold for candidates near clear calcifications; min_score switches it off",
         0.0,
