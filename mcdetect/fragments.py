@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import map_coordinates
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from mcdetect.mammogram import PixelSpacing
@@ -35,10 +33,11 @@ def one_mark_per_body(
     strength: _Floats,
     spacing: PixelSpacing,
 ) -> npt.NDArray[np.bool_]:
-    """Tell which marks to keep: of all marks on one body the strongest.
+    """Tell which marks to keep: those that lie on one body with no stronger mark that is kept.
 
     Two marks lie on one body when the image between them nowhere falls below `SADDLE` of the lower of their
-    heights above the surroundings. Separate calcifications have a valley between them.
+    heights above the surroundings. Separate calcifications have a valley between them. A mark on the
+    shoulder of two calcifications goes, and does not make them one.
 
     Parameters
     ----------
@@ -67,14 +66,14 @@ def one_mark_per_body(
     height = _values(pixels, along, spacing) - _surroundings(pixels, along[:, _STEPS // 2], spacing)[:, None]
     lower = np.minimum(height[:, 0], height[:, -1])
     one = (lower >= LEAST_HEIGHT) & (height.min(axis=1) >= SADDLE * lower)
-    joined = pairs[one]
-    graph = coo_array((np.ones(len(joined)), (joined[:, 0], joined[:, 1])), shape=(n, n))
-    _, body = connected_components(graph, directed=False)
-    order = np.lexsort((-strength, body))
-    first = np.ones(n, np.bool_)
-    first[1:] = body[order][1:] != body[order][:-1]
-    keep = np.zeros(n, np.bool_)
-    keep[order[first]] = True
+    neighbours: list[list[int]] = [[] for _ in range(n)]
+    for a, b in pairs[one]:
+        neighbours[a].append(b)
+        neighbours[b].append(a)
+    keep = np.ones(n, np.bool_)
+    for k in np.argsort(-strength, kind="stable"):
+        if keep[k]:
+            keep[neighbours[k]] = False
     return keep
 
 

@@ -49,6 +49,13 @@ def test_separate_calcifications_stay_apart(gap: float) -> None:
     assert keep(image, [(4.0, 4.0 - gap / 2), (4.0, 4.0 + gap / 2)], [1.0, 2.0]) == [True, True]
 
 
+def test_a_mark_on_the_shoulder_between_two_calcifications_does_not_join_them() -> None:
+    image = picture([(4.0, 3.5, 0.3, 0.3), (4.0, 4.5, 0.3, 0.3)])
+    image += 10.0 * picture([(4.0, 4.0, 0.25, 0.35)]) / 30.0  # a faint bridge, lower than both
+    marks = [(4.0, 3.5), (4.0, 4.0), (4.0, 4.5)]
+    assert keep(image, marks, [2.0, 0.0, 1.0]) == [True, False, True]
+
+
 def test_faint_marks_are_left_alone() -> None:
     image = picture([(4.0, 4.0, 1.0, 0.7)]) * np.float32(0.05)
     assert all(keep(image, [(3.6, 4.0), (4.4, 4.0)], [1.0, 2.0]))
