@@ -10,10 +10,12 @@ unchanged, most pairs have one that grew, one that was added and one that was lo
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from record import recorded
 
 from mcdetect import Intent, compare
 from mcdetect.phantom import (
@@ -101,7 +103,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1000)
     parser.add_argument("--displacement-mm", type=float, default=10.0)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--record", action="store_true", help="keep what is printed in results/")
     options = parser.parse_args()
+    with recorded("compare_pairs", keep=options.record):
+        run(options)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Compare and print."""
     tables, quality = [], []
     for k in range(options.pairs):
         seed = options.seed + k
@@ -126,7 +135,7 @@ def main() -> None:
             }
         )
         verdicts = ", ".join(f"{row.truth} {row.verdict or 'not found'}" for row in called.itertuples())
-        print(f"{seed}: agreement {summary['agreement']:.2f}; {verdicts}", flush=True)
+        print(f"{seed}: agreement {summary['agreement']:.2f}; {verdicts}", file=sys.stderr)
     table, runs = pd.concat(tables, ignore_index=True), pd.DataFrame(quality)
     if options.out is not None:
         table.merge(runs, on="seed").to_csv(options.out, index=False)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from descriptor_cases import DISTRIBUTIONS, MORPHOLOGIES, Case, background, draw_case, scattered_case
+from record import recorded
 
 import mcdetect
 from mcdetect import detect
@@ -105,7 +106,14 @@ def main() -> None:
     )
     parser.add_argument("--images", type=int, default=20, help="backgrounds; seven images are made of each")
     parser.add_argument("--seed", type=int, default=0, help="first seed")
+    parser.add_argument("--record", action="store_true", help="keep what is printed in results/")
     options = parser.parse_args()
+    with recorded("descriptors", keep=options.record):
+        report(options)
+
+
+def report(options: argparse.Namespace) -> None:
+    """Detect and print."""
     found, scattered, seconds = run(options.images, options.seed)
     count = f"{options.images} backgrounds, {len(found)} flagged groups, {seconds:.1f} s per image"
     print(f"mcdetect {mcdetect.__version__}: {count}")

@@ -190,7 +190,6 @@ def report(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         stem = f"peers_{data.replace(' ', '_')}"
-        table.to_csv(out / f"{stem}.csv", index=False, float_format="%.4g")
         _plot(data, curves, out / f"{stem}.png")
 
 

@@ -44,7 +44,7 @@ def recorded(name: str, *, keep: bool) -> Iterator[None]:
     text = io.StringIO()
     with contextlib.redirect_stdout(_Both(sys.stdout, text)):  # type: ignore[type-var]
         yield
-    words = [w for w in sys.argv[1:] if not w.startswith(("/tmp", "/var"))]
+    words = ["DIR" if Path(w).is_absolute() else w for w in sys.argv[1:]]
     head = [
         f"$ python benchmarks/{Path(sys.argv[0]).name} {' '.join(words)}".rstrip(),
         f"mcdetect {mcdetect.__version__}, numpy {np.__version__}, numba {numba.__version__}, "
