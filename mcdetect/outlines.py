@@ -45,8 +45,8 @@ class Shapes:
     circularity : array
         4 pi area / perimeter², at most 1.
     compactness : array
-        1 - circularity: 0 for a disc, towards 1 for a rough or long outline (Shen et al. 1994,
-        doi:10.1109/42.293919).
+        1 - circularity: 0 for a disc, towards 1 for a rough or long outline (Shen et al., IEEE
+        Trans. Med. Imaging 13, 1994).
     eccentricity : array
         Of the ellipse of equal second moments: 0 for a circle, towards 1 for a line.
     solidity : array

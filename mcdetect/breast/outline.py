@@ -36,6 +36,8 @@ SMOOTH = 0.5
 """Gradient in air over gradient in tissue, below which a dark region is air."""
 LEVELS = np.geomspace(0.0025, 0.4, 23)
 """Thresholds tried, as shares of the range from air to tissue."""
+STABLE_RATIO = np.log(1.6)
+"""The outline must depend little on the threshold up to this factor, in natural logarithm."""
 GLOWING_FROM = 6
 """Where air is not of one grey level, the thresholds from this index (0.01) on are tried."""
 FAINT = 0.02
@@ -116,7 +118,7 @@ def trace_breast(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
     """
     flat = _is_flat_air(share)
     share = _remove_glow(share, step_mm)
-    threshold = _stable_threshold(share, step_mm, LEVELS if flat else LEVELS[GLOWING_FROM:])
+    threshold = _stable_threshold(share, step_mm, LEVELS[::2] if flat else LEVELS[GLOWING_FROM:])
     above = (share > threshold).view(np.uint8)
     if flat:  # dark tissue inside a skin line is tissue, however black the display shows it
         above = _fill_holes(above, HOLE_SHARE)
@@ -138,7 +140,7 @@ def _is_flat_air(share: FloatImage) -> bool:
     """Whether air has one grey level, as detectors deliver it, without the glow of film and scatter."""
     air = np.count_nonzero(np.abs(share) <= LEVELS[0])
     faint = np.count_nonzero((share > LEVELS[0]) & (share < FAINT))
-    return air > 0 and faint < FAINT_SHARE * air
+    return bool(air > 0 and faint < FAINT_SHARE * air)
 
 
 def _remove_glow(share: FloatImage, step_mm: tuple[float, float]) -> FloatImage:
@@ -171,7 +173,7 @@ def _stable_threshold(
     )
     if not areas.any():
         return float(levels[0])
-    reach = 2
+    reach = round(STABLE_RATIO / np.log(levels[1] / levels[0]))
     log_area = np.log(np.maximum(areas, 1.0))
     drift = log_area[: -2 * reach] - log_area[2 * reach :]
     drift += 0.02 * np.arange(drift.size) / drift.size  # of equal ones, the lowest threshold
@@ -255,4 +257,5 @@ def _fill_holes(mask: npt.NDArray[np.uint8], largest_share: float = 1.0) -> npt.
     outside = ((contact > 0).sum(axis=0) > 1) | (contact.max(axis=0) > 0.5) | corner
     outside |= stats[:, cv2.CC_STAT_AREA] > largest_share * mask.size
     outside[0] = False
-    return (~outside[labels]).view(np.uint8)
+    inside: BoolImage = ~outside[labels]
+    return inside.view(np.uint8)
