@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ __all__ = ["Side", "chest_wall_side", "find_pectoral"]
 FloatImage = npt.NDArray[np.float32]
 BoolImage = npt.NDArray[np.bool_]
 Side = Literal["left", "right", "top", "bottom"]
+_Value = TypeVar("_Value", bound=np.generic)
 
 OBLIQUE_VIEWS = frozenset({"MLO", "ML", "LMO", "LM", "SIO"})
 WORK_MM = 1.0
@@ -115,7 +116,7 @@ def find_pectoral(
     return np.ascontiguousarray(_chest_left(found, side, back=True)) & mask
 
 
-def _chest_left(image: npt.NDArray, side: Side, back: bool = False) -> npt.NDArray:  # type: ignore[type-arg]
+def _chest_left(image: npt.NDArray[_Value], side: Side, back: bool = False) -> npt.NDArray[_Value]:
     if side == "left":
         return image
     if side == "right":
