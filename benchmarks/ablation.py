@@ -35,6 +35,7 @@ from mcdetect.appearance import FEATURE_NAMES
 
 LINE_FEATURES = ("roundness", "stretch", "line", "arm", "uneven")
 CROWD_FEATURES = ("crowd",)
+OBSERVER_FEATURES = ("body",)
 
 
 def _without_equalisation(pixels, mask, spacing, config, zero_exposure_level=None):  # type: ignore[no-untyped-def]
@@ -93,6 +94,7 @@ def single_calcifications() -> pd.DataFrame:
     fitted("full", items)
     fitted("line rejection off", _masked(items, LINE_FEATURES))
     fitted("neighbours off in the score", _masked(items, CROWD_FEATURES))
+    fitted("covariance of the bands off", _masked(items, OBSERVER_FEATURES))
     variants["individual score off"] = (items, [s.snr for _, s in items])
     with no_equalisation():
         other = fit_spot_model.gather(2, backgrounds)

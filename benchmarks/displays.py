@@ -53,7 +53,9 @@ def flattened(large: float, middle: float, fine: float) -> Display:
     def show(share: Image, mm: float) -> Image:
         wide, near = smooth(share, 6.0, mm), smooth(share, 1.0, mm)
         raised = 0.3 + large * wide + middle * (near - wide) + fine * (share - near)
-        return np.where(share > 0.004, np.clip(raised, 0.02, 1.5), 0.0).astype(np.float32)
+        # Air goes to black without a step: one would make speckle of the noise of a film's dark base.
+        inside = np.clip(wide / 0.02, 0.0, 1.0)
+        return (inside * np.clip(raised, 0.02, 1.5)).astype(np.float32)
 
     return show
 

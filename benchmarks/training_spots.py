@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from mcdetect.phantom import group_positions_mm, insert_calcifications, random_s
 from mcdetect.pipeline import Searched, search
 
 MATCH_MM = 0.35
-DIAMETER_MM = (0.12, 1.0)
+DIAMETER_MM = (0.10, 1.0)
 SNR = (3.0, 60.0)
 BLUR_MM = {"film": (0.03, 0.09), "digital": (0.02, 0.08)}
 MEMBERS = (5, 36)
@@ -141,32 +142,32 @@ def label_spots(found: Searched, truth: pd.DataFrame, spacing_mm: float) -> Labe
     )
 
 
-def labelled_images(
-    backgrounds: list[Background],
+def labelled_turns(
+    background: Background,
     *,
     rounds: int,
     seed: int,
     groups: int = 4,
     singles: int = 40,
     displays: bool = True,
-) -> Iterator[tuple[Background, LabelledSpots]]:
-    """Insert into every background, search it and label what is found.
+) -> Iterator[LabelledSpots]:
+    """Insert into a background, search it and label what is found, `rounds` times.
 
     With `displays`, every second round goes through a random display, and half of those through more
-    noise or blur before that.
+    noise or blur before that. Every background has random numbers of its own.
     """
     config = Config()
-    for k, background in enumerate(backgrounds):
-        plain = Mammogram.from_array(background.pixels, background.spacing_mm)
-        searched = search(plain, config).breast.searched
-        for turn in range(rounds):
-            rng = np.random.default_rng([seed, k, turn])
-            changed, source = displays and turn % 2 == 1, background
-            if changed and rng.uniform() < 0.5:
-                pixels = random_exposure(rng)(background.pixels, background.spacing_mm, searched, rng)
-                source = replace(background, pixels=pixels)
-            image, truth = insert_at_random(source, searched, rng, groups=groups, singles=singles)
-            if changed:
-                pixels = shown(image.pixels, background.spacing_mm, searched, random_display(rng))
-                image = Mammogram.from_array(pixels, background.spacing_mm, source=background.name)
-            yield background, label_spots(search(image, config), truth, background.spacing_mm)
+    plain = Mammogram.from_array(background.pixels, background.spacing_mm)
+    searched = search(plain, config).breast.searched
+    own = zlib.crc32(f"{background.name} {background.spacing_mm:.4f}".encode())
+    for turn in range(rounds):
+        rng = np.random.default_rng([seed, own, turn])
+        changed, source = displays and turn % 2 == 1, background
+        if changed and rng.uniform() < 0.5:
+            pixels = random_exposure(rng)(background.pixels, background.spacing_mm, searched, rng)
+            source = replace(background, pixels=pixels)
+        image, truth = insert_at_random(source, searched, rng, groups=groups, singles=singles)
+        if changed:
+            pixels = shown(image.pixels, background.spacing_mm, searched, random_display(rng))
+            image = Mammogram.from_array(pixels, background.spacing_mm, source=background.name)
+        yield label_spots(search(image, config), truth, background.spacing_mm)

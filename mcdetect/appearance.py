@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from mcdetect.kernels.appearance import CURVATURE_MM, DIRECTIONS, RING_MM, measure_spots
 from mcdetect.mammogram import PixelSpacing
+from mcdetect.observer import OBSERVER_NAMES, observe, spread_at
 
-__all__ = ["FEATURE_NAMES", "describe_spots", "refined_scale_mm"]
+__all__ = ["FEATURE_NAMES", "Candidates", "describe_spots", "refined_scale_mm"]
 
 _BANDS = 7
 _NEAR_MM, _FAR_MM = 2.0, 5.0
@@ -18,6 +20,8 @@ _SPREAD_BANDS = (1, 3, 5)
 _OUTER = slice(8, 10)  # rings that make the background
 _NEAR = slice(3, 7)  # 0.22 to 0.52 mm
 _FAR = slice(6, 10)  # 0.52 to 1.0 mm
+
+_Floats = npt.NDArray[np.float64]
 
 FEATURE_NAMES: tuple[str, ...] = (
     "snr",
@@ -43,20 +47,34 @@ FEATURE_NAMES: tuple[str, ...] = (
     *(f"spread_ratio_{k}" for k in _SPREAD_BANDS),
     "crowd_near",
     "crowd_far",
+    *OBSERVER_NAMES,
 )
 """Names of the columns that `describe_spots` returns; none depends on the unit of the grey levels."""
 
 
+class Candidates(Protocol):
+    """What is read of `mcdetect.spots.Spots`."""
+
+    @property
+    def row_px(self) -> _Floats: ...
+    @property
+    def col_px(self) -> _Floats: ...
+    @property
+    def snr(self) -> _Floats: ...
+    @property
+    def band(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def levels_mm(self) -> _Floats: ...
+    @property
+    def spread(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def tile_px(self) -> tuple[int, int]: ...
+    @property
+    def covariance(self) -> _Floats: ...
+
+
 def describe_spots(
-    pixels: npt.NDArray[np.float32],
-    row_px: npt.NDArray[np.float64],
-    col_px: npt.NDArray[np.float64],
-    snr: npt.NDArray[np.float64],
-    band: npt.NDArray[np.int64],
-    levels_mm: npt.NDArray[np.float64],
-    spread: npt.NDArray[np.float32],
-    tile_px: tuple[int, int],
-    spacing: PixelSpacing,
+    pixels: npt.NDArray[np.float32], spots: Candidates, spacing: PixelSpacing
 ) -> npt.NDArray[np.float32]:
     """Describe every spot of a noise-equalised image.
 
@@ -64,8 +82,8 @@ def describe_spots(
     ----------
     pixels : (rows, cols) float32 array
         Noise-equalised grey levels.
-    row_px, col_px, snr, band, levels_mm, spread, tile_px
-        As in `mcdetect.spots.Spots`.
+    spots : mcdetect.spots.Spots
+        Positions in pixels of `pixels`.
     spacing : PixelSpacing
         Pixel spacing in mm.
 
@@ -74,6 +92,8 @@ def describe_spots(
     (n, len(FEATURE_NAMES)) float32 array
         Finite everywhere.
     """
+    row_px, col_px, levels_mm, band = spots.row_px, spots.col_px, spots.levels_mm, spots.band
+    row_mm, col_mm = row_px * spacing.row_mm, col_px * spacing.col_mm
     n, levels = row_px.size, levels_mm.size
     scale_mm = np.sqrt(levels_mm[band] * levels_mm[band + 1])
     bends = 1 + CURVATURE_MM.size
@@ -94,16 +114,16 @@ def describe_spots(
     curvature = raw[:, levels : levels + 3 * bends].reshape(n, bends, 3).astype(np.float64)
     rings = raw[:, levels + 3 * bends :].reshape(n, RING_MM.size, DIRECTIONS).astype(np.float64)
 
-    local = _spread_at(spread, row_px, col_px, tile_px)
+    local = spread_at(spots.spread, row_px, col_px, spots.tile_px)
     bands = (means[:, :-1] - means[:, 1:]) / local
     strongest = np.maximum(bands.max(axis=1, initial=1e-3), 1e-3)
     background = np.median(rings[:, _OUTER].mean(axis=1), axis=1)
     contrast = np.maximum(means[:, 1] - background, 0.3)
     profile = (rings.mean(axis=2) - background[:, None]) / contrast[:, None]
     roundness, stretch = _curvature(curvature, contrast)
-    typical = np.median(spread, axis=(1, 2))[list(_SPREAD_BANDS)]
+    typical = np.median(spots.spread, axis=(1, 2))[list(_SPREAD_BANDS)]
     columns = [
-        snr,
+        spots.snr,
         np.log(scale_mm),
         means[:, 1] - background,
         *bands.T,
@@ -115,7 +135,8 @@ def describe_spots(
         *stretch.T,
         *_directions(rings, background, contrast),
         *np.log(local[:, list(_SPREAD_BANDS)] / typical).T,
-        *_crowd(row_px * spacing.row_mm, col_px * spacing.col_mm, snr),
+        *_crowd(row_mm, col_mm, spots.snr),
+        *observe(bands, local, spots.covariance, levels_mm, spacing.mean_mm).T,
     ]
     table = np.stack(columns, axis=1) if n else np.empty((0, len(columns)))
     finite: npt.NDArray[np.float32] = np.clip(np.nan_to_num(table, nan=0.0), -1e4, 1e4).astype(np.float32)
@@ -153,19 +174,6 @@ def refined_scale_mm(
     ratio = levels_mm[1] / levels_mm[0]
     scale: npt.NDArray[np.float64] = levels_mm[0] * ratio ** (band + 0.5 + shift)
     return scale
-
-
-def _spread_at(
-    spread: npt.NDArray[np.float32],
-    row_px: npt.NDArray[np.float64],
-    col_px: npt.NDArray[np.float64],
-    tile_px: tuple[int, int],
-) -> npt.NDArray[np.float64]:
-    """Spread of every band at the spots, interpolated as the detector does it (as a gain)."""
-    place = np.stack([(row_px + 0.5) / tile_px[0] - 0.5, (col_px + 0.5) / tile_px[1] - 0.5])
-    gains = [map_coordinates(1.0 / layer, place, order=1, mode="nearest") for layer in spread]
-    local: npt.NDArray[np.float64] = 1.0 / np.stack(gains, axis=1).astype(np.float64)
-    return local
 
 
 def _curvature(

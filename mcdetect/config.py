@@ -80,6 +80,9 @@ class SpotConfig(_Section):
 
     tophat_mm: float = _option(1.0, "mm", "width of the white top-hat's structuring element", 0.4, 3.0)
     min_snr: float = _option(3.0, "SD", "candidates below this signal-to-noise ratio are dropped", 1.0, 20.0)
+    min_snr_fine: float = _option(
+        5.0, "SD", "the same for fine spots inside a coarser one: bodies that touch", 1.0, 100.0
+    )
     max_candidates: int = _option(20000, "", "strongest candidates kept per image", 100, 1000000)
 
 

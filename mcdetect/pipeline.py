@@ -103,23 +103,13 @@ def search(mammogram: Mammogram, config: Config | None = None, clock: _Clock | N
     with clock.stage("noise"):
         equal = equalise(pixels, mask, spacing, config.noise, mammogram.zero_exposure_level)
     del pixels
+    area = float(np.count_nonzero(searched)) * spacing.row_mm * spacing.col_mm / 100.0
     with clock.stage("spots"):
         spots = find_spots(equal.pixels, searched, spacing, config.spots, config.noise)
     with clock.stage("appearance"):
-        features = describe_spots(
-            equal.pixels,
-            spots.row_px,
-            spots.col_px,
-            spots.snr,
-            spots.band,
-            spots.levels_mm,
-            spots.spread,
-            spots.tile_px,
-            spacing,
-        )
+        features = describe_spots(equal.pixels, spots, spacing)
     top, left = part[0].start, part[1].start
     spots = dataclasses.replace(spots, row_px=spots.row_px + top, col_px=spots.col_px + left)
-    area = float(np.count_nonzero(searched)) * spacing.row_mm * spacing.col_mm / 100.0
     return Searched(breast, spots, features, equal.pixels, (top, left), area)
 
 

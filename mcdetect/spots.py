@@ -13,6 +13,7 @@ from mcdetect.config import NoiseConfig, SpotConfig
 from mcdetect.kernels.gaussian import discrete_gaussian, smooth
 from mcdetect.kernels.spots import keep_strongest, local_maxima, tile_spread
 from mcdetect.mammogram import PixelSpacing
+from mcdetect.observer import band_covariance, spread_at
 
 __all__ = ["LEVELS_MM", "Spots", "find_spots"]
 
@@ -21,6 +22,9 @@ LEVELS_MM: npt.NDArray[np.float64] = 0.05 * (0.35 / 0.05) ** (np.arange(8) / 6.0
 
 _SPREAD_FLOOR = 0.4  # of the band's median spread: no tile is much quieter than the image
 _MIN_SAMPLES = 150  # in a tile, for its spread to count fully
+_FINE_BANDS = 4  # up to 0.18 mm: their maxima tell apart bodies that touch, which coarser bands take for one
+_SAME_MM = 0.17  # a fine peak this near to one over all bands is the same
+_LATTICE_SAMPLES = 40_000
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Spots:
         Robust spread of each band at the centres of the tiles.
     tile_px : (int, int)
         Rows and columns of a tile.
+    covariance : (bands, bands) float64 array
+        Of the bands over their local spread, in the searched region.
     """
 
     row_px: npt.NDArray[np.float64]
@@ -50,6 +56,7 @@ class Spots:
     levels_mm: npt.NDArray[np.float64]
     spread: npt.NDArray[np.float32]
     tile_px: tuple[int, int]
+    covariance: npt.NDArray[np.float64]
 
 
 def find_spots(
@@ -87,31 +94,110 @@ def find_spots(
     spread = np.empty((bands, *grid), np.float32)
     best = np.full(pixels.shape, -np.inf, np.float32)
     best_band = np.zeros(pixels.shape, np.uint8)
+    lattice = _Lattice.over(searched)
+    samples = []
     finer, coarser = np.empty_like(pixels), np.empty_like(pixels)
     _smooth_mm(pixels, levels[0], spacing, finer)
     for band in range(bands):
         _smooth_mm(finer, float(np.sqrt(levels[band + 1] ** 2 - levels[band] ** 2)), spacing, coarser)
         spread[band] = _band_spread(finer, coarser, searched, tile)
+        samples.append(lattice.values(finer) - lattice.values(coarser))
         keep_strongest(finer, coarser, 1.0 / spread[band], *tile, band, best, best_band)
         finer, coarser = coarser, finer
-    peaks = local_maxima(best, searched, config.min_snr)
-    order = np.argsort(-best[peaks[:, 0], peaks[:, 1]], kind="stable")
-    peaks = peaks[order]
-    band_of = best_band[peaks[:, 0], peaks[:, 1]].astype(np.int64)
-    sigma_mm = np.sqrt(levels[band_of] * levels[band_of + 1])
-    keep = _not_shadowed(peaks * (spacing.row_mm, spacing.col_mm), np.sqrt(2.0) * sigma_mm)
-    keep = keep[: config.max_candidates]
-    peaks = peaks[keep]
-    row, col = _sub_pixel(best, peaks)
+        if band == _FINE_BANDS - 1:
+            fine = _peaks(best, best_band, searched, spacing, config.min_snr_fine)
+    found = _peaks(best, best_band, searched, spacing, config.min_snr)
+    found = found.joined(fine.part(_hidden(fine, found, spacing))).part(slice(config.max_candidates))
+    local = spread_at(spread, *lattice.place_px, tile)
     return Spots(
-        row_px=row,
-        col_px=col,
-        snr=best[peaks[:, 0], peaks[:, 1]].astype(np.float64),
-        band=band_of[keep],
+        row_px=found.row_px,
+        col_px=found.col_px,
+        snr=found.snr,
+        band=found.band,
         levels_mm=levels,
         spread=spread,
         tile_px=tile,
+        covariance=band_covariance(np.stack(samples, axis=1) / local),
     )
+
+
+@dataclass(frozen=True)
+class _Lattice:
+    """Every so many pixels of the searched region, for what is measured over the whole of it."""
+
+    step: int
+    inside: npt.NDArray[np.bool_]
+
+    @classmethod
+    def over(cls, searched: npt.NDArray[np.bool_]) -> _Lattice:
+        """Choose a step that leaves about `_LATTICE_SAMPLES`."""
+        step = max(1, int(np.sqrt(np.count_nonzero(searched) / _LATTICE_SAMPLES)))
+        return cls(step, searched[step // 2 :: step, step // 2 :: step])
+
+    def values(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Pixels of an image there."""
+        return image[self.step // 2 :: self.step, self.step // 2 :: self.step][self.inside].astype(np.float64)
+
+    @property
+    def place_px(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Rows and columns."""
+        row, col = (self.step // 2 + self.step * np.stack(np.nonzero(self.inside))).astype(np.float64)
+        return row, col
+
+
+@dataclass(frozen=True)
+class _Peaks:
+    """Maxima, strongest first, as in `Spots`."""
+
+    row_px: npt.NDArray[np.float64]
+    col_px: npt.NDArray[np.float64]
+    snr: npt.NDArray[np.float64]
+    band: npt.NDArray[np.int64]
+
+    def joined(self, other: _Peaks) -> _Peaks:
+        """Both, strongest first."""
+        order = np.argsort(-np.concatenate([self.snr, other.snr]), kind="stable")
+
+        def both(name: str) -> npt.NDArray[np.float64]:
+            joined: npt.NDArray[np.float64] = np.concatenate([getattr(self, name), getattr(other, name)])
+            return joined[order]
+
+        return _Peaks(both("row_px"), both("col_px"), both("snr"), both("band").astype(np.int64))
+
+    def part(self, chosen: npt.NDArray[np.int64] | slice) -> _Peaks:
+        """Some of them."""
+        return _Peaks(self.row_px[chosen], self.col_px[chosen], self.snr[chosen], self.band[chosen])
+
+    def place_mm(self, spacing: PixelSpacing) -> npt.NDArray[np.float64]:
+        """(n, 2) positions."""
+        return np.stack([self.row_px * spacing.row_mm, self.col_px * spacing.col_mm], axis=1)
+
+
+def _peaks(
+    best: npt.NDArray[np.float32],
+    best_band: npt.NDArray[np.uint8],
+    searched: npt.NDArray[np.bool_],
+    spacing: PixelSpacing,
+    min_snr: float,
+) -> _Peaks:
+    """Maxima of the strongest response so far; none in the shadow of a stronger one."""
+    peaks = local_maxima(best, searched, min_snr)
+    order = np.argsort(-best[peaks[:, 0], peaks[:, 1]], kind="stable")
+    peaks = peaks[order]
+    band = best_band[peaks[:, 0], peaks[:, 1]].astype(np.int64)
+    reach_mm = np.sqrt(2.0 * LEVELS_MM[band] * LEVELS_MM[band + 1])
+    keep = _not_shadowed(peaks * (spacing.row_mm, spacing.col_mm), reach_mm)
+    peaks, band = peaks[keep], band[keep]
+    row, col = _sub_pixel(best, peaks)
+    return _Peaks(row, col, best[peaks[:, 0], peaks[:, 1]].astype(np.float64), band)
+
+
+def _hidden(fine: _Peaks, found: _Peaks, spacing: PixelSpacing) -> npt.NDArray[np.int64]:
+    """Indices of the fine peaks that no peak over all bands stands for."""
+    if fine.snr.size == 0 or found.snr.size == 0:
+        return np.arange(fine.snr.size)
+    distance, _ = cKDTree(found.place_mm(spacing)).query(fine.place_mm(spacing))
+    return np.flatnonzero(np.asarray(distance) > _SAME_MM)
 
 
 def _smooth_mm(

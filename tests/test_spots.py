@@ -134,17 +134,7 @@ def test_the_number_of_candidates_is_limited_to_the_strongest() -> None:
 
 
 def describe(image: np.ndarray, spots: Spots, spacing: PixelSpacing) -> np.ndarray:
-    return describe_spots(
-        image,
-        spots.row_px,
-        spots.col_px,
-        spots.snr,
-        spots.band,
-        spots.levels_mm,
-        spots.spread,
-        spots.tile_px,
-        spacing,
-    )
+    return describe_spots(image, spots, spacing)
 
 
 def test_a_disc_and_a_line_look_different() -> None:
@@ -192,3 +182,30 @@ def test_scale_is_refined_between_bands() -> None:
     assert np.all(np.diff(scales) > 0)
     assert len(set(centres)) < len(diameters)
     np.testing.assert_allclose(np.log(scales), np.log(centres), atol=0.51 * np.log(1.3831))
+
+
+def bodies(spacing: PixelSpacing, centres_mm: list[tuple[float, float]], diameter_mm: float) -> Spots:
+    return find(disc_image(spacing, centres_mm, diameter_mm, 25.0), spacing, 4.0)
+
+
+def near(spots: Spots, spacing: PixelSpacing, place_mm: tuple[float, float], within_mm: float) -> int:
+    distance = np.hypot(
+        spots.row_px * spacing.row_mm - place_mm[0], spots.col_px * spacing.col_mm - place_mm[1]
+    )
+    return int(np.count_nonzero(distance < within_mm))
+
+
+@pytest.mark.parametrize("spacing_mm", [0.05, 0.07, 0.085])
+@pytest.mark.parametrize("apart_mm", [0.5, 0.56, 0.62])
+def test_bodies_that_touch_have_a_spot_each(spacing_mm: float, apart_mm: float) -> None:
+    spacing = PixelSpacing(spacing_mm, spacing_mm)
+    pair = [(12.0, 12.0), (12.0, 12.0 + apart_mm)]
+    spots = bodies(spacing, pair, 0.5)
+    assert all(near(spots, spacing, place, 0.2) for place in pair)
+
+
+@pytest.mark.parametrize("diameter_mm", [0.2, 0.3, 0.4])
+def test_a_single_small_body_has_one_spot(diameter_mm: float) -> None:
+    spacing = PixelSpacing(0.07, 0.07)
+    spots = bodies(spacing, [(12.0, 12.0)], diameter_mm)
+    assert near(spots, spacing, (12.0, 12.0), 0.3) == 1

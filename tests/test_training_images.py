@@ -1,0 +1,70 @@
+"""The images that the individual score is fitted on: films relit as digital images, displays."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def benchmarks_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the modules of benchmarks/ importable, which is not a package."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def film_like(rng: np.random.Generator, mm: float = 0.07) -> np.ndarray:
+    """Smooth tissue with grain that is not white, and dust."""
+    import cv2
+
+    shape = (600, 500)
+    tissue = cv2.GaussianBlur(rng.standard_normal(shape, np.float32), (0, 0), 1.5 / mm)
+    middle = cv2.GaussianBlur(rng.standard_normal(shape, np.float32), (0, 0), 0.25 / mm)
+    grain = cv2.GaussianBlur(rng.standard_normal(shape, np.float32), (0, 0), 1.2)
+    parts = ((1500.0, tissue), (300.0, middle), (250.0, grain))
+    pixels = 30000.0 + sum(height * part / part.std() for height, part in parts)
+    pixels[:, :120] = 500.0
+    for row, col in rng.integers((20, 160), (580, 480), (60, 2)):
+        pixels[row : row + 2, col : col + 2] += 12000.0
+    return np.rint(pixels).astype(np.float32)
+
+
+def autocorrelation(image: np.ndarray) -> float:
+    """Correlation of neighbours in what is finer than 3 pixels."""
+    import cv2
+
+    fine = image - cv2.GaussianBlur(image, (0, 0), 3.0)
+    part = fine[50:-50, 200:-50]
+    part = np.clip(part - np.median(part), *np.percentile(part, [1, 99]))
+    return float((part[:, 1:] * part[:, :-1]).mean() / (part**2).mean())
+
+
+def test_a_relit_film_has_no_dust_and_nearly_white_noise() -> None:
+    relit = importlib.import_module("relit")
+    backgrounds = importlib.import_module("backgrounds")
+    rng = np.random.default_rng(0)
+    film = backgrounds.Background("a", "p", "film", film_like(rng), 0.07, (0.0, 65535.0), 1.0)
+    new = relit.relit(film, np.random.default_rng(5))
+    assert (new.kind, new.name, new.patient) == ("digital", "a relit", "p")
+    assert new.pixels.shape == film.pixels.shape
+    inside = np.s_[50:-50, 200:-50]
+    assert film.pixels[inside].max() > 40000.0 > new.pixels[inside].max()
+    assert autocorrelation(new.pixels) < autocorrelation(film.pixels) - 0.1
+    # The tissue stays where it is.
+    coarse = [relit._band(image.pixels, 1.0, 0.07)[inside].ravel() for image in (film, new)]
+    assert np.corrcoef(coarse)[0, 1] > 0.9
+
+
+def test_multi_scale_enhancement_makes_no_speckle_of_dark_noise() -> None:
+    displays = importlib.import_module("displays")
+    rng = np.random.default_rng(0)
+    share = np.full((400, 400), 0.5, np.float32)
+    share[:, :200] = np.abs(rng.normal(0.004, 0.002, (400, 200)))
+    out = displays.flattened(0.6, 1.2, 1.5)(share, 0.1)
+    air = out[50:-50, 20:100]
+    assert np.abs(np.diff(air, axis=1)).max() < 0.06  # a step would make speckles of 0.3
+    assert out[:, 300:].mean() > 0.3
