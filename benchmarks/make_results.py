@@ -33,13 +33,14 @@ SECTIONS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "What other processing costs",
         "robustness",
         "The same insertions under each display, noise and blur, scored by models that did not see the "
-        "background. The `default` columns hold for the default operating point.",
+        "background. The `default` columns hold for the default operating point. Measured with the model before "
+        "the present one.",
         (),
     ),
     (
         "Held-out figures of the fit",
         "fit_spot_model",
-        "The fit's own insertions (0.12 to 1 mm, groups as dense as 0.35 mm; half of the images through "
+        "The fit's own insertions (0.1 to 1 mm, groups as dense as 0.35 mm; half of the images through "
         "random displays, noise and blur), scored by models that did not see the background. False marks "
         "are counted on the images with insertions.",
         (),
