@@ -181,7 +181,7 @@ def report(
             gap = gap[(gap["pool"] == "all") & (gap["unit"] == "cm2") & (gap["measure"] == "sensitivity")]
             gap = gap[gap["by"] == ""].set_index("at")
             for at in (0.4, 1.0):
-                row[f"gain at {at:g}"] = f"{gap.loc[at, 'low']:+.3f} to {gap.loc[at, 'high']:+.3f}"
+                row[f"gain at {at:g}"] = f"{gap.loc[at, 'low']:+.4f} to {gap.loc[at, 'high']:+.4f}"
         rows.append(row)
     table = pd.DataFrame(rows).fillna("")
     counted = int(((truth["ignore"] == 0) & truth["x"].notna() & ~(truth.get("snr", 99.0) < 5.0)).sum())
