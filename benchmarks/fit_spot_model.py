@@ -59,6 +59,7 @@ SETTINGS = {
 }
 
 DIGITAL_ROUNDS = 3
+"""How many times as often as others a real digital background gets insertions."""
 
 Item = tuple[Background, LabelledSpots]
 
@@ -94,7 +95,6 @@ def gather(rounds: int, backgrounds: list[Background], jobs: int = 1) -> list[It
 
 
 def _labelled(background: Background, *, rounds: int) -> list[Item]:
-    # There are few digital images: each serves several times, so that film does not outweigh them.
     rounds *= DIGITAL_ROUNDS if _is_real_digital(background) else 1
     bare = replace(background, pixels=np.zeros((1, 1), np.float32))
     return [
@@ -130,7 +130,9 @@ def fit(items: list[Item]) -> HistGradientBoostingClassifier:
 
 
 def folds_of(items: list[Item]) -> npt.NDArray[np.int64]:
-    """Number of the fold of each image: film patients and digital views apart, the others in two halves."""
+    """Number of the fold of each image: film patients (with their relit films) and digital views
+    apart, the others in two halves.
+    """
     names = dict.fromkeys(b.name for b, _ in items if _is_other(b))
     others = {name: k % 2 for k, name in enumerate(names)}
     name = [
