@@ -118,8 +118,8 @@ def whole_groups(models: StudyModels) -> pd.DataFrame:
     """Groups found, and false groups per image without any, of every variant."""
     rows = []
     config = mcdetect.Config()
-    for name in ("full", "lower threshold near clear ones off", "score of groups off"):
-        chosen = config.replace(min_score_near=config.calcifications.min_score) if "near" in name else config
+    for name in ("full", "context off", "score of groups off"):
+        chosen = config.replace(context_weight=0.0) if "context" in name else config
         tables = insertion.run(models, KINDS, chosen, quick=True)
         if name == "score of groups off":
             clusters = tables["clusters"]

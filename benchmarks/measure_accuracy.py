@@ -111,7 +111,7 @@ def measured(
         shapes = np.random.default_rng([seed, 0 if same else k])
         drawn, _ = insert_calcifications(image[part], spacing_mm, [spec], rng=shapes, blur=blur_mm)
         filled[part] += drawn - image[part]
-    config = (config or Config()).replace(min_score=0.0, min_score_near=0.0)
+    config = (config or Config()).replace(min_score=0.0)
     table = detect(Mammogram.from_array(filled, spacing_mm), config=config).calcifications
     spots = table[["row_px", "col_px"]].to_numpy() * spacing_mm
     distance, nearest = cKDTree(spots).query(place * spacing_mm)

@@ -91,15 +91,14 @@ class CalcificationConfig(_Section):
     """From candidates to calcifications."""
 
     min_score: float = _option(0.5, "", "candidates from this score on are calcifications", 0.0, 1.0)
-    min_score_near: float = _option(
-        0.05,
+    near_mm: float = _option(3.5, "mm", "neighbours within this distance raise a score", 0.5, 50.0)
+    context_weight: float = _option(
+        1.5,
         "",
-        "lower threshold for candidates near clear calcifications; min_score switches it off",
+        "log-odds that neighbours add: times the root of their number beyond one; 0 switches it off",
         0.0,
-        1.0,
+        10.0,
     )
-    near_mm: float = _option(3.5, "mm", "distance that counts as near", 0.5, 50.0)
-    near_count: int = _option(3, "", "clear calcifications that must be near", 1, 100)
     contour_fraction: float = _option(
         0.5, "", "fraction of a calcification's top-hat contrast at which it is outlined", 0.1, 0.9
     )

@@ -1,48 +1,75 @@
-"""Context of calcifications: near clear ones a fainter spot is more likely to be one too."""
+"""Context of calcifications: among clear ones a fainter spot is more likely to be one too."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
+from scipy.special import expit
 
 from mcdetect.config import CalcificationConfig
 
-__all__ = ["accept_spots", "nearest_mm"]
+__all__ = ["SAME_BODY_MM", "in_context", "nearest_mm"]
+
+SAME_BODY_MM = 0.35
+"""Marks nearer than this may lie on one body: they do not vouch for each other."""
+
+_CHANCE = 1.0
+"""Neighbours that say nothing: a scattered calcification has as many by chance."""
+
+_LEAST_LOG_ODDS = -5.0  # of a neighbour that counts at all
+
+_NOISE_SNR = 8.0
+"""Above this, doubt about a spot is about its kind, not about noise."""
 
 
-def accept_spots(
+def in_context(
     row_mm: npt.NDArray[np.float64],
     col_mm: npt.NDArray[np.float64],
-    score: npt.NDArray[np.float64],
+    log_odds: npt.NDArray[np.float64],
+    snr: npt.NDArray[np.float64],
     config: CalcificationConfig,
-) -> npt.NDArray[np.bool_]:
-    """Decide which spots are calcifications.
+) -> npt.NDArray[np.float64]:
+    """Raise the scores of spots that have calcifications around them.
 
-    Those of at least `min_score` are. Those of at least `min_score_near` are when at least `near_count`
-    of the former lie within `near_mm`.
+    Every other spot within `near_mm` counts as much as it is likely to be a calcification itself; the first
+    neighbour counts nothing. The root of what is left, times `context_weight`, is added: counts spread as
+    their roots do not, so that each step up is as unlikely by chance as the one before. A spot without
+    neighbours keeps its score.
+
+    Noise is independent from spot to spot, so neighbours settle doubts that noise makes. They cannot settle
+    whether a spot that stands far above the noise is dust: its neighbours then are as doubtful for the same
+    reason. From an SNR of 8 on they count the less, the higher it is.
 
     Parameters
     ----------
     row_mm, col_mm : (n,) float64 arrays
         Centres, in mm.
-    score : (n,) float64 array
-        Individual scores, 0 to 1.
+    log_odds : (n,) float64 array
+        Individual scores on the log-odds scale, 0 at the operating point.
+    snr : (n,) float64 array
+        Signal-to-noise ratios.
     config : CalcificationConfig
-        Thresholds and distance.
+        Distance and weight.
 
     Returns
     -------
-    (n,) bool array
+    (n,) float64 array
+        Log-odds, nowhere below the individual ones.
     """
-    accepted = score >= config.min_score
-    weak = np.flatnonzero(~accepted & (score >= config.min_score_near))
-    strong = np.flatnonzero(accepted)
-    if weak.size and strong.size:
-        place = np.stack([row_mm, col_mm], axis=1)
-        near = cKDTree(place[strong]).query_ball_point(place[weak], config.near_mm, return_length=True)
-        accepted[weak[np.asarray(near) >= config.near_count]] = True
-    return accepted
+    clear = np.flatnonzero(log_odds > _LEAST_LOG_ODDS)
+    if clear.size < 2 or config.context_weight == 0.0:
+        return log_odds.copy()
+    place = np.stack([row_mm, col_mm], axis=1)
+    near = cKDTree(place).sparse_distance_matrix(
+        cKDTree(place[clear]), config.near_mm, output_type="coo_matrix"
+    )
+    apart = near.data >= SAME_BODY_MM
+    spot, neighbour = near.row[apart], near.col[apart]
+    count = np.bincount(spot, weights=expit(log_odds[clear])[neighbour], minlength=log_odds.size)
+    weight = config.context_weight * _NOISE_SNR / np.maximum(snr, _NOISE_SNR)
+    raised: npt.NDArray[np.float64] = log_odds + weight * np.sqrt(np.maximum(count - _CHANCE, 0.0))
+    return raised
 
 
 def nearest_mm(row_mm: npt.NDArray[np.float64], col_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -16,7 +16,7 @@ from scipy.special import expit
 from mcdetect.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.config import Config
-from mcdetect.context import accept_spots, nearest_mm
+from mcdetect.context import in_context, nearest_mm
 from mcdetect.descriptors import describe_clusters
 from mcdetect.errors import UnusableImageError
 from mcdetect.features import build_features
@@ -157,12 +157,12 @@ def detect(
     with clock.stage("total"):
         found = search(mammogram, config, clock)
         with clock.stage("score"):
-            log_odds = (spot_model or default_spot_model()).log_odds(found.features)
-            order = np.argsort(-log_odds, kind="stable")
+            own_log_odds = (spot_model or default_spot_model()).log_odds(found.features)
             row_mm = found.spots.row_px * mammogram.spacing.row_mm
             col_mm = found.spots.col_px * mammogram.spacing.col_mm
-            accepted = accept_spots(row_mm, col_mm, expit(log_odds), config.calcifications)
-            chosen = order[accepted[order]]
+            log_odds = in_context(row_mm, col_mm, own_log_odds, found.spots.snr, config.calcifications)
+            order = np.argsort(-log_odds, kind="stable")
+            chosen = order[expit(log_odds[order]) >= config.calcifications.min_score]
             top, left = found.origin_px
             chosen = chosen[
                 one_mark_per_body(
@@ -177,7 +177,7 @@ def detect(
             shapes = _outline(found, chosen, mammogram, config)
         with clock.stage("groups"):
             candidates, calcifications, clusters, scatter = _tables(
-                found, shapes, order, chosen, log_odds, mammogram, config
+                found, shapes, order, chosen, own_log_odds, log_odds, mammogram, config
             )
     return Result(
         mammogram=mammogram,
@@ -228,6 +228,7 @@ def _tables(
     shapes: Shapes,
     order: npt.NDArray[np.int64],
     chosen: npt.NDArray[np.int64],
+    own_log_odds: npt.NDArray[np.float64],
     log_odds: npt.NDArray[np.float64],
     mammogram: Mammogram,
     config: Config,
@@ -287,6 +288,7 @@ def _tables(
             "row_px": row,
             "col_px": col,
             "score": expit(log_odds[chosen]),
+            "own_score": expit(own_log_odds[chosen]),
             "cluster_id": label,
             "scale_mm": scale[chosen],
             "nearest_mm": nearest_mm(row_mm, col_mm),
@@ -308,6 +310,7 @@ def _tables(
             "scale_mm": scale[order],
             "snr": spots.snr[order],
             "score": expit(log_odds[order]),
+            "own_score": expit(own_log_odds[order]),
             "cluster_id": cluster_of[order],
         },
     )

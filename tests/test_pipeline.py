@@ -17,8 +17,6 @@ import pytest
 from scipy.spatial import cKDTree
 
 from mcdetect import Config, Mammogram, PixelSpacing, Result, detect, read_mammogram
-from mcdetect.config import CalcificationConfig
-from mcdetect.context import accept_spots
 from mcdetect.errors import UnusableImageError
 from mcdetect.likelihood import SpotModel, default_spot_model
 from mcdetect.phantom import Calcifications, Group, GroupKind, PhantomMammogram, draw_mammogram
@@ -85,7 +83,8 @@ def test_tables_follow_the_schema_and_agree() -> None:
     strong = result.candidates[result.candidates["score"] >= 0.5]
     chosen = result.calcifications[result.calcifications["score"] >= 0.5]
     np.testing.assert_array_equal(strong["row_px"], chosen["row_px"])
-    assert result.calcifications["score"].min() >= result.config.calcifications.min_score_near
+    assert (result.candidates["own_score"] <= result.candidates["score"]).all()
+    assert (result.candidates["own_score"] < result.candidates["score"]).any()
     assert result.calcifications["row_px"].isin(result.candidates["row_px"]).all()
     assert result.candidates["score"].is_monotonic_decreasing
     assert set(result.seconds) >= {"breast", "noise", "spots", "appearance", "score", "total"}
@@ -184,17 +183,6 @@ def test_a_small_crop_of_tissue_is_searched() -> None:
     row, col = int(truth["row_px"].mean()), int(truth["col_px"].mean())
     crop = phantom().pixels[row - 100 : row + 100, max(0, col - 100) : col + 100]
     assert len(detect(crop, pixel_spacing_mm=SPACING_MM).flagged) == 1
-
-
-def test_a_fainter_spot_counts_near_clear_ones_only() -> None:
-    config = CalcificationConfig(min_score=0.5, min_score_near=0.2, near_mm=5.0, near_count=2)
-    row = np.array([0.0, 3.0, 1.5, 40.0, 40.0, 1.0])
-    col = np.array([0.0, 0.0, 1.0, 0.0, 4.0, 1.0])
-    score = np.array([0.9, 0.5, 0.3, 0.8, 0.4, 0.1])
-    np.testing.assert_array_equal(accept_spots(row, col, score, config), [1, 1, 1, 1, 0, 0])
-    off = CalcificationConfig(min_score=0.5, min_score_near=0.5)
-    np.testing.assert_array_equal(accept_spots(row, col, score, off), score >= 0.5)
-    assert accept_spots(np.zeros(0), np.zeros(0), np.zeros(0), config).shape == (0,)
 
 
 def test_scores_of_groups_rise_with_their_members() -> None:

@@ -99,7 +99,7 @@ def _own_points(result: Result) -> Points:
         own_mm=own,
         here_mm=own,
         called=np.arange(n + m) < n,
-        trace=np.concatenate([np.zeros(n, np.bool_), faint["score"].to_numpy() < FAINT_SCORE]),
+        trace=np.concatenate([np.zeros(n, np.bool_), faint["own_score"].to_numpy() < FAINT_SCORE]),
         number=np.concatenate([sure["calcification_id"], faint["candidate_id"]]).astype(np.int64),
         cluster=np.concatenate([sure["cluster_id"].to_numpy(np.int64), np.zeros(m, np.int64)]),
         diameter_mm=np.concatenate([sure["diameter_mm"].to_numpy(np.float64), gap]),

@@ -21,7 +21,7 @@ BIRADS = "BI-RADS 5th ed. (ACR 2013)"
 
 NO_FEATURES = frozenset(
     {
-        *("file", "cluster_id", "calcification_id", "flagged", "score", "row_px", "col_px"),
+        *("file", "cluster_id", "calcification_id", "flagged", "score", "own_score", "row_px", "col_px"),
         *("min_row_px", "min_col_px", "max_row_px", "max_col_px"),
         *("distribution", "morphology", "benign_kind", "region_id", "suspicion"),
         *(f"suspicion_{name}" for name in ("distribution", "morphology", "heterogeneity")),

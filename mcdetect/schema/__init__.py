@@ -31,4 +31,4 @@ __all__ = [
     "make_table",
 ]
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "3.0"

@@ -13,7 +13,8 @@ CANDIDATES: tuple[Column, ...] = (
     Column("diameter_mm", "float64", "mm", "diameter of the spot from its scale"),
     Column("scale_mm", "float64", "mm", "Gaussian scale of strongest response"),
     Column("snr", "float64", "SD", "strongest band-pass response over its local robust spread"),
-    Column("score", "float64", "0-1", "how much it looks like a calcification; not a probability"),
+    Column("score", "float64", "0-1", "how much it looks like one, neighbours counted; not a probability"),
+    Column("own_score", "float64", "0-1", "the same by its looks alone"),
     Column("cluster_id", "int64", "", "group it belongs to, 0 for none"),
 )
 
@@ -43,7 +44,8 @@ CALCIFICATIONS: tuple[Column, ...] = (
     *POSITION,
     Column("diameter_mm", "float64", "mm", "diameter of the disc of equal area, without blur"),
     Column("snr", "float64", "SD", "strongest band-pass response over its local robust spread"),
-    Column("score", "float64", "0-1", "how much it looks like a calcification; not a probability"),
+    Column("score", "float64", "0-1", "how much it looks like one, neighbours counted; not a probability"),
+    Column("own_score", "float64", "0-1", "the same by its looks alone"),
     Column("cluster_id", "int64", "", "group it belongs to, 0 for none"),
     Column("area_mm2", "float64", "mm2", "area inside the outline, drawn to its size without blur"),
     Column("perimeter_mm", "float64", "mm", "length of the outline"),
