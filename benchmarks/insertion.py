@@ -9,7 +9,8 @@ patient, for the digital exam the one that saw only the other view. All figures 
 `mcdetect.evaluation`: calcifications by the rule hdogreg, of SNR of at least 5 (fainter ones count
 neither way), false positives per cm2 on the plain images; groups of at least five such members by
 centroid, false groups per plain or singles image. Intervals: 1,000 bootstrap samples of backgrounds. At
-the default operating point the marks and flagged groups per plain image are printed too.
+the default operating point false marks and false flagged groups are printed too. What a background has of
+its own (native_calcifications.csv) counts neither way.
 """
 
 from __future__ import annotations
@@ -117,6 +118,25 @@ def _merit(found: Evaluation) -> str:
     return f"{row.iloc[0]['value']:.3f}" if len(row) else "-"
 
 
+def _at_default(
+    images: pd.DataFrame, kind: str, marks: pd.DataFrame, groups: pd.DataFrame
+) -> dict[str, object]:
+    """What is false at the default operating point; the backgrounds' own calcifications are not."""
+    marks = marks[
+        (marks["status"] == "false") & (marks["score"] >= mcdetect.Config().calcifications.min_score)
+    ]
+    groups = groups[(groups["status"] == "false") & groups["flagged"]]
+    row: dict[str, object] = {}
+    for content in ("plain", "singles"):
+        part = images[(images["kind"] == kind) & (images["content"] == content)]
+        row[f"false groups per {content}"] = f"{groups['image'].isin(part['image']).sum() / len(part):.3f}"
+        if content == "plain":
+            false = marks["image"].isin(part["image"]).sum()
+            row["false marks per plain"] = f"{false / len(part):.2f}"
+            row["false marks per cm2"] = f"{false / part['area_cm2'].sum():.3f}"
+    return row
+
+
 def report(
     tables: dict[str, pd.DataFrame], kinds: tuple[str, ...], samples: int, out: Path | None
 ) -> dict[str, dict[str, pd.DataFrame]]:
@@ -134,6 +154,7 @@ def report(
         curves["cm2"][kind] = found.froc
         if out is not None:
             found.save(out / f"calcifications {kind}".replace(" ", "_"))
+        marks = found.marks
         found = groups(tables, kind, samples)
         row |= {f"groups at {rate}": _figure(found, "image", rate) for rate in (0.05, 0.2)}
         row["groups flagged"] = (
@@ -143,13 +164,7 @@ def report(
         curves["image"][kind] = found.froc
         if out is not None:
             found.save(out / f"groups {kind}".replace(" ", "_"))
-        images = tables["images"]
-        for content in ("plain", "singles"):
-            part = images[(images["kind"] == kind) & (images["content"] == content)]
-            row[f"flagged per {content}"] = f"{part['n_flagged'].mean():.3f}"
-            if content == "plain":
-                row["marks per plain"] = f"{part['n_marks'].mean():.2f}"
-                row["marks per cm2"] = f"{part['n_marks'].sum() / part['area_cm2'].sum():.3f}"
+        row |= _at_default(tables["images"], kind, marks, found.marks)
         rows.append(row)
     table = pd.DataFrame(rows)
     print(table.set_index("kind").T.to_string(), flush=True)

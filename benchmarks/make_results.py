@@ -33,8 +33,8 @@ SECTIONS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "What other processing costs",
         "robustness",
         "The same insertions under each display, noise and blur, scored by models that did not see the "
-        "background. The `default` columns hold for the default operating point. Measured with the "
-        "model before the present one.",
+        "background, each candidate by its looks alone (`own_score`). The `default` columns hold for the "
+        "default operating point.",
         (),
     ),
     (

@@ -5,9 +5,9 @@
 
 Groups and singles are inserted as in the fit, with seeds of their own, into the real films at 0.07 mm, the
 digital exam and the phantoms; every image is scored by the model that did not see its background (the
-models do see other images under random displays). Sensitivity for SNR of at least 5 at 0.1 and 0.4 false
-marks per cm2 of the same display, and both at the default operating point: the second says whether the
-threshold still means what it says. SNR is that before the display.
+models do see other images under random displays), each candidate by its looks alone. Sensitivity for SNR
+of at least 5 at 0.1 and 0.4 false marks per cm2 of the same display, and both at the default operating
+point: the second says whether the threshold still means what it says. SNR is that before the display.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from mcdetect.kernels.appearance import CURVATURE_MM, DIRECTIONS, RING_MM, measure_spots
 from mcdetect.mammogram import PixelSpacing
@@ -15,7 +14,6 @@ from mcdetect.observer import OBSERVER_NAMES, observe, spread_at
 __all__ = ["FEATURE_NAMES", "Candidates", "describe_spots", "refined_scale_mm"]
 
 _BANDS = 7
-_NEAR_MM, _FAR_MM = 2.0, 5.0
 _SPREAD_BANDS = (1, 3, 5)
 _OUTER = slice(8, 10)  # rings that make the background
 _NEAR = slice(3, 7)  # 0.22 to 0.52 mm
@@ -45,8 +43,6 @@ FEATURE_NAMES: tuple[str, ...] = (
     "relief",
     "slope",
     *(f"spread_ratio_{k}" for k in _SPREAD_BANDS),
-    "crowd_near",
-    "crowd_far",
     *OBSERVER_NAMES,
 )
 """Names of the columns that `describe_spots` returns; none depends on the unit of the grey levels."""
@@ -93,7 +89,6 @@ def describe_spots(
         Finite everywhere.
     """
     row_px, col_px, levels_mm, band = spots.row_px, spots.col_px, spots.levels_mm, spots.band
-    row_mm, col_mm = row_px * spacing.row_mm, col_px * spacing.col_mm
     n, levels = row_px.size, levels_mm.size
     scale_mm = np.sqrt(levels_mm[band] * levels_mm[band + 1])
     bends = 1 + CURVATURE_MM.size
@@ -135,7 +130,6 @@ def describe_spots(
         *stretch.T,
         *_directions(rings, background, contrast),
         *np.log(local[:, list(_SPREAD_BANDS)] / typical).T,
-        *_crowd(row_mm, col_mm, spots.snr),
         *observe(bands, local, spots.covariance, levels_mm, spacing.mean_mm).T,
     ]
     table = np.stack(columns, axis=1) if n else np.empty((0, len(columns)))
@@ -201,22 +195,3 @@ def _directions(
     relief = np.log(far.std(axis=1) * contrast + 0.1)
     slope = np.abs(np.fft.rfft(far, axis=1)[:, 1]) / half
     return [*lines, *arms, *uneven, relief, slope]
-
-
-def _crowd(
-    row_mm: npt.NDArray[np.float64], col_mm: npt.NDArray[np.float64], snr: npt.NDArray[np.float64]
-) -> list[npt.NDArray[np.float64]]:
-    """How many spots of at least 0.6 times the own strength lie near and farther around (log of 1 + n)."""
-    if row_mm.size < 2:
-        return [np.zeros(row_mm.size), np.zeros(row_mm.size)]
-    place = np.stack([row_mm, col_mm], axis=1)
-    pairs = cKDTree(place).query_pairs(_FAR_MM, output_type="ndarray")
-    near = np.linalg.norm(place[pairs[:, 0]] - place[pairs[:, 1]], axis=1) < _NEAR_MM
-    counts = []
-    for chosen in (pairs[near], pairs):
-        count = np.zeros(row_mm.size)
-        for a, b in ((0, 1), (1, 0)):
-            similar = snr[chosen[:, b]] >= 0.6 * snr[chosen[:, a]]
-            count += np.bincount(chosen[similar, a], minlength=row_mm.size)
-        counts.append(np.log1p(count))
-    return counts

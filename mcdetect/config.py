@@ -93,7 +93,7 @@ class CalcificationConfig(_Section):
     min_score: float = _option(0.5, "", "candidates from this score on are calcifications", 0.0, 1.0)
     near_mm: float = _option(3.5, "mm", "neighbours within this distance raise a score", 0.5, 50.0)
     context_weight: float = _option(
-        1.5,
+        2.0,
         "",
         "log-odds that neighbours add: times the root of their number beyond one; 0 switches it off",
         0.0,

@@ -23,6 +23,8 @@ STAGES = {
     "noise",
     "spots",
     "appearance",
+    "likelihood",
+    "context",
     "calcifications",
     "fragments",
     "groups",

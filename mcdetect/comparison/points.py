@@ -18,7 +18,7 @@ _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
 
 FAINT_SCORE = 0.02
-"""Candidates from this score on count as seen wherever they lie, though too faint to be called."""
+"""Candidates from this own score on count as seen wherever they lie, though too faint to be called."""
 
 _SAME_MM = 0.3
 _ROUND_TRIP_MM = 0.5
