@@ -34,7 +34,7 @@ SECTIONS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "robustness",
         "The same insertions under each display, noise and blur, scored by models that did not see the "
         "background, each candidate by its looks alone (`own_score`). The `default` columns hold for the "
-        "default operating point.",
+        "default operating point. Measured with an earlier model.",
         (),
     ),
     (
@@ -56,7 +56,8 @@ SECTIONS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
         "What each stage is worth",
         "ablation",
-        "One stage at a time switched off, and the fit repeated without it.",
+        "One stage at a time switched off, and the fit repeated without it. Measured with an earlier model, "
+        "which looked at neighbours itself and had a lower threshold near clear calcifications.",
         (),
     ),
     (

@@ -19,6 +19,12 @@ _CHANCE = 1.0
 
 _LEAST_LOG_ODDS = -5.0  # of a neighbour that counts at all
 
+_MOST = 3.0
+"""Log-odds that neighbours add at most: noise in the midst of a dense group stays noise."""
+
+_USUAL_PER_CM2 = 2.0
+"""Doubtful spots per cm2 that an image may have before being near others says less."""
+
 _NOISE_SNR = 8.0
 """Above this, doubt about a spot is about its kind, not about noise."""
 
@@ -28,14 +34,16 @@ def in_context(
     col_mm: npt.NDArray[np.float64],
     log_odds: npt.NDArray[np.float64],
     snr: npt.NDArray[np.float64],
+    area_cm2: float,
     config: CalcificationConfig,
 ) -> npt.NDArray[np.float64]:
     """Raise the scores of spots that have calcifications around them.
 
     Every other spot within `near_mm` counts as much as it is likely to be a calcification itself; the first
     neighbour counts nothing. The root of what is left, times `context_weight`, is added: counts spread as
-    their roots do not, so that each step up is as unlikely by chance as the one before. A spot without
-    neighbours keeps its score.
+    their roots do not, so that each step up is as unlikely by chance as the one before. They add 3 at most
+    (a factor of 20 in the odds), and less in an image that is full of doubtful spots, since some are then
+    near anything. A spot without neighbours keeps its score.
 
     Noise is independent from spot to spot, so neighbours settle doubts that noise makes. They cannot settle
     whether a spot that stands far above the noise is dust: its neighbours then are as doubtful for the same
@@ -49,6 +57,8 @@ def in_context(
         Individual scores on the log-odds scale, 0 at the operating point.
     snr : (n,) float64 array
         Signal-to-noise ratios.
+    area_cm2 : float
+        Area that was searched.
     config : CalcificationConfig
         Distance and weight.
 
@@ -67,8 +77,10 @@ def in_context(
     apart = near.data >= SAME_BODY_MM
     spot, neighbour = near.row[apart], near.col[apart]
     count = np.bincount(spot, weights=expit(log_odds[clear])[neighbour], minlength=log_odds.size)
-    weight = config.context_weight * _NOISE_SNR / np.maximum(snr, _NOISE_SNR)
-    raised: npt.NDArray[np.float64] = log_odds + weight * np.sqrt(np.maximum(count - _CHANCE, 0.0))
+    doubtful = np.count_nonzero((log_odds > -_MOST) & (log_odds < 0.0)) / max(area_cm2, 1.0)
+    most = max(_MOST - np.log(max(doubtful / _USUAL_PER_CM2, 1.0)), 0.0)
+    gain = np.minimum(config.context_weight * np.sqrt(np.maximum(count - _CHANCE, 0.0)), most)
+    raised: npt.NDArray[np.float64] = log_odds + gain * _NOISE_SNR / np.maximum(snr, _NOISE_SNR)
     return raised
 
 

@@ -160,7 +160,9 @@ def detect(
             own_log_odds = (spot_model or default_spot_model()).log_odds(found.features)
             row_mm = found.spots.row_px * mammogram.spacing.row_mm
             col_mm = found.spots.col_px * mammogram.spacing.col_mm
-            log_odds = in_context(row_mm, col_mm, own_log_odds, found.spots.snr, config.calcifications)
+            log_odds = in_context(
+                row_mm, col_mm, own_log_odds, found.spots.snr, found.area_cm2, config.calcifications
+            )
             order = np.argsort(-log_odds, kind="stable")
             chosen = order[expit(log_odds[order]) >= config.calcifications.min_score]
             top, left = found.origin_px
