@@ -91,7 +91,7 @@ class CalcificationConfig(_Section):
     """From candidates to calcifications."""
 
     min_score: float = _option(0.5, "", "candidates from this score on are calcifications", 0.0, 1.0)
-    near_mm: float = _option(3.5, "mm", "neighbours within this distance raise a score", 0.5, 50.0)
+    near_mm: float = _option(3.5, "mm", "neighbours within this distance raise a score", 0.5, 10.0)
     context_weight: float = _option(
         2.0,
         "",

@@ -12,10 +12,9 @@ from mcdetect.context import SAME_BODY_MM, in_context
 
 CONFIG = CalcificationConfig()
 
-Floats = npt.NDArray[np.float64]
-
-
 AREA_CM2 = 60.0
+
+Floats = npt.NDArray[np.float64]
 
 
 def twin(
