@@ -53,8 +53,9 @@ def flattened(large: float, middle: float, fine: float) -> Display:
     def show(share: Image, mm: float) -> Image:
         wide, near = smooth(share, 6.0, mm), smooth(share, 1.0, mm)
         raised = 0.3 + large * wide + middle * (near - wide) + fine * (share - near)
-        # Air goes to black without a step: one would make speckle of the noise of a film's dark base.
-        inside = np.clip(wide / 0.02, 0.0, 1.0)
+        # Air goes to black at the skin line, but without a step: one would make speckle of the noise of
+        # a film's dark base.
+        inside = np.clip(near / 0.05, 0.0, 1.0)
         return (inside * np.clip(raised, 0.02, 1.5)).astype(np.float32)
 
     return show
@@ -89,7 +90,8 @@ def noisier(factor: float) -> Exposure:
     ) -> Image:
         rest = (pixels - cv2.blur(pixels, (3, 3)))[breast]
         spread = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
-        return pixels + np.float32(factor * spread) * rng.standard_normal(pixels.shape, np.float32) * breast
+        noise = np.float32(factor * spread) * rng.standard_normal(pixels.shape, np.float32) * breast
+        return np.maximum(pixels + noise, pixels.min())  # no tissue is darker than air
 
     return expose
 

@@ -78,3 +78,16 @@ def test_outline_is_that_of_the_plain_image(name: str, display: Callable[[np.nda
         for pixels in (share, np.asarray(display(share), np.float32))
     )
     assert overlap(shown, plain) > 0.97
+
+
+def test_a_halo_about_the_breast_does_not_lose_it() -> None:
+    """Air in grey, a lighter halo, and a dark band between halo and skin line."""
+    share = digital("phantom") + 0.06
+    wide, middle = (cv2.GaussianBlur(share, (0, 0), mm / SPACING_MM) for mm in (6.0, 1.0))
+    raised = 0.3 + 0.5 * wide + 2.0 * (middle - wide) + 2.5 * (share - middle)
+    halo = np.clip(wide / 0.08, 0.0, 1.0) * np.maximum(raised, 0.02)
+    plain, found = (
+        find_breast(Mammogram.from_array(4095.0 * pixels, SPACING_MM), BreastConfig()).mask
+        for pixels in (share, np.asarray(halo, np.float32))
+    )
+    assert (found & plain).sum() > 0.97 * plain.sum()

@@ -68,3 +68,22 @@ def test_multi_scale_enhancement_makes_no_speckle_of_dark_noise() -> None:
     air = out[50:-50, 20:100]
     assert np.abs(np.diff(air, axis=1)).max() < 0.06  # a step would make speckles of 0.3
     assert out[:, 300:].mean() > 0.3
+
+
+def test_multi_scale_enhancement_shows_no_halo_beside_the_skin_line() -> None:
+    displays = importlib.import_module("displays")
+    share = np.zeros((400, 400), np.float32)
+    share[:, 200:] = 0.5
+    out = displays.flattened(0.6, 1.2, 1.5)(share, 0.1)
+    assert out[:, :165].max() < 0.001  # from 3.5 mm beside the skin line on
+
+
+def test_noise_makes_no_tissue_darker_than_air() -> None:
+    displays = importlib.import_module("displays")
+    rng = np.random.default_rng(0)
+    share = np.zeros((200, 200), np.float32)
+    share[:, 100:] = rng.normal(0.05, 0.02, (200, 100)).clip(0.001)
+    breast = share > 0
+    noisy = displays.noisier(3.0)(share, 0.1, breast, rng)
+    assert noisy.min() == 0.0
+    assert noisy[breast].std() > 1.5 * share[breast].std()

@@ -28,6 +28,8 @@ GLOW_SHARE = 0.15
 """Glow is fainter than this share of the range from air to tissue."""
 HOLE_SHARE = 0.2
 """Dark patches enclosed by tissue are filled up to this share of the image; a film edge encloses more."""
+LOST_SHARE = 0.25
+"""An outline that holds less than this share of what it holds with dark patches filled lost the breast."""
 SMOOTHING_MM = 1.2
 NARROW = 0.3
 """Air spans less than this share of the range from air to tissue."""
@@ -119,10 +121,13 @@ def trace_breast(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
     flat = _is_flat_air(share)
     share = _remove_glow(share, step_mm)
     threshold = _stable_threshold(share, step_mm, LEVELS[::2] if flat else LEVELS[GLOWING_FROM:])
-    above = (share > threshold).view(np.uint8)
-    if flat:  # dark tissue inside a skin line is tissue, however black the display shows it
-        above = _fill_holes(above, HOLE_SHARE)
-    body = _largest(_open(above, disc(OPENING_MM, step_mm)))
+    above, element = (share > threshold).view(np.uint8), disc(OPENING_MM, step_mm)
+    body = _largest(_open(above, element))
+    filled = _fill_holes(above, HOLE_SHARE)
+    whole = _largest(_open(filled, element))
+    # Dark tissue inside a skin line is tissue, however black the display shows it.
+    if flat or body.sum() < LOST_SHARE * whole.sum():
+        above, body = filled, whole
     if not body.any():
         return body.view(np.bool_)
     body = _regrow(body, above, step_mm)
