@@ -19,6 +19,11 @@ Display = Callable[[Image, float], Image]
 Exposure = Callable[[Image, float, npt.NDArray[np.bool_], np.random.Generator], Image]
 """The same with a mask of the breast, for the noise measured there."""
 
+QUALITY = (75, 96)
+"""Of lossy JPEG, as images are kept with it."""
+LOSSY_SHARE = 0.2
+"""Of the random displays."""
+
 
 def smooth(pixels: Image, sigma_mm: float, spacing_mm: float) -> Image:
     """Blur with a Gaussian of `sigma_mm`."""
@@ -111,8 +116,18 @@ def shown(
 
 
 def random_display(rng: np.random.Generator) -> Display:
-    """Draw a display as makers use them."""
-    kind = rng.integers(5)
+    """Draw a display as makers use them, some of them kept as lossy JPEG."""
+    display = _random_processing(rng)
+    if display is None:
+        return lossy(int(rng.integers(*QUALITY)))
+    if rng.uniform() < LOSSY_SHARE:
+        coding = lossy(int(rng.integers(*QUALITY)))
+        return lambda share, mm: coding(display(share, mm), mm)
+    return display
+
+
+def _random_processing(rng: np.random.Generator) -> Display | None:
+    kind = rng.integers(6)
     if kind == 0:
         return curve(float(np.exp(rng.uniform(np.log(0.5), np.log(2.0)))))
     if kind == 1:
@@ -123,11 +138,13 @@ def random_display(rng: np.random.Generator) -> Display:
         return flattened(
             float(rng.uniform(0.3, 1.0)), float(rng.uniform(0.8, 2.0)), float(rng.uniform(0.8, 2.5))
         )
-    first, second = (
-        sharpened(float(rng.uniform(0.3, 1.5)), float(rng.uniform(0.2, 1.5))),
-        curve(float(rng.uniform(0.7, 1.5))),
-    )
-    return lambda share, mm: second(first(share, mm), mm)
+    if kind == 4:
+        first, second = (
+            sharpened(float(rng.uniform(0.3, 1.5)), float(rng.uniform(0.2, 1.5))),
+            curve(float(rng.uniform(0.7, 1.5))),
+        )
+        return lambda share, mm: second(first(share, mm), mm)
+    return None
 
 
 def random_exposure(rng: np.random.Generator) -> Exposure:

@@ -25,6 +25,12 @@ MEMBERS = (5, 36)
 """Of a group, log-uniform."""
 APART_MM = (0.35, 0.8)
 """Least distance between the members of a group."""
+GRAINS, RODS = (1.0, 1.8), (1.0, 4.5)
+"""Elongation of most calcifications, and of one group and one single in three."""
+
+
+ROD_MARGIN_MM = 0.6
+"""Spots nearer to the axis of a long calcification are no false ones."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,15 @@ def insert_at_random(
             rng,
             diameter_mm=sizes,
             snr=(np.exp(low), np.exp(high) + 0.1),
+            elongation=RODS if rng.uniform() < 1 / 3 else GRAINS,
             group_id=group,
             kind=kind,
         )
     spots = sites[rng.integers(len(sites), size=singles)] + rng.uniform(-0.5, 0.5, (singles, 2))
-    specs += random_specs(_inside(spots, searched), rng, diameter_mm=DIAMETER_MM, snr=SNR)
+    for part, elongation in ((spots[: singles // 3], RODS), (spots[singles // 3 :], GRAINS)):
+        specs += random_specs(
+            _inside(part, searched), rng, diameter_mm=DIAMETER_MM, snr=SNR, elongation=elongation
+        )
     image, truth = insert_calcifications(
         background.pixels,
         sp,
@@ -129,6 +139,7 @@ def label_spots(found: Searched, truth: pd.DataFrame, spacing_mm: float) -> Labe
                 true_snr[i], single[i] = truth["snr"].iloc[k], truth["group_id"].iloc[k] == 0
             else:
                 label[i] = -1
+        label[(label == 0) & _on_rods(place, truth, spacing_mm)] = -1
     return LabelledSpots(
         found.features,
         found.spots.snr,
@@ -140,6 +151,18 @@ def label_spots(found: Searched, truth: pd.DataFrame, spacing_mm: float) -> Labe
         place[:, 1],
         found.area_cm2,
     )
+
+
+def _on_rods(place: npt.NDArray[np.float64], truth: pd.DataFrame, spacing_mm: float) -> npt.NDArray[np.bool_]:
+    """Tell which places (n, 2), in mm, lie on or beside a long calcification, however far from its centre."""
+    on = np.zeros(len(place), bool)
+    for rod in truth[truth["elongation"] > GRAINS[1]].itertuples():
+        half = 0.5 * rod.diameter_mm * np.sqrt(rod.elongation)
+        row, col = (place - np.array([rod.row_px, rod.col_px]) * spacing_mm).T
+        cos, sin = np.cos(rod.orientation), np.sin(rod.orientation)
+        along, across = col * cos + row * sin, row * cos - col * sin
+        on |= np.hypot(np.maximum(np.abs(along) - half, 0.0), across) < ROD_MARGIN_MM
+    return on
 
 
 def labelled_turns(

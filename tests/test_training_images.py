@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -87,3 +89,38 @@ def test_noise_makes_no_tissue_darker_than_air() -> None:
     noisy = displays.noisier(3.0)(share, 0.1, breast, rng)
     assert noisy.min() == 0.0
     assert noisy[breast].std() > 1.5 * share[breast].std()
+
+
+def test_no_spot_on_a_long_calcification_is_a_false_one() -> None:
+    training_spots = importlib.import_module("training_spots")
+    truth = pd.DataFrame(
+        {
+            "row_px": [100.0, 300.0],
+            "col_px": [100.0, 300.0],
+            "diameter_mm": 1.0,
+            "elongation": [4.0, 1.5],
+            "orientation": np.pi / 2,
+            "snr": 20.0,
+            "group_id": 0,
+        }
+    )
+    rows = np.array([100.0, 109.0, 91.0, 100.0, 300.0, 309.0, 118.0])
+    cols = np.array([101.0, 100.0, 100.0, 109.0, 300.0, 300.0, 100.0])
+    spots = SimpleNamespace(row_px=rows, col_px=cols, snr=np.linspace(30.0, 10.0, rows.size))
+    found = SimpleNamespace(spots=spots, features=np.zeros((rows.size, 1)), area_cm2=1.0)
+    labelled = training_spots.label_spots(found, truth, 0.1)
+    # the body; its ends along the rows; beside it; the round one; beside that; beyond the end
+    assert labelled.label.tolist() == [1, -1, -1, 0, 1, 0, 0]
+    assert labelled.truth["spot"].tolist() == [0, 4]
+
+
+def test_some_random_displays_are_lossy(monkeypatch: pytest.MonkeyPatch) -> None:
+    displays = importlib.import_module("displays")
+    kept = []
+    monkeypatch.setattr(displays, "lossy", lambda quality: kept.append(quality) or displays.curve(1.0))
+    rng = np.random.default_rng(3)
+    share = np.linspace(0.0, 1.0, 400, dtype=np.float32).reshape(20, 20)
+    assert all(np.isfinite(displays.random_display(rng)(share, 0.1)).all() for _ in range(300))
+    assert 0.25 < len(kept) / 300 < 0.42
+    assert 75 <= min(kept) < 78
+    assert 93 < max(kept) <= 95

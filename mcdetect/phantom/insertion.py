@@ -49,6 +49,8 @@ TRUTH_COLUMNS: dict[str, str] = {
     "row_px": "float64",
     "col_px": "float64",
     "diameter_mm": "float64",
+    "elongation": "float64",
+    "orientation": "float64",
     "snr": "float64",
     "peak_contrast": "float64",
     "peak_thickness_mm": "float64",
@@ -56,7 +58,8 @@ TRUTH_COLUMNS: dict[str, str] = {
     "kind": "str",
     "clipped": "bool",
 }
-"""Columns of a truth table. `group_id` is 0 for a calcification of no group."""
+"""Columns of a truth table. `group_id` is 0 for a calcification of no group; `orientation` in radians, see
+`CalcificationSpec`."""
 
 
 @dataclass(frozen=True)
@@ -347,6 +350,8 @@ def truth_table(
         "row_px": [spec.row_px for spec in specs],
         "col_px": [spec.col_px for spec in specs],
         "diameter_mm": [spec.diameter_mm for spec in specs],
+        "elongation": [spec.elongation for spec in specs],
+        "orientation": [spec.orientation for spec in specs],
         "snr": [contrast / unit for contrast, unit in zip(contrasts, units, strict=True)],
         "peak_contrast": list(contrasts),
         "peak_thickness_mm": [stamp.peak_thickness_mm for stamp in stamps],
