@@ -95,7 +95,7 @@ class CalcificationConfig(_Section):
     context_weight: float = _option(
         2.0,
         "",
-        "log-odds that neighbours add: times the root of their number beyond one, 3 at most; 0: none",
+        "log-odds that neighbours add: times the root of their number beyond one, about 3 at most; 0: none",
         0.0,
         10.0,
     )

@@ -22,8 +22,14 @@ _LEAST_LOG_ODDS = -5.0  # of a neighbour that counts at all
 _MOST = 3.0
 """Log-odds that neighbours add at most: noise in the midst of a dense group stays noise."""
 
-_USUAL_PER_CM2 = 2.0
-"""Doubtful spots per cm2 that an image may have before being near others says less."""
+_USUAL_PER_CM2 = 1.2
+"""Doubtful spots per cm2 of an image in which neighbours count as said: film has about as many."""
+
+_RARE = 1.0
+"""Logarithm of how much rarer than usual doubtful spots are, at most."""
+
+_RARE_WEIGHT = 0.5
+"""Growth of the weight of neighbours for each unit of that logarithm."""
 
 _NOISE_SNR = 8.0
 """Above this, doubt about a spot is about its kind, not about noise."""
@@ -42,8 +48,11 @@ def in_context(
     Every other spot within `near_mm` counts as much as it is likely to be a calcification itself; the first
     neighbour counts nothing. The root of what is left, times `context_weight`, is added: counts spread as
     their roots do not, so that each step up is as unlikely by chance as the one before. They add 3 at most
-    (a factor of 20 in the odds), and less in an image that is full of doubtful spots, since some are then
-    near anything. A spot without neighbours keeps its score.
+    (a factor of 20 in the odds) in a usual image. A spot without neighbours keeps its score.
+
+    What neighbours say depends on how often chance brings some: in an image full of doubtful spots some are
+    near anything, in one of little noise and no dust hardly ever. So the limit rises or falls with the
+    logarithm of the usual over the image's own number of doubtful spots per cm2, and the weight with it.
 
     Noise is independent from spot to spot, so neighbours settle doubts that noise makes. They cannot settle
     whether a spot that stands far above the noise is dust: its neighbours then are as doubtful for the same
@@ -78,8 +87,10 @@ def in_context(
     spot, neighbour = near.row[apart], near.col[apart]
     count = np.bincount(spot, weights=expit(log_odds[clear])[neighbour], minlength=log_odds.size)
     doubtful = np.count_nonzero((log_odds > -_MOST) & (log_odds < 0.0)) / max(area_cm2, 1.0)
-    most = max(_MOST - np.log(max(doubtful / _USUAL_PER_CM2, 1.0)), 0.0)
-    gain = np.minimum(config.context_weight * np.sqrt(np.maximum(count - _CHANCE, 0.0)), most)
+    rarity = min(np.log(_USUAL_PER_CM2 / max(doubtful, 1e-9)), _RARE)
+    most = max(_MOST + rarity, 0.0)
+    weight = config.context_weight * max(1.0 + _RARE_WEIGHT * rarity, 0.0)
+    gain = np.minimum(weight * np.sqrt(np.maximum(count - _CHANCE, 0.0)), most)
     raised: npt.NDArray[np.float64] = log_odds + gain * _NOISE_SNR / np.maximum(snr, _NOISE_SNR)
     return raised
 

@@ -23,14 +23,16 @@ def twin(
     """Go through all pairs, one by one."""
     out = log_odds.copy()
     doubtful = sum(-3.0 < value < 0.0 for value in log_odds) / area_cm2
-    most = max(3.0 - np.log(max(doubtful / 2.0, 1.0)), 0.0)
+    rarity = min(np.log(1.2 / doubtful), 1.0) if doubtful else 1.0
+    weight = config.context_weight * max(1.0 + 0.5 * rarity, 0.0)
+    most = max(3.0 + rarity, 0.0)
     for i in range(row.size):
         count = 0.0
         for j in range(row.size):
             distance = np.hypot(row[i] - row[j], col[i] - col[j])
             if i != j and SAME_BODY_MM <= distance <= config.near_mm and log_odds[j] > -5.0:
                 count += 1.0 / (1.0 + np.exp(-log_odds[j]))
-        gain = min(config.context_weight * np.sqrt(max(count - 1.0, 0.0)), most)
+        gain = min(weight * np.sqrt(max(count - 1.0, 0.0)), most)
         out[i] += gain * min(1.0, 8.0 / snr[i])
     return out
 
@@ -68,10 +70,24 @@ def test_neither_order_nor_place_nor_mirror_matter(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_one_more_neighbour_lowers_nothing(seed: int) -> None:
+def test_one_more_clear_neighbour_lowers_nothing(seed: int) -> None:
     given = spots(seed, 30, 8.0)
+    given[2][0] = 3.0  # a doubtful one would tell of an image full of such
     fewer = in_context(*(values[1:] for values in given), AREA_CM2, CONFIG)
     assert (in_context(*given, AREA_CM2, CONFIG)[1:] >= fewer - 1e-12).all()
+
+
+def test_neighbours_count_more_where_doubtful_spots_are_rare() -> None:
+    row, col = np.array([0.0, 1.0, 2.0, 1.0]), np.array([0.0, 0.0, 0.0, 1.0])
+    group, snr = np.array([4.0, 4.0, 4.0, -2.0]), np.full(4, 5.0)
+    far = np.arange(100.0) * 10.0 + 50.0
+    gains = []
+    for doubtful in (10, 60, 100):
+        both = (np.concatenate([values, far[:doubtful]]) for values in (row, col))
+        log_odds = np.concatenate([group, np.full(doubtful, -1.0)])
+        snrs = np.concatenate([snr, np.full(doubtful, 5.0)])
+        gains.append(in_context(*both, log_odds, snrs, AREA_CM2, CONFIG)[3] + 2.0)
+    assert gains[0] > gains[1] > gains[2] > 0.0
 
 
 def test_a_faint_member_of_a_group_passes_and_the_same_alone_does_not() -> None:
@@ -85,7 +101,7 @@ def test_a_faint_member_of_a_group_passes_and_the_same_alone_does_not() -> None:
 def test_noise_in_the_midst_of_a_dense_group_stays_noise() -> None:
     row, col = (values.ravel() for values in np.mgrid[0:5, 0:5] * 0.5)
     log_odds = np.full(25, 6.0)
-    log_odds[12] = -4.0
+    log_odds[12] = -4.1
     assert in_context(row, col, log_odds, np.full(25, 5.0), AREA_CM2, CONFIG)[12] < 0.0
 
 

@@ -94,3 +94,20 @@ def test_clipped_black_is_not_taken_for_quiet() -> None:
     pixels = np.maximum(pixels, 0.0).astype(np.float32)
     equal = equalise(pixels, np.ones(pixels.shape, bool), SPACING, CONFIG)
     assert equal.noise.min() >= 0.2 * np.median(equal.noise)
+
+
+def test_a_noisy_pocket_as_dark_as_quiet_fat_does_not_stand_out() -> None:
+    """Processing decouples noise from the grey level: most of what is dark is quiet, a pocket is not."""
+    rng = np.random.default_rng(4)
+    level = np.full((600, 600), 3000.0)
+    level[:, :250] = 500.0 + 200.0 * np.sin(np.arange(250) / 20.0)
+    spread = np.where(level < 1000.0, 6.0, 24.0)
+    pocket = np.s_[280:320, 400:440]
+    level[pocket], spread[pocket] = 500.0 + 200.0 * np.sin(np.arange(40) / 13.0), 24.0
+    more = np.s_[50:550, 100:190]  # noisy places are a third of what is dark
+    spread[more] = 24.0
+    pixels = (level + spread * rng.standard_normal(level.shape)).astype(np.float32)
+    equal = equalise(pixels, np.ones(level.shape, bool), SPACING, CONFIG).pixels
+    steps = np.abs(np.diff(equal, axis=0))
+    inner = np.median(steps[285:315, 405:435])
+    assert inner < 1.6 * np.median(steps[50:250, 500:])
