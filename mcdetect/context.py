@@ -22,8 +22,8 @@ _LEAST_LOG_ODDS = -5.0  # of a neighbour that counts at all
 _MOST = 3.0
 """Log-odds that neighbours add at most: noise in the midst of a dense group stays noise."""
 
-_USUAL_PER_CM2 = 1.2
-"""Doubtful spots per cm2 of an image in which neighbours count as said: film has about as many."""
+_USUAL_PER_CM2 = 1.0
+"""Doubtful spots per cm2, away from others, where neighbours count as said: film has about as many."""
 
 _RARE = 1.0
 """Logarithm of how much rarer than usual doubtful spots are, at most."""
@@ -53,6 +53,7 @@ def in_context(
     What neighbours say depends on how often chance brings some: in an image full of doubtful spots some are
     near anything, in one of little noise and no dust hardly ever. So the limit rises or falls with the
     logarithm of the usual over the image's own number of doubtful spots per cm2, and the weight with it.
+    Only spots with less than a neighbour are counted: the faint members of a group are not of chance.
 
     Noise is independent from spot to spot, so neighbours settle doubts that noise makes. They cannot settle
     whether a spot that stands far above the noise is dust: its neighbours then are as doubtful for the same
@@ -86,8 +87,8 @@ def in_context(
     apart = near.data >= SAME_BODY_MM
     spot, neighbour = near.row[apart], near.col[apart]
     count = np.bincount(spot, weights=expit(log_odds[clear])[neighbour], minlength=log_odds.size)
-    doubtful = np.count_nonzero((log_odds > -_MOST) & (log_odds < 0.0)) / max(area_cm2, 1.0)
-    rarity = min(np.log(_USUAL_PER_CM2 / max(doubtful, 1e-9)), _RARE)
+    doubtful = np.count_nonzero((log_odds > -_MOST) & (log_odds < 0.0) & (count < _CHANCE))
+    rarity = min(np.log(_USUAL_PER_CM2 * max(area_cm2, 1.0) / max(doubtful, 1e-9)), _RARE)
     most = max(_MOST + rarity, 0.0)
     weight = config.context_weight * max(1.0 + _RARE_WEIGHT * rarity, 0.0)
     gain = np.minimum(weight * np.sqrt(np.maximum(count - _CHANCE, 0.0)), most)

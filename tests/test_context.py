@@ -21,20 +21,19 @@ def twin(
     row: Floats, col: Floats, log_odds: Floats, snr: Floats, area_cm2: float, config: CalcificationConfig
 ) -> Floats:
     """Go through all pairs, one by one."""
-    out = log_odds.copy()
-    doubtful = sum(-3.0 < value < 0.0 for value in log_odds) / area_cm2
-    rarity = min(np.log(1.2 / doubtful), 1.0) if doubtful else 1.0
-    weight = config.context_weight * max(1.0 + 0.5 * rarity, 0.0)
-    most = max(3.0 + rarity, 0.0)
+    counts = np.zeros(row.size)
     for i in range(row.size):
-        count = 0.0
         for j in range(row.size):
             distance = np.hypot(row[i] - row[j], col[i] - col[j])
             if i != j and SAME_BODY_MM <= distance <= config.near_mm and log_odds[j] > -5.0:
-                count += 1.0 / (1.0 + np.exp(-log_odds[j]))
-        gain = min(weight * np.sqrt(max(count - 1.0, 0.0)), most)
-        out[i] += gain * min(1.0, 8.0 / snr[i])
-    return out
+                counts[i] += 1.0 / (1.0 + np.exp(-log_odds[j]))
+    alone = [value for value, count in zip(log_odds, counts, strict=True) if count < 1.0]
+    doubtful = sum(-3.0 < value < 0.0 for value in alone) / area_cm2
+    rarity = min(np.log(1.0 / doubtful), 1.0) if doubtful else 1.0
+    weight = config.context_weight * max(1.0 + 0.5 * rarity, 0.0)
+    most = max(3.0 + rarity, 0.0)
+    gain = np.minimum(weight * np.sqrt(np.maximum(counts - 1.0, 0.0)), most)
+    return log_odds + gain * np.minimum(1.0, 8.0 / snr)
 
 
 def spots(seed: int, n: int, size_mm: float) -> tuple[Floats, Floats, Floats, Floats]:
@@ -103,6 +102,14 @@ def test_noise_in_the_midst_of_a_dense_group_stays_noise() -> None:
     log_odds = np.full(25, 6.0)
     log_odds[12] = -4.1
     assert in_context(row, col, log_odds, np.full(25, 5.0), AREA_CM2, CONFIG)[12] < 0.0
+
+
+def test_faint_members_of_groups_do_not_make_an_image_one_full_of_doubtful_spots() -> None:
+    rng = np.random.default_rng(2)
+    place = rng.uniform(0.0, 15.0, (2, 80))  # a crop of 4 cm2 with 10 doubtful spots per cm2
+    log_odds = np.where(np.arange(80) < 40, 5.0, -1.5)
+    raised = in_context(*place, log_odds, np.full(80, 5.0), 4.0, CONFIG)
+    assert (raised[40:] > 0.0).mean() > 0.9
 
 
 def test_neighbours_do_not_make_a_bright_speck_a_calcification() -> None:
