@@ -33,16 +33,16 @@ SECTIONS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "What other processing costs",
         "robustness",
         "The same insertions under each display, noise and blur, scored by models that did not see the "
-        "background, each candidate by its looks alone (`own_score`). The `default` columns hold for the "
-        "default operating point. Measured with an earlier model.",
+        "background, each candidate by its looks alone (`own_score`). A third of the groups and singles are "
+        "up to 4.5 times as long as wide. The `default` columns hold for the default operating point.",
         (),
     ),
     (
         "Held-out figures of the fit",
         "fit_spot_model",
-        "The fit's own insertions (0.1 to 1 mm, groups as dense as 0.35 mm; half of the images through "
-        "random displays, noise and blur), scored by models that did not see the background. False marks "
-        "are counted on the images with insertions.",
+        "The fit's own insertions (0.1 to 1 mm, a third up to 4.5 times as long as wide, groups as dense "
+        "as 0.35 mm; half of the images through random displays, noise and blur), scored by models that did "
+        "not see the background. False marks are counted on the images with insertions.",
         (),
     ),
     (
@@ -56,8 +56,7 @@ SECTIONS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
         "What each stage is worth",
         "ablation",
-        "One stage at a time switched off, and the fit repeated without it. Measured with an earlier model, "
-        "which looked at neighbours itself and had a lower threshold near clear calcifications.",
+        "One stage at a time switched off, and the fit repeated without it; below, the whole detector.",
         (),
     ),
     (
