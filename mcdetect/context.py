@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
@@ -87,8 +89,9 @@ def in_context(
     apart = near.data >= SAME_BODY_MM
     spot, neighbour = near.row[apart], near.col[apart]
     count = np.bincount(spot, weights=expit(log_odds[clear])[neighbour], minlength=log_odds.size)
-    doubtful = np.count_nonzero((log_odds > -_MOST) & (log_odds < 0.0) & (count < _CHANCE))
-    rarity = min(np.log(_USUAL_PER_CM2 * max(area_cm2, 1.0) / max(doubtful, 1e-9)), _RARE)
+    doubtful = int(np.count_nonzero((log_odds > -_MOST) & (log_odds < 0.0) & (count < _CHANCE)))
+    usual = _USUAL_PER_CM2 * max(area_cm2, 1.0)
+    rarity = min(math.log(usual / doubtful), _RARE) if doubtful else _RARE
     most = max(_MOST + rarity, 0.0)
     weight = config.context_weight * max(1.0 + _RARE_WEIGHT * rarity, 0.0)
     gain = np.minimum(weight * np.sqrt(np.maximum(count - _CHANCE, 0.0)), most)

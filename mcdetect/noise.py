@@ -21,7 +21,7 @@ _FINE_MM, _COARSE_MM = 0.05, 0.10  # the band in which noise, not tissue, domina
 _SAMPLES = 200_000
 _MIN_STRIP = 64  # rows
 _KNOTS = 8192
-_HIGH, _HIGH_TO_SD = 0.9, 1 / 1.6449  # quantile of the magnitudes, and what it is of a normal distribution
+_LOW, _LOW_SD = 0.05, 1.6449  # quantile, and how many standard deviations it lies below the mean
 _FLOOR = 0.25  # of the median noise: below it grey levels are clipped or compressed, not quiet
 
 
@@ -138,20 +138,14 @@ def _noise_curve(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Robust noise in bins of equal population, along rising grey level.
 
-    Processing shows dark pockets of dense tissue as dark as fat that is far quieter. So noise is taken
-    from a high quantile of each bin: where a grey level is noisy in some places and quiet in others, the
-    noisy ones count, since no pocket may stand out; quiet places get their due from the local spread.
+    Processing shows dark pockets of dense tissue as dark as fat that is far quieter. So the lowest
+    residuals count too: where a grey level is noisy in some places and quiet in others, no noisy pocket
+    may stand out; quiet places get their due from the local spread.
     """
     order = np.argsort(level, kind="stable")
     parts = np.array_split(order, max(2, min(bins, level.size // 50)))
     levels = np.array([np.median(level[part]) for part in parts], np.float64)
-    noise = np.array(
-        [
-            _HIGH_TO_SD * np.quantile(np.abs(residual[part] - np.median(residual[part])), _HIGH)
-            for part in parts
-        ],
-        np.float64,
-    )
+    noise = np.array([_noise(residual[part]) for part in parts], np.float64)
     keep = np.concatenate(([True], np.diff(levels) > 0))
     levels, noise = levels[keep], noise[keep]
     padded = np.pad(noise, 1, mode="edge")
@@ -160,6 +154,13 @@ def _noise_curve(
     if typical <= 0.0:  # a noise-free drawing: any unit will do
         typical = max(float(np.ptp(level)), 1.0) / 1000.0
     return levels, np.maximum(noise, _FLOOR * typical)
+
+
+def _noise(residual: npt.NDArray[np.float32]) -> float:
+    """Spread of most of the residuals, or of the low ones if that is more: calcifications are bright."""
+    middle, low = np.quantile(residual, (0.5, _LOW))
+    usual = 1.4826 * float(np.median(np.abs(residual - middle)))
+    return max(usual, -float(low) / _LOW_SD)
 
 
 def _range(pixels: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
