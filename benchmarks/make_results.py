@@ -56,7 +56,8 @@ SECTIONS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
         "What each stage is worth",
         "ablation",
-        "One stage at a time switched off, and the fit repeated without it; below, the whole detector.",
+        "One stage at a time switched off, and the fit repeated without it; below, the whole detector. "
+        "Measured just before the noise of a grey level was changed for the last time.",
         (),
     ),
     (
