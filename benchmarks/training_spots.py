@@ -27,10 +27,8 @@ APART_MM = (0.35, 0.8)
 """Least distance between the members of a group."""
 GRAINS, RODS = (1.0, 1.8), (1.0, 4.5)
 """Elongation of most calcifications, and of one group and one single in three."""
-
-
-ROD_MARGIN_MM = 0.6
-"""Spots nearer to the axis of a long calcification are no false ones."""
+BESIDE_MM = 0.6
+"""Spots nearer to a calcification, to the axis of a long one, are no false ones."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def label_spots(found: Searched, truth: pd.DataFrame, spacing_mm: float) -> Labe
         distance, nearest = tree.query(place)
         for i in np.argsort(-found.spots.snr, kind="stable"):
             k = nearest[i]
-            if distance[i] > max(radius[k], 0.6):
+            if distance[i] > max(radius[k], BESIDE_MM):
                 continue
             if distance[i] <= radius[k] and spot_of[k] < 0:
                 spot_of[k], label[i] = i, 1
@@ -161,7 +159,7 @@ def _on_rods(place: npt.NDArray[np.float64], truth: pd.DataFrame, spacing_mm: fl
         row, col = (place - np.array([rod.row_px, rod.col_px]) * spacing_mm).T
         cos, sin = np.cos(rod.orientation), np.sin(rod.orientation)
         along, across = col * cos + row * sin, row * cos - col * sin
-        on |= np.hypot(np.maximum(np.abs(along) - half, 0.0), across) < ROD_MARGIN_MM
+        on |= np.hypot(np.maximum(np.abs(along) - half, 0.0), across) < BESIDE_MM
     return on
 
 

@@ -27,8 +27,8 @@ _MOST = 3.0
 _USUAL_PER_CM2 = 1.0
 """Doubtful spots per cm2, away from others, where neighbours count as said: film has about as many."""
 
-_RARE = 1.0
-"""Logarithm of how much rarer than usual doubtful spots are, at most."""
+_RARE = 0.9
+"""Logarithm of how much rarer than usual doubtful spots are, at most: 2.5 times."""
 
 _RARE_WEIGHT = 0.5
 """Growth of the weight of neighbours for each unit of that logarithm."""

@@ -22,6 +22,7 @@ _SAMPLES = 200_000
 _MIN_STRIP = 64  # rows
 _KNOTS = 8192
 _LOW, _LOW_SD = 0.05, 1.6449  # quantile, and how many standard deviations it lies below the mean
+_RIMS = 0.85  # of the spread of the low residuals: what a band-pass makes about specks is low as well
 _FLOOR = 0.25  # of the median noise: below it grey levels are clipped or compressed, not quiet
 
 
@@ -160,7 +161,7 @@ def _noise(residual: npt.NDArray[np.float32]) -> float:
     """Spread of most of the residuals, or of the low ones if that is more: calcifications are bright."""
     middle, low = np.quantile(residual, (0.5, _LOW))
     usual = 1.4826 * float(np.median(np.abs(residual - middle)))
-    return max(usual, -float(low) / _LOW_SD)
+    return max(usual, -_RIMS * float(low) / _LOW_SD)
 
 
 def _range(pixels: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> tuple[float, float]:

@@ -29,7 +29,7 @@ def twin(
                 counts[i] += 1.0 / (1.0 + np.exp(-log_odds[j]))
     alone = [value for value, count in zip(log_odds, counts, strict=True) if count < 1.0]
     doubtful = sum(-3.0 < value < 0.0 for value in alone) / area_cm2
-    rarity = min(np.log(1.0 / doubtful), 1.0) if doubtful else 1.0
+    rarity = min(np.log(1.0 / doubtful), 0.9) if doubtful else 0.9
     weight = config.context_weight * max(1.0 + 0.5 * rarity, 0.0)
     most = max(3.0 + rarity, 0.0)
     gain = np.minimum(weight * np.sqrt(np.maximum(counts - 1.0, 0.0)), most)
@@ -69,9 +69,8 @@ def test_neither_order_nor_place_nor_mirror_matter(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_one_more_clear_neighbour_lowers_nothing(seed: int) -> None:
+def test_one_more_neighbour_lowers_nothing(seed: int) -> None:
     given = spots(seed, 30, 8.0)
-    given[2][0] = 3.0  # a doubtful one would tell of an image full of such
     fewer = in_context(*(values[1:] for values in given), AREA_CM2, CONFIG)
     assert (in_context(*given, AREA_CM2, CONFIG)[1:] >= fewer - 1e-12).all()
 
@@ -100,7 +99,7 @@ def test_a_faint_member_of_a_group_passes_and_the_same_alone_does_not() -> None:
 def test_noise_in_the_midst_of_a_dense_group_stays_noise() -> None:
     row, col = (values.ravel() for values in np.mgrid[0:5, 0:5] * 0.5)
     log_odds = np.full(25, 6.0)
-    log_odds[12] = -4.1
+    log_odds[12] = -4.0
     assert in_context(row, col, log_odds, np.full(25, 5.0), AREA_CM2, CONFIG)[12] < 0.0
 
 
