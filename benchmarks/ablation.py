@@ -30,9 +30,10 @@ from record import recorded
 from study_models import StudyModels
 
 import mcdetect
-from mcdetect import pipeline, spots
-from mcdetect.appearance import FEATURE_NAMES
-from mcdetect.evaluation import Evaluation
+from mcdetect import pipeline
+from mcdetect.spots import find as spots
+from mcdetect.spots.appearance import FEATURE_NAMES
+from mcdetect.validation.evaluation import Evaluation
 
 LINE_FEATURES = ("roundness", "stretch", "line", "arm", "uneven")
 OBSERVER_FEATURES = ("body",)

@@ -18,7 +18,7 @@ from compare_pairs import SHAPE, SPACING_MM, random_pair
 from scipy.optimize import nnls
 
 import mcdetect
-from mcdetect.comparison.repeatability import Repeatability
+from mcdetect.exams.comparison.repeatability import Repeatability
 from mcdetect.phantom import called_verdicts
 
 TARGET = Path(mcdetect.__file__).parent / "models" / "repeatability.json"

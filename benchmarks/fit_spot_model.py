@@ -37,7 +37,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from training_spots import LabelledSpots, labelled_turns
 
 import mcdetect
-from mcdetect.appearance import FEATURE_NAMES
+from mcdetect.spots.appearance import FEATURE_NAMES
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE.parent / "mcdetect" / "models" / "spot_model.json"

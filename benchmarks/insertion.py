@@ -6,7 +6,7 @@
 What is inserted, and where: benchmarks/insertion_cases.py (fixed seeds, other than those of the fit).
 Each background is scored by the model whose fit held it out: for film the one that saw only the other
 patient, for the digital exam the one that saw only the other view. All figures come from
-`mcdetect.evaluation`: calcifications by the rule hdogreg, of SNR of at least 5 (fainter ones count
+`mcdetect.validation.evaluation`: calcifications by the rule hdogreg, of SNR of at least 5 (fainter ones count
 neither way), false positives per cm2 on the plain images; groups of at least five such members by
 centroid, false groups per plain or singles image. Intervals: 1,000 bootstrap samples of backgrounds. At
 the default operating point false marks and false flagged groups are printed too. What a background has of
@@ -26,7 +26,7 @@ from record import RESULTS, recorded
 from study_models import StudyModels
 
 import mcdetect
-from mcdetect.evaluation import Evaluation, evaluate
+from mcdetect.validation.evaluation import Evaluation, evaluate
 
 MIN_SNR = 5.0
 

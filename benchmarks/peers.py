@@ -6,8 +6,9 @@ fda: 25 simulated mammograms that nothing here was fitted on (benchmarks/fda_p0.
 the padded box of a cluster count neither way. insertions: the insertion study
 (benchmarks/insertion_cases.py) at the largest pixel size of every background, scored by models that did
 not see it (DIR from `fit_spot_model.py --folds DIR`). Matching, curves and intervals are those of
-`mcdetect.evaluation` (rule hdogreg, SNR of at least 5 where an SNR is known). False positives are counted
-on all images. Intervals of paired differences: 1,000 bootstrap samples of backgrounds (fda: of images).
+`mcdetect.validation.evaluation` (rule hdogreg, SNR of at least 5 where an SNR is known). False positives
+are counted on all images. Intervals of paired differences: 1,000 bootstrap samples of backgrounds (fda:
+of images).
 `--cache` keeps the peers' marks, which take nearly all the time.
 """
 
@@ -31,7 +32,7 @@ from study_models import StudyModels
 import mcdetect
 from mcdetect import Mammogram
 from mcdetect.breast import find_breast
-from mcdetect.evaluation import evaluate
+from mcdetect.validation.evaluation import evaluate
 
 RATES = (0.05, 0.1, 0.2, 0.4, 1.0, 2.0, 5.0)
 Image = tuple[str, str, str, Mammogram, pd.DataFrame]  # data, name, unit of resampling, image, truth

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mcdetect.likelihood import SpotModel
+from mcdetect.spots.score import SpotModel
 
 
 class StudyModels:

@@ -11,34 +11,34 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Comparison": "mcdetect.comparison.compare",
+    "Comparison": "mcdetect.exams.comparison.compare",
     "Config": "mcdetect.config",
-    "Intent": "mcdetect.mammogram",
-    "Mammogram": "mcdetect.mammogram",
+    "Intent": "mcdetect.image.mammogram",
+    "Mammogram": "mcdetect.image.mammogram",
     "McdetectError": "mcdetect.errors",
     "McdetectWarning": "mcdetect.errors",
-    "PixelSpacing": "mcdetect.mammogram",
+    "PixelSpacing": "mcdetect.image.mammogram",
     "Result": "mcdetect.result",
-    "compare": "mcdetect.comparison.compare",
+    "compare": "mcdetect.exams.comparison.compare",
     "detect": "mcdetect.pipeline",
-    "feature_dictionary": "mcdetect.features.dictionary",
-    "read_mammogram": "mcdetect.reader",
+    "feature_dictionary": "mcdetect.clusters.features.dictionary",
+    "read_mammogram": "mcdetect.readers.read",
 }
 
 __all__ = sorted([*_PUBLIC, "__version__"])
 
 if TYPE_CHECKING:
-    from mcdetect.comparison.compare import Comparison as Comparison
-    from mcdetect.comparison.compare import compare as compare
+    from mcdetect.clusters.features.dictionary import feature_dictionary as feature_dictionary
     from mcdetect.config import Config as Config
     from mcdetect.errors import McdetectError as McdetectError
     from mcdetect.errors import McdetectWarning as McdetectWarning
-    from mcdetect.features.dictionary import feature_dictionary as feature_dictionary
-    from mcdetect.mammogram import Intent as Intent
-    from mcdetect.mammogram import Mammogram as Mammogram
-    from mcdetect.mammogram import PixelSpacing as PixelSpacing
+    from mcdetect.exams.comparison.compare import Comparison as Comparison
+    from mcdetect.exams.comparison.compare import compare as compare
+    from mcdetect.image.mammogram import Intent as Intent
+    from mcdetect.image.mammogram import Mammogram as Mammogram
+    from mcdetect.image.mammogram import PixelSpacing as PixelSpacing
     from mcdetect.pipeline import detect as detect
-    from mcdetect.reader import read_mammogram as read_mammogram
+    from mcdetect.readers.read import read_mammogram as read_mammogram
     from mcdetect.result import Result as Result
 
 

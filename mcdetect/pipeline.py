@@ -13,24 +13,24 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
-from mcdetect.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
 from mcdetect.breast import BreastRegion, find_breast
+from mcdetect.clusters.descriptors import describe_clusters
+from mcdetect.clusters.features import build_features
+from mcdetect.clusters.rule import find_groups
+from mcdetect.clusters.scoring import default_scorer, score_groups
 from mcdetect.config import Config
-from mcdetect.context import in_context, nearest_mm
-from mcdetect.descriptors import describe_clusters
 from mcdetect.errors import UnusableImageError
-from mcdetect.features import build_features
-from mcdetect.fragments import one_mark_per_body
-from mcdetect.groups import find_groups
-from mcdetect.likelihood import SpotModel, default_spot_model
-from mcdetect.mammogram import Mammogram, PixelSpacing
-from mcdetect.noise import equalise
-from mcdetect.outlines import Shapes, measure_shapes
+from mcdetect.image.mammogram import Mammogram, PixelSpacing
 from mcdetect.result import Result
 from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CLUSTERS, SHAPE_MEASURES, make_table
-from mcdetect.scoring import default_scorer, score_groups
-from mcdetect.spots import Spots, find_spots
-from mcdetect.tophat import tophat_image
+from mcdetect.shapes.outlines import Shapes, measure_shapes
+from mcdetect.shapes.tophat import tophat_image
+from mcdetect.spots.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
+from mcdetect.spots.context import in_context, nearest_mm
+from mcdetect.spots.duplicates import one_mark_per_body
+from mcdetect.spots.find import Spots, find_spots
+from mcdetect.spots.noise import equalise
+from mcdetect.spots.score import SpotModel, default_spot_model
 
 __all__ = ["Searched", "detect", "search"]
 
@@ -49,7 +49,7 @@ class Searched:
     spots : Spots
         Candidates, strongest first; positions in pixels of the whole image.
     features : (n, features) float32 array
-        Columns `mcdetect.appearance.FEATURE_NAMES`.
+        Columns `mcdetect.spots.appearance.FEATURE_NAMES`.
     equalised : (rows, cols) float32 array
         Noise-equalised part of the image that holds the breast.
     origin_px : (int, int)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.config import Config
-from mcdetect.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,7 @@ class Result:
         (rows, cols, 3) uint8 array
             RGB picture; clusters are also shown magnified, without marks beside with marks.
         """
-        from mcdetect.output.overlay import draw_overlay
+        from mcdetect.pictures.overlay import draw_overlay
 
         picture: npt.NDArray[np.uint8] = draw_overlay(
             self.mammogram, self.calcifications, self.clusters, width_px=width_px

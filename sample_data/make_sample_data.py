@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mcdetect.mammogram import Intent
+from mcdetect.image.mammogram import Intent
 from mcdetect.phantom import (
     Acquisition,
     Calcifications,

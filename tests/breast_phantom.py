@@ -12,7 +12,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.config import BreastConfig
-from mcdetect.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mcdetect.descriptors import (
+from mcdetect.clusters.descriptors import (
     describe_clusters,
 )
 from mcdetect.phantom import group_positions_mm, scattered_positions_mm

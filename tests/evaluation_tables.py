@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mcdetect.evaluation.cases import Images, Marks, Points, Regions
+from mcdetect.validation.evaluation.cases import Images, Marks, Points, Regions
 
 
 def images_of(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mcdetect.breast import BreastRegion
 from mcdetect.config import Config
-from mcdetect.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram
 from mcdetect.result import Result
 from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CLUSTERS, Column, make_table
 

@@ -19,15 +19,15 @@ import pandas as pd
 import pytest
 from output_fakes import fake_image, fake_result, ring
 
-from mcdetect.batch import ImageReport, Observer, run_batch
-from mcdetect.batch.pool import choose_jobs, run_tasks
-from mcdetect.batch.worker import Outcome, Task, process_file
 from mcdetect.config import Config
 from mcdetect.errors import MissingSpacingError, UnreadableFileError
-from mcdetect.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram
 from mcdetect.output.folder import OutputError, prepare_output
 from mcdetect.output.run_record import read_record
 from mcdetect.result import Result
+from mcdetect.runs import ImageReport, Observer, run_batch
+from mcdetect.runs.pool import choose_jobs, run_tasks
+from mcdetect.runs.worker import Outcome, Task, process_file
 from mcdetect.schema import SCHEMA_VERSION
 
 
@@ -147,7 +147,7 @@ def test_a_picture_that_cannot_be_drawn_does_not_cost_the_tables(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mcdetect.output.overlay.write_png", fail)
+    monkeypatch.setattr("mcdetect.output.overlays.write_png", fail)
     source = write_inputs(tmp_path / "in", a="good")
     report = run_batch([source], tmp_path / "out")
     assert len(report.processed) == len(report.failed) == 1
@@ -331,7 +331,7 @@ def test_a_stop_starts_nothing_more() -> None:
 
 
 def test_processes_log_through_the_parent(tmp_path: Path) -> None:
-    from mcdetect.batch.worker import process_in_worker
+    from mcdetect.runs.worker import process_in_worker
 
     outcome = process_in_worker(Task(tmp_path / "missing.dcm", "missing.dcm", log_level=10))
     assert outcome.failure is not None
@@ -346,13 +346,13 @@ def test_a_directory_where_a_file_was_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_jobs_are_sensible(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcdetect.batch.pool.usable_cores", lambda: 8)
-    monkeypatch.setattr("mcdetect.batch.pool._available_memory", lambda: 1e12)
+    monkeypatch.setattr("mcdetect.runs.pool.usable_cores", lambda: 8)
+    monkeypatch.setattr("mcdetect.runs.pool._available_memory", lambda: 1e12)
     assert choose_jobs(0) == choose_jobs(1) == choose_jobs(7) == 1
     assert choose_jobs(8) == choose_jobs(1000) == 8
     assert choose_jobs(3, 16) == 3
     assert choose_jobs(0, 4) == 1
-    monkeypatch.setattr("mcdetect.batch.pool._available_memory", lambda: 4e9)
+    monkeypatch.setattr("mcdetect.runs.pool._available_memory", lambda: 4e9)
     assert choose_jobs(1000) == 2
-    monkeypatch.setattr("mcdetect.batch.pool._available_memory", lambda: 1e8)
+    monkeypatch.setattr("mcdetect.runs.pool._available_memory", lambda: 1e8)
     assert choose_jobs(1000) == 1

@@ -15,12 +15,12 @@ from cli_files import breast_pixels, write_dicom
 from dataset_standins import Cbis, blob
 from typer.testing import CliRunner
 
-from mcdetect.batch import ImageReport, Observer
-from mcdetect.benchmarking import BenchmarkError, BenchmarkReport, run_benchmark
 from mcdetect.cli import app
 from mcdetect.config import Config
-from mcdetect.datasets import describe, open_dataset
-from mcdetect.evaluation import evaluate
+from mcdetect.runs import ImageReport, Observer
+from mcdetect.validation.benchmark import BenchmarkError, BenchmarkReport, run_benchmark
+from mcdetect.validation.datasets import describe, open_dataset
+from mcdetect.validation.evaluation import evaluate
 
 ROWS, COLS = 700, 450
 SPECKS = [(350 + dr, 180 + dc) for dr, dc in ((0, 0), (30, 5), (-20, 25), (15, -30), (-35, -10), (5, 40))]

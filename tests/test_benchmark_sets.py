@@ -25,9 +25,9 @@ from dataset_standins import (
 )
 from typer.testing import CliRunner
 
-from mcdetect.benchmarking import BenchmarkReport, run_benchmark
 from mcdetect.cli import app
-from mcdetect.evaluation import Evaluation
+from mcdetect.validation.benchmark import BenchmarkReport, run_benchmark
+from mcdetect.validation.evaluation import Evaluation
 
 
 def invoke(*words: object) -> Any:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.config import BreastConfig
 from mcdetect.errors import UnusableImageError
-from mcdetect.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram
 
 CONFIG = BreastConfig()
 

@@ -13,7 +13,7 @@ from breast_phantom import overlap
 
 from mcdetect.breast import find_breast
 from mcdetect.config import BreastConfig
-from mcdetect.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram
 from mcdetect.phantom import draw_mammogram
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -13,7 +13,7 @@ from breast_phantom import overlap
 
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.config import BreastConfig
-from mcdetect.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared test data is absent")

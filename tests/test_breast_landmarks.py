@@ -11,7 +11,7 @@ from breast_phantom import draw_breast
 
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.config import BreastConfig
-from mcdetect.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram
 from mcdetect.phantom import frame as phantom_frame
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -13,11 +13,11 @@ from scipy import ndimage as ndi
 from skimage.measure import label as label_parts
 from skimage.measure import regionprops
 
-from mcdetect.context import nearest_mm
-from mcdetect.mammogram import PixelSpacing
-from mcdetect.outlines import Shapes, measure_shapes
+from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.schema import SHAPE_MEASURES
-from mcdetect.tophat import tophat_image
+from mcdetect.shapes.outlines import Shapes, measure_shapes
+from mcdetect.shapes.tophat import tophat_image
+from mcdetect.spots.context import nearest_mm
 
 STEP = 0.01  # mm, of figures drawn as truth
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
-from mcdetect.bodies import EXPONENTS, RADIUS_MM, RING_MM, blurred_bodies
+from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.sizes import LEAST_RELIEF, LEAST_REST, RAYS, SUB, fit_body, free_reach
-from mcdetect.mammogram import PixelSpacing
-from mcdetect.outlines import measure_shapes
 from mcdetect.phantom import draw_calcification
+from mcdetect.shapes.bodies import EXPONENTS, RADIUS_MM, RING_MM, blurred_bodies
+from mcdetect.shapes.outlines import measure_shapes
 
 
 def plain_fit(image, row, col, pitch, angle, stretch, reach, bodies, independent):

@@ -10,8 +10,8 @@ import pytest
 from output_fakes import fake_image, fake_result, ring
 from rich.console import Console
 
-from mcdetect.batch import BatchReport, Failure, ImageReport
 from mcdetect.cli.console import Terminal, log_to, one_line, print_summary
+from mcdetect.runs import BatchReport, Failure, ImageReport
 
 FAILURE = Failure("UnreadableFileError", "the file is broken", "get a new copy")
 

@@ -20,13 +20,13 @@ from typer.testing import CliRunner
 
 from mcdetect import Comparison, Intent, Mammogram, Result, compare, detect
 from mcdetect.cli import app
-from mcdetect.comparison.matching import match_points
-from mcdetect.comparison.picture import VERDICT_COLOURS
-from mcdetect.comparison.points import Points
-from mcdetect.comparison.registration import Registration, _to_mm, _to_pixels
-from mcdetect.comparison.repeatability import Repeatability, default_repeatability
-from mcdetect.comparison.texture import STEP_MM, make_sheet
 from mcdetect.errors import NotComparableError
+from mcdetect.exams.comparison.matching import match_points
+from mcdetect.exams.comparison.picture import VERDICT_COLOURS
+from mcdetect.exams.comparison.points import Points
+from mcdetect.exams.comparison.registration import Registration, _to_mm, _to_pixels
+from mcdetect.exams.comparison.repeatability import Repeatability, default_repeatability
+from mcdetect.exams.comparison.texture import STEP_MM, make_sheet
 from mcdetect.phantom import (
     Calcifications,
     Group,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcdetect.config import CalcificationConfig
-from mcdetect.context import SAME_BODY_MM, in_context
+from mcdetect.spots.context import SAME_BODY_MM, in_context
 
 CONFIG = CalcificationConfig()
 

@@ -16,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
-from mcdetect.datasets import (
+from mcdetect.errors import UnreadableFileError, UnusableImageError
+from mcdetect.readers.dicom.glance import glance, stored_values
+from mcdetect.validation.datasets import (
     Box,
     Case,
     Circle,
@@ -31,11 +33,9 @@ from mcdetect.datasets import (
     describe,
     open_dataset,
 )
-from mcdetect.datasets.base import files_under
-from mcdetect.datasets.shapes import Shape
-from mcdetect.datasets.tables import normal, read_table
-from mcdetect.dicom.glance import glance, stored_values
-from mcdetect.errors import UnreadableFileError, UnusableImageError
+from mcdetect.validation.datasets.base import files_under
+from mcdetect.validation.datasets.shapes import Shape
+from mcdetect.validation.datasets.tables import normal, read_table
 
 SHAPE = (50, 60)
 
@@ -218,7 +218,7 @@ def test_unknown_names_and_options_are_refused(tmp_path: Path) -> None:
 
 def test_the_list_is_quick_to_make() -> None:
     code = (
-        "import sys; from mcdetect.datasets import describe; describe();"
+        "import sys; from mcdetect.validation.datasets import describe; describe();"
         "print(*{'pydicom', 'cv2', 'pandas', 'numba'} & set(sys.modules))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

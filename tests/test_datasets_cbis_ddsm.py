@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from dataset_standins import COLS, LAYOUTS, ROWS, Cbis, blob, film_crop
 
-from mcdetect.datasets import Case, Kind, TruthStatus, open_dataset
-from mcdetect.datasets.export import TRUTH_COLUMNS, truth_table
 from mcdetect.errors import McdetectWarning, MissingSpacingError, UnreadableFileError, UnusableImageError
+from mcdetect.validation.datasets import Case, Kind, TruthStatus, open_dataset
+from mcdetect.validation.datasets.export import TRUTH_COLUMNS, truth_table
 
 FIRST = "Calc-Training_P_00005_RIGHT_CC"
 SECOND = "Calc-Test_P_00038_LEFT_MLO"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from dataset_standins import COLS, ROWS, write_cmmd_image, write_tompei, write_xlsx
 
-from mcdetect.datasets import Kind, TruthStatus, open_dataset
 from mcdetect.errors import UnreadableFileError
+from mcdetect.validation.datasets import Kind, TruthStatus, open_dataset
 
 SQUARE = [(40.0, 100.0), (49.0, 100.0), (49.0, 109.0), (40.0, 109.0)]
 CLINICAL: list[list[str | float]] = [

@@ -15,8 +15,8 @@ import test_datasets_inbreast
 import test_datasets_mini_mias
 import test_datasets_vindr
 
-from mcdetect.datasets import Dataset, open_dataset
 from mcdetect.errors import McdetectError, McdetectWarning
+from mcdetect.validation.datasets import Dataset, open_dataset
 
 ROUNDS = 30
 TEXTS = (".csv", ".json", ".txt", ".xlsx", ".xml")

@@ -12,8 +12,18 @@ import pytest
 from dataset_standins import COLS, ROWS, blob
 from dicom_factory import breast_image, write_dicom
 
-from mcdetect.datasets import Box, Circle, Dot, Kind, Outline, Runs, TruthStatus, open_dataset, truth_table
 from mcdetect.errors import MissingSpacingError, UnreadableFileError
+from mcdetect.validation.datasets import (
+    Box,
+    Circle,
+    Dot,
+    Kind,
+    Outline,
+    Runs,
+    TruthStatus,
+    open_dataset,
+    truth_table,
+)
 
 
 def write_png(path: Path, pixels: np.ndarray | None = None) -> Path:

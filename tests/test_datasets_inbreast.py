@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from dataset_standins import COLS, ROWS, write_inbreast_image, write_inbreast_xml, write_xlsx
 
-from mcdetect.datasets import Dot, Kind, Outline, TruthStatus, open_dataset, truth_table
 from mcdetect.errors import InputFileError, UnreadableFileError, UnusableImageError
+from mcdetect.validation.datasets import Dot, Kind, Outline, TruthStatus, open_dataset, truth_table
 
 P1, P2 = "6c613a14b80a8591", "036aff49b8ac84f0"
 HEADER = "Patient ID;Patient age;Laterality;View;Acquisition date;File Name;ACR;Bi-Rads"

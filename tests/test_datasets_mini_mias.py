@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from dicom_factory import SHARED, breast_image
 
-from mcdetect.datasets import Circle, Kind, TruthStatus, open_dataset, truth_table
 from mcdetect.errors import UnreadableFileError
-from mcdetect.mammogram import Plane
+from mcdetect.image.mammogram import Plane
+from mcdetect.validation.datasets import Circle, Kind, TruthStatus, open_dataset, truth_table
 
 # Text around the table, several lines for one image, and notes, as in the published file.
 INFO = """

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from dataset_standins import COLS, ROWS, write_vindr
 
-from mcdetect.datasets import Kind, TruthStatus, open_dataset, truth_table
 from mcdetect.errors import UnreadableFileError, UnusableImageError
+from mcdetect.validation.datasets import Kind, TruthStatus, open_dataset, truth_table
 
 STUDY = "b8d273e8601f348d3664778dae0e7e0b"
 SERIES = "1e1a1b23cfc0b2b3f5a2d7c7bb4a1d11"

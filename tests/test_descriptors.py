@@ -13,16 +13,16 @@ from descriptor_groups import BREAST_MM2, measures, one_group
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcdetect.descriptors import (
+from mcdetect.clusters.descriptors import (
     BENIGN_KINDS,
     DISTRIBUTIONS,
     MORPHOLOGIES,
     describe_clusters,
 )
-from mcdetect.descriptors.smooth import falling, rising
+from mcdetect.clusters.descriptors.smooth import falling, rising
+from mcdetect.clusters.scoring import CONTRIBUTIONS, default_scorer
 from mcdetect.phantom import group_positions_mm
 from mcdetect.schema import CALCIFICATIONS, CLUSTERS
-from mcdetect.scoring import CONTRIBUTIONS, default_scorer
 
 # ---------------------------------------------------------------- regions and context
 

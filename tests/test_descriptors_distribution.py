@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 
-from mcdetect.descriptors import (
+from mcdetect.clusters.descriptors import (
     DISTRIBUTIONS,
     describe_distribution,
 )
-from mcdetect.descriptors.curves import find_curves
-from mcdetect.descriptors.outline_shapes import measure_points, smallest_ellipse_area
+from mcdetect.clusters.descriptors.curves import find_curves
+from mcdetect.clusters.descriptors.outline_shapes import measure_points, smallest_ellipse_area
 from mcdetect.kernels.spanning import longest_path
 from mcdetect.kernels.strips import strip_directions
 from mcdetect.phantom import group_positions_mm, vessel_walls_mm

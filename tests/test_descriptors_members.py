@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from descriptor_groups import measures, one_group
 
-from mcdetect.descriptors import (
+from mcdetect.clusters.descriptors import (
     MORPHOLOGIES,
     describe_clusters,
 )
-from mcdetect.descriptors.morphology import FINE_PIXEL_MM
+from mcdetect.clusters.descriptors.morphology import FINE_PIXEL_MM
 from mcdetect.phantom import group_positions_mm, vessel_walls_mm
 
 

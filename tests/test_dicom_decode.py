@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import uid
 
-from mcdetect.codestream import parse_codestream
 from mcdetect.errors import InputFileError, UnreadableFileError, UnusableImageError
-from mcdetect.reader import read_mammogram
+from mcdetect.readers.codestream import parse_codestream
+from mcdetect.readers.read import read_mammogram
 
 IMAGE = breast_image()
 LOSSLESS = [
@@ -216,7 +216,7 @@ def test_truncated_deflated_file(tmp_path: Path) -> None:
 
 
 def test_deflate_bomb_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcdetect.dicom.source._MAX_INFLATED", 10**6)
+    monkeypatch.setattr("mcdetect.readers.dicom.source._MAX_INFLATED", 10**6)
     path = write_dicom(tmp_path / "a.dcm", IMAGE, uid.DeflatedExplicitVRLittleEndian)
     data = path.read_bytes()
     start = 144 + struct.unpack_from("<I", data, 140)[0]

@@ -15,10 +15,10 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from mcdetect.errors import UnusableImageError
-from mcdetect.grey import saturation_level
-from mcdetect.mammogram import Intent
-from mcdetect.polarity import find_air
-from mcdetect.reader import read_mammogram
+from mcdetect.image.mammogram import Intent
+from mcdetect.readers.grey import saturation_level
+from mcdetect.readers.polarity import find_air
+from mcdetect.readers.read import read_mammogram
 
 IMAGE = breast_image()
 RAW = raw_image()

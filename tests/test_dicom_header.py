@@ -12,13 +12,13 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from mcdetect.dicom.eligibility import eligibility_problem
-from mcdetect.dicom.geometry import find_spacing
-from mcdetect.dicom.identity import identify
 from mcdetect.errors import MissingSpacingError, NotEligibleError
-from mcdetect.mammogram import Intent, PixelSpacing, Plane
-from mcdetect.reader import read_mammogram
-from mcdetect.views import parse_view_name
+from mcdetect.image.mammogram import Intent, PixelSpacing, Plane
+from mcdetect.image.views import parse_view_name
+from mcdetect.readers.dicom.eligibility import eligibility_problem
+from mcdetect.readers.dicom.geometry import find_spacing
+from mcdetect.readers.dicom.identity import identify
+from mcdetect.readers.read import read_mammogram
 
 ROW_COL = [0.07, 0.08]
 GIVEN = PixelSpacing(0.05, 0.06)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcdetect.batch import find_inputs
+from mcdetect.runs import find_inputs
 
 DICOM = b"\0" * 128 + b"DICM" + b"\0" * 64
 

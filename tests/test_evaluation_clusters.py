@@ -9,10 +9,10 @@ import pytest
 from evaluation_tables import marks_of, points_of, regions_of
 from scipy.spatial import cKDTree
 
-from mcdetect.evaluation.cluster_matching import match_clusters, true_clusters
-from mcdetect.evaluation.geometry import circle_area, hull_area, in_hull
-from mcdetect.evaluation.matching import FALSE, NOT_COUNTED, TRUE
-from mcdetect.evaluation.readers import TableError
+from mcdetect.validation.evaluation.cluster_matching import match_clusters, true_clusters
+from mcdetect.validation.evaluation.geometry import circle_area, hull_area, in_hull
+from mcdetect.validation.evaluation.matching import FALSE, NOT_COUNTED, TRUE
+from mcdetect.validation.evaluation.readers import TableError
 
 SQUARE = [(0, 10.0, 10.0), (0, 10.0, 14.0), (0, 14.0, 14.0), (0, 14.0, 10.0), (0, 12.0, 12.0)]
 NONE = regions_of([])

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from mcdetect.evaluation.bootstrap import difference_p_value, interval, patient_weights
-from mcdetect.evaluation.froc import count, found_at, partial_area, rates, thresholds
-from mcdetect.evaluation.jafroc import figure_of_merit
-from mcdetect.evaluation.tally import Axis, Tally, axes_of
+from mcdetect.validation.evaluation.bootstrap import difference_p_value, interval, patient_weights
+from mcdetect.validation.evaluation.froc import count, found_at, partial_area, rates, thresholds
+from mcdetect.validation.evaluation.jafroc import figure_of_merit
+from mcdetect.validation.evaluation.tally import Axis, Tally, axes_of
 
 ALL, NORMAL = Axis("all", "image"), Axis("normal", "image")
 AREA = Axis("all", "cm2")

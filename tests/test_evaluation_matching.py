@@ -8,8 +8,8 @@ from evaluation_tables import marks_of, points_of, regions_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcdetect.evaluation.cases import Marks, Points
-from mcdetect.evaluation.matching import (
+from mcdetect.validation.evaluation.cases import Marks, Points
+from mcdetect.validation.evaluation.matching import (
     CALCIFICATION_RULES,
     FALSE,
     NOT_COUNTED,

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from evaluation_tables import small_study
 
-from mcdetect.evaluation import Options, TableError, evaluate, read_table
-from mcdetect.evaluation.readers import image_key
-from mcdetect.evaluation.xlsx import write_workbook
+from mcdetect.validation.evaluation import Options, TableError, evaluate, read_table
+from mcdetect.validation.evaluation.readers import image_key
+from mcdetect.validation.evaluation.xlsx import write_workbook
 
 TRUTH = pd.DataFrame(
     {"image": ["a", "a", "b"], "x": [10, 50, 30], "y": [10, 50, 30], "patient": ["p", "p", "q"]}

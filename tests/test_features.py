@@ -15,7 +15,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import entropy
 
-from mcdetect.features import build_features, cluster_features, group_spread
+from mcdetect.clusters.features import build_features, cluster_features, group_spread
 from mcdetect.schema import CLUSTERS, SHAPE_MEASURES
 
 NAMES = [column.name for column in CLUSTERS]

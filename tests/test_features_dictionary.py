@@ -15,19 +15,19 @@ from typer.testing import CliRunner
 
 import mcdetect
 from mcdetect.cli import app
-from mcdetect.features import build_features, group_spread
-from mcdetect.features.definitions import STATISTICS
-from mcdetect.features.dictionary import (
+from mcdetect.clusters.features import build_features, group_spread
+from mcdetect.clusters.features.definitions import STATISTICS
+from mcdetect.clusters.features.dictionary import (
     feature_dictionary,
     stability_setup,
     undefined_features,
     unused_definitions,
 )
-from mcdetect.features.spread import SPREAD_STATISTICS
-from mcdetect.features.stability import intraclass_correlation
-from mcdetect.mammogram import PixelSpacing
-from mcdetect.outlines import measure_shapes
+from mcdetect.clusters.features.spread import SPREAD_STATISTICS
+from mcdetect.clusters.features.stability import intraclass_correlation
+from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.schema import CALCIFICATIONS, CLUSTERS, SHAPE_MEASURES
+from mcdetect.shapes.outlines import measure_shapes
 
 COLUMNS = {"calcification": CALCIFICATIONS, "cluster": CLUSTERS}
 LEVELS = list(COLUMNS)

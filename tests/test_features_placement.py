@@ -17,7 +17,7 @@ from scipy.spatial.distance import cdist
 from skimage.measure import regionprops
 from skimage.morphology import convex_hull_image
 
-from mcdetect.features import (
+from mcdetect.clusters.features import (
     build_features,
     cluster_features,
     concave_area,
@@ -25,7 +25,7 @@ from mcdetect.features import (
     kind_fractions,
     spanning_tree,
 )
-from mcdetect.features.axes import angle_to_line
+from mcdetect.clusters.features.axes import angle_to_line
 from mcdetect.schema import CLUSTERS, SHAPE_MEASURES
 
 TURNING = {"axis_deg", "curve_residual_mm"}

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from mcdetect.fragments import one_mark_per_body
-from mcdetect.mammogram import PixelSpacing
+from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.spots.duplicates import one_mark_per_body
 
 SPACING = 0.05
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from test_discs import discs_through_pairs
 
+from mcdetect.clusters.rule import find_groups
 from mcdetect.config import GroupConfig
-from mcdetect.groups import find_groups
 
 RADIUS_MM = math.sqrt(100 / math.pi)
 RULE = GroupConfig()

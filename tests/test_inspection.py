@@ -11,7 +11,7 @@ from dicom_factory import BIRTH, PATIENT, PATIENT_ID, breast_image, encode, writ
 from pydicom import uid
 
 from mcdetect.errors import UnreadableFileError
-from mcdetect.inspection import inspect
+from mcdetect.readers.inspection import inspect
 
 IMAGE = breast_image()
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mcdetect.config import NoiseConfig
-from mcdetect.mammogram import PixelSpacing
-from mcdetect.noise import equalise
+from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.spots.noise import equalise
 
 SPACING = PixelSpacing(0.07, 0.07)
 CONFIG = NoiseConfig()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcdetect.observer import BODY_MM, OBSERVER_NAMES, band_covariance, observe, spread_at
+from mcdetect.spots.observer import BODY_MM, OBSERVER_NAMES, band_covariance, observe, spread_at
 
 LEVELS_MM = 0.05 * (0.35 / 0.05) ** (np.arange(8) / 6.0)
 BANDS = LEVELS_MM.size - 1

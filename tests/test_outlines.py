@@ -13,9 +13,9 @@ from scipy import ndimage as ndi
 from skimage.measure import label as label_parts
 from skimage.measure import regionprops
 
-from mcdetect.mammogram import PixelSpacing
-from mcdetect.outlines import Shapes, measure_shapes
+from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.schema import SHAPE_MEASURES
+from mcdetect.shapes.outlines import Shapes, measure_shapes
 
 FINE = 8  # points per pixel along each axis when truth is drawn
 

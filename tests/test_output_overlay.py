@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from output_fakes import fake_image, fake_result, ring
 
-from mcdetect.mammogram import Mammogram, PixelSpacing
-from mcdetect.output import drawing
-from mcdetect.output.display import shrink, take_crop
-from mcdetect.output.files import overlay_names
-from mcdetect.output.overlay import MOST_PANELS, _first_to_see, draw_overlay, write_png
+from mcdetect.image.mammogram import Mammogram, PixelSpacing
+from mcdetect.output.overlays import overlay_names, write_png
+from mcdetect.pictures import drawing
+from mcdetect.pictures.display import shrink, take_crop
+from mcdetect.pictures.overlay import MOST_PANELS, _first_to_see, draw_overlay
 
 Picture = npt.NDArray[np.uint8]
 

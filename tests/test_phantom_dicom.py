@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from pydicom.encaps import generate_frames
 
-from mcdetect.mammogram import Intent
+from mcdetect.image.mammogram import Intent
 from mcdetect.phantom import Encoding, draw_mammogram, write_dicom
 
 DECODERS = {

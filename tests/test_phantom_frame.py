@@ -7,7 +7,7 @@ import pytest
 from test_phantom_groups import RADIUS_MM, most_in_disc_by_brute_force
 from test_phantom_tissue import measured_exponent
 
-from mcdetect.mammogram import Intent
+from mcdetect.image.mammogram import Intent
 from mcdetect.phantom import (
     Acquisition,
     Calcifications,

@@ -17,11 +17,11 @@ import pytest
 from scipy.spatial import cKDTree
 
 from mcdetect import Config, Mammogram, PixelSpacing, Result, detect, read_mammogram
+from mcdetect.clusters.scoring import score_groups
 from mcdetect.errors import UnusableImageError
-from mcdetect.likelihood import SpotModel, default_spot_model
 from mcdetect.phantom import Calcifications, Group, GroupKind, PhantomMammogram, draw_mammogram
 from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CLUSTERS, empty_table
-from mcdetect.scoring import score_groups
+from mcdetect.spots.score import SpotModel, default_spot_model
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SPACING_MM = 0.1

@@ -14,8 +14,8 @@ import tifffile
 from dicom_factory import SHARED, breast_image
 
 from mcdetect.errors import InputFileError, MissingSpacingError, UnreadableFileError, UnusableImageError
-from mcdetect.mammogram import Intent
-from mcdetect.reader import read_mammogram
+from mcdetect.image.mammogram import Intent
+from mcdetect.readers.read import read_mammogram
 
 IMAGE = breast_image()
 SMALL = (IMAGE >> 4).astype(np.uint8)

@@ -28,10 +28,10 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from mcdetect.dicom.quiet import redact
 from mcdetect.errors import InputFileError, MissingSpacingError, NotEligibleError, UnreadableFileError
-from mcdetect.mammogram import Intent
-from mcdetect.reader import read_mammogram
+from mcdetect.image.mammogram import Intent
+from mcdetect.readers.dicom.quiet import redact
+from mcdetect.readers.read import read_mammogram
 
 IMAGE = breast_image()
 
@@ -226,7 +226,7 @@ def test_pydicom_warnings_are_caught_and_redacted(tmp_path: Path, caplog: pytest
 
 def test_importing_is_light() -> None:
     code = (
-        "import sys, mcdetect, mcdetect.reader, mcdetect.inspection;"
+        "import sys, mcdetect, mcdetect.readers.read, mcdetect.readers.inspection;"
         "heavy = {'pydicom', 'imagecodecs', 'cv2', 'scipy', 'numba', 'pandas'} & set(sys.modules);"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )

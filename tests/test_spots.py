@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from mcdetect.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
 from mcdetect.config import NoiseConfig, SpotConfig
-from mcdetect.mammogram import PixelSpacing
-from mcdetect.spots import Spots, find_spots
+from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.spots.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
+from mcdetect.spots.find import Spots, find_spots
 
 SIDE_MM = 24.0
 

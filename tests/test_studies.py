@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 
 from mcdetect.cli import app
 from mcdetect.config import StudyConfig
-from mcdetect.reader import read_mammogram
+from mcdetect.exams.studies import ViewImage, group_images, match_views, study_tables
+from mcdetect.exams.studies.tables import BOTH, NOT_COMPARED, ONE, two_view_score
+from mcdetect.readers.read import read_mammogram
 from mcdetect.schema import FINDINGS, STUDIES
-from mcdetect.studies import ViewImage, group_images, match_views, study_tables
-from mcdetect.studies.tables import BOTH, NOT_COMPARED, ONE, two_view_score
 
 LIKE = {"extent_mm": 8.0, "diameter_mm_mean": 0.3, "contrast_mean": 10.0, "flagged": True, "score": 0.8}
 

@@ -10,10 +10,10 @@ import pytest
 from two_view_breasts import Group3D, project
 
 import mcdetect
+from mcdetect.exams.studies import ViewImage, study_tables
+from mcdetect.exams.studies.tables import BOTH, ONE
 from mcdetect.phantom import CalcificationSpec, draw_mammogram, insert_calcifications
 from mcdetect.phantom.breast_outline import draw_outline
-from mcdetect.studies import ViewImage, study_tables
-from mcdetect.studies.tables import BOTH, ONE
 
 SHAPE, SPACING_MM = (1700, 1400), 0.1
 PLACES = {"near": (30.0, 8.0, 12.0), "deep": (60.0, -18.0, -10.0), "alone": (42.0, 26.0, 0.0)}

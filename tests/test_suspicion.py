@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from scipy.special import logit
 
 import mcdetect.models
+from mcdetect.clusters.scoring import CONTRIBUTIONS, Feature, Scorer, Term, default_scorer, score_groups
 from mcdetect.errors import McdetectError, UnreadableFileError
 from mcdetect.schema import CLUSTERS
-from mcdetect.scoring import CONTRIBUTIONS, Feature, Scorer, Term, default_scorer, score_groups
 
 FILE = Path(mcdetect.models.__file__).with_name("suspicion.json")
 

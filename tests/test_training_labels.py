@@ -15,7 +15,6 @@ from training_examples import clusters
 from typer.testing import CliRunner
 
 from mcdetect.cli import app
-from mcdetect.evaluation import TableError
 from mcdetect.schema import CLUSTERS
 from mcdetect.training import (
     ClusterModel,
@@ -27,6 +26,7 @@ from mcdetect.training import (
     train_files,
 )
 from mcdetect.training.tables import as_label, by_key, feature_columns
+from mcdetect.validation.evaluation import TableError
 
 QUICK = {"samples": 50, "stability_samples": 2, "plots": False}
 
@@ -276,7 +276,7 @@ def test_cbis_labels_come_from_its_tables(cbis: tuple[Path, pd.DataFrame], tmp_p
 
 @pytest.mark.parametrize("start", ["case", "below", "beside"])
 def test_images_are_known_by_other_names(cbis: tuple[Path, pd.DataFrame], start: str, tmp_path: Path) -> None:
-    from mcdetect.datasets import open_dataset
+    from mcdetect.validation.datasets import open_dataset
 
     root, table = cbis
     named = {

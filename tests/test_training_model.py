@@ -19,10 +19,10 @@ from scipy.special import expit
 from training_examples import examples
 
 from mcdetect.errors import UnreadableFileError
+from mcdetect.models.cluster_model import FORMAT, MAX_BYTES, Linear, sigmoid
+from mcdetect.models.trees import Forest
 from mcdetect.training import ClusterModel
 from mcdetect.training.fitting import Recipe, fit
-from mcdetect.training.model import FORMAT, MAX_BYTES, Linear, sigmoid
-from mcdetect.training.trees import Forest
 
 LOGISTIC = Recipe("logistic", 0, 1.0)
 BOOSTING = Recipe("boosting", n_trees=25, n_leaves=6)

@@ -18,7 +18,7 @@ from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
 from mcdetect.breast.region import BreastRegion
 from mcdetect.config import BreastConfig
 from mcdetect.errors import UnusableImageError
-from mcdetect.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram
 
 __all__ = ["find_breast"]
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mcdetect.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram
 
 __all__ = ["CoarseImage", "coarsen", "disc", "refine"]
 

@@ -14,7 +14,7 @@ from mcdetect.cli.options import ConfigFile, Jobs, NoPlots, OutFolder, Quiet, Sa
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcdetect.benchmarking import BenchmarkReport
+    from mcdetect.validation.benchmark import BenchmarkReport
 
 __all__ = ["benchmark"]
 
@@ -89,12 +89,12 @@ def benchmark(
     """
     from rich.console import Console
 
-    from mcdetect.benchmarking import BenchmarkError, run_benchmark
     from mcdetect.cli.console import Terminal, log_to, output_console
     from mcdetect.config import Config
     from mcdetect.errors import ConfigError, InputFileError
-    from mcdetect.evaluation import TableError
-    from mcdetect.evaluation.plots import MissingPlotsError
+    from mcdetect.validation.benchmark import BenchmarkError, run_benchmark
+    from mcdetect.validation.evaluation import TableError
+    from mcdetect.validation.evaluation.plots import MissingPlotsError
 
     errors = Console(stderr=True)
     log_to(errors, verbose=verbose, quiet=quiet)
@@ -147,7 +147,7 @@ def print_datasets(console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mcdetect.datasets import describe, option_names
+    from mcdetect.validation.datasets import describe, option_names
 
     for info in describe():
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))

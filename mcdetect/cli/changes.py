@@ -12,7 +12,7 @@ from mcdetect.cli.console import one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcdetect.comparison.compare import Comparison
+    from mcdetect.exams.comparison.compare import Comparison
 
 __all__ = ["print_comparison"]
 

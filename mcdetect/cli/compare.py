@@ -43,10 +43,10 @@ def compare(
 
     from mcdetect.cli.changes import print_comparison
     from mcdetect.cli.console import log_to, output_console
-    from mcdetect.comparison.folder import compare_files
     from mcdetect.config import Config
     from mcdetect.errors import ConfigError, InputFileError, MissingSpacingError
     from mcdetect.output.folder import OutputError
+    from mcdetect.runs.compare_files import compare_files
 
     log_to(Console(stderr=True), verbose=verbose, quiet=quiet)
     with written(), wrong_usage(ConfigError, OutputError):

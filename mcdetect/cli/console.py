@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from mcdetect.batch import BatchReport, ImageReport, Observer
+from mcdetect.runs import BatchReport, ImageReport, Observer
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

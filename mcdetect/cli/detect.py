@@ -72,11 +72,11 @@ def detect(
     """
     from rich.console import Console
 
-    from mcdetect.batch import run_batch
     from mcdetect.cli.console import Terminal, log_to, output_console, print_summary
     from mcdetect.config import Config
     from mcdetect.errors import ConfigError, MissingSpacingError, UnreadableFileError
     from mcdetect.output.folder import OutputError
+    from mcdetect.runs import run_batch
     from mcdetect.schema import CLUSTERS
     from mcdetect.training import ClusterModel
 

@@ -161,9 +161,9 @@ def evaluate(
 
     from mcdetect.cli.console import log_to, one_line, output_console
     from mcdetect.cli.figures import print_evaluation
-    from mcdetect.evaluation import TableError
-    from mcdetect.evaluation.folders import evaluate_files
-    from mcdetect.evaluation.plots import MissingPlotsError, require_matplotlib
+    from mcdetect.validation.evaluation import TableError
+    from mcdetect.validation.evaluation.folders import evaluate_files
+    from mcdetect.validation.evaluation.plots import MissingPlotsError, require_matplotlib
 
     log_to(Console(stderr=True), verbose=0, quiet=True)
     with wrong_usage(TableError, ValueError, MissingPlotsError):

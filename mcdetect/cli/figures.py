@@ -13,7 +13,7 @@ from rich.text import Text
 from mcdetect.cli.console import one_line
 
 if TYPE_CHECKING:
-    from mcdetect.evaluation import Evaluation
+    from mcdetect.validation.evaluation import Evaluation
 
 __all__ = ["print_evaluation"]
 

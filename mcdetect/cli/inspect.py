@@ -29,7 +29,7 @@ def inspect(
 
     from mcdetect.cli.console import one_line, output_console
     from mcdetect.errors import InputFileError
-    from mcdetect.inspection import inspect as inspect_file
+    from mcdetect.readers.inspection import inspect as inspect_file
 
     with wrong_usage(ValueError):
         try:

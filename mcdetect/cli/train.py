@@ -115,8 +115,8 @@ def train(
 
     from mcdetect.cli.console import log_to, output_console
     from mcdetect.errors import InputFileError
-    from mcdetect.evaluation.plots import MissingPlotsError
     from mcdetect.training import MissingSklearnError, TrainingError, train_files
+    from mcdetect.validation.evaluation.plots import MissingPlotsError
 
     # What is logged stands among the notes, which are printed unless asked not to.
     log_to(Console(stderr=True), verbose=0, quiet=not quiet)

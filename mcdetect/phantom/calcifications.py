@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
+from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.grain import grain_thickness
-from mcdetect.mammogram import PixelSpacing
 
 __all__ = ["CalcificationStamp", "SystemBlur", "aperture_weights", "draw_calcification", "spacing_pair_mm"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
-from mcdetect.mammogram import PixelSpacing
+from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.phantom.calcifications import spacing_pair_mm
 
 __all__ = ["Deformation", "deform_image", "random_deformation"]

@@ -33,7 +33,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from mcdetect.mammogram import Intent
+from mcdetect.image.mammogram import Intent
 from mcdetect.phantom.frame import PhantomMammogram
 
 __all__ = ["Encoding", "write_dicom"]

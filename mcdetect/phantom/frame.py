@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mcdetect.mammogram import Intent, Mammogram, PixelSpacing, Plane
+from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing, Plane
 from mcdetect.phantom.anatomy import Tissue, breast_attenuation, roll_off_mm
 from mcdetect.phantom.breast_outline import BreastShape, compressed_thickness_mm, draw_outline
 from mcdetect.phantom.calcifications import CalcificationStamp, spacing_pair_mm

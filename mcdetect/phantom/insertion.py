@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mcdetect.mammogram import PixelSpacing
+from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.phantom.calcifications import (
     CalcificationStamp,
     SystemBlur,

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from mcdetect.mammogram import PixelSpacing
+from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.phantom.calcifications import (
     FINE_STEP_MM,
     MIN_OVERSAMPLING,

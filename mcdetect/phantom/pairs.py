@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from mcdetect.mammogram import Intent, Mammogram
+from mcdetect.image.mammogram import Intent, Mammogram
 from mcdetect.phantom.anatomy import Tissue
 from mcdetect.phantom.deformation import Deformation, random_deformation
 from mcdetect.phantom.exposure import Acquisition

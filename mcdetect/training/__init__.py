@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _PUBLIC = {
-    "ClusterModel": "mcdetect.training.model",
+    "ClusterModel": "mcdetect.models.cluster_model",
     "Examples": "mcdetect.training.tables",
     "MissingSklearnError": "mcdetect.training.fitting",
     "Training": "mcdetect.training.learning",
@@ -29,12 +29,12 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
+    from mcdetect.models.cluster_model import ClusterModel as ClusterModel
     from mcdetect.training.crossval import TrainingError as TrainingError
     from mcdetect.training.files import train_files as train_files
     from mcdetect.training.fitting import MissingSklearnError as MissingSklearnError
     from mcdetect.training.learning import Training as Training
     from mcdetect.training.learning import train as train
-    from mcdetect.training.model import ClusterModel as ClusterModel
     from mcdetect.training.places import label_dataset as label_dataset
     from mcdetect.training.places import label_regions as label_regions
     from mcdetect.training.report import save as save

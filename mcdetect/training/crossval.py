@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.errors import McdetectError
+from mcdetect.models.cluster_model import sigmoid
 from mcdetect.training.calibration import fit_sigmoid
 from mcdetect.training.fitting import Fitted, Recipe, fit
-from mcdetect.training.model import sigmoid
 
 __all__ = ["Chosen", "OutOfFold", "TrainingError", "choose", "cross_validate", "folds_of"]
 

@@ -6,15 +6,15 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from mcdetect.datasets import open_dataset
 from mcdetect.errors import McdetectWarning
-from mcdetect.evaluation.plots import require_matplotlib
 from mcdetect.output.files import write_text
 from mcdetect.training.fitting import require_sklearn
 from mcdetect.training.learning import Training, train
 from mcdetect.training.places import label_dataset, label_regions
 from mcdetect.training.report import save
 from mcdetect.training.tables import by_key, is_keyed, join_labels, read_clusters, read_labels
+from mcdetect.validation.datasets import open_dataset
+from mcdetect.validation.evaluation.plots import require_matplotlib
 
 __all__ = ["report_folder", "train_files"]
 
@@ -49,8 +49,8 @@ def train_files(
     labels : path-like, optional
         Labels of clusters or of places in images.
     dataset, root : str and path-like, optional
-        Instead of `labels`: a data set of `mcdetect.datasets` whose findings state a pathology, and its
-        folder.
+        Instead of `labels`: a data set of `mcdetect.validation.datasets` whose findings state a pathology,
+        and its folder.
     positive : str
         A text that counts as a positive label, and what a high score speaks for.
     group, unmatched : str

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from mcdetect.training.model import Linear
-from mcdetect.training.trees import Forest, Tree
+from mcdetect.models.cluster_model import Linear
+from mcdetect.models.trees import Forest, Tree
 
 __all__ = ["KINDS", "Fitted", "MissingSklearnError", "Recipe", "fit", "recipes", "require_sklearn", "select"]
 

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 
 import mcdetect
+from mcdetect.models.cluster_model import ClusterModel
 from mcdetect.schema import SCHEMA_VERSION
 from mcdetect.training.crossval import Chosen, OutOfFold, TrainingError, choose, cross_validate
 from mcdetect.training.fitting import KINDS, Fitted, Recipe, fit, recipes, require_sklearn
 from mcdetect.training.measures import Measure, measure
-from mcdetect.training.model import ClusterModel
 from mcdetect.training.stability import feature_stability
 from mcdetect.training.tables import Examples, feature_columns
 

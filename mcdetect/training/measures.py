@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcdetect.evaluation.bootstrap import interval, patient_weights
 from mcdetect.training.calibration import fit_line
+from mcdetect.validation.evaluation.bootstrap import interval, patient_weights
 
 __all__ = ["Measure", "auc", "measure", "reliability_bins", "roc_curve", "weighted_auc"]
 

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mcdetect.datasets.base import Case, Dataset, Finding, Kind, Region, TruthStatus
-from mcdetect.datasets.shapes import Box, Circle, MaskFile
 from mcdetect.errors import InputFileError, UnusableImageError
-from mcdetect.evaluation.readers import TableError
 from mcdetect.training.tables import ClusterTables, as_label
+from mcdetect.validation.datasets.base import Case, Dataset, Finding, Kind, Region, TruthStatus
+from mcdetect.validation.datasets.shapes import Box, Circle, MaskFile
+from mcdetect.validation.evaluation.readers import TableError
 
 __all__ = ["Place", "label_dataset", "label_places", "label_regions"]
 

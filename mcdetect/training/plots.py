@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from mcdetect.evaluation.bootstrap import interval, patient_weights
-from mcdetect.evaluation.plots import require_matplotlib
 from mcdetect.training.learning import Training
 from mcdetect.training.measures import CONFIDENCE, reliability_bins, roc_curve
+from mcdetect.validation.evaluation.bootstrap import interval, patient_weights
+from mcdetect.validation.evaluation.plots import require_matplotlib
 
 __all__ = ["draw_reliability", "draw_roc", "save_plots"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import mcdetect
+from mcdetect.models.cluster_model import Linear
 from mcdetect.output.files import write_text
 from mcdetect.training.learning import Training
 from mcdetect.training.measures import CONFIDENCE, Measure, reliability_bins
-from mcdetect.training.model import Linear
 
 __all__ = ["page", "record", "save"]
 

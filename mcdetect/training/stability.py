@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mcdetect.evaluation.bootstrap import patient_weights
+from mcdetect.models.cluster_model import Linear
 from mcdetect.training.fitting import Fitted, Recipe, fit
-from mcdetect.training.model import Linear
+from mcdetect.validation.evaluation.bootstrap import patient_weights
 
 __all__ = ["feature_stability"]
 

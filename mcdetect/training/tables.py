@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mcdetect.evaluation.readers import TableError, read_table
 from mcdetect.schema import MODEL_COLUMNS
+from mcdetect.validation.evaluation.readers import TableError, read_table
 
 __all__ = [
     "ClusterTables",

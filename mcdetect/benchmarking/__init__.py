@@ -1,5 +1,0 @@
-"""Detector and evaluation over a public data set in one go: resumable, in parallel, with a results page."""
-
-from mcdetect.benchmarking.run import BenchmarkError, BenchmarkReport, run_benchmark
-
-__all__ = ["BenchmarkError", "BenchmarkReport", "run_benchmark"]

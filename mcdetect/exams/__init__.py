@@ -1,0 +1,1 @@
+"""More than one image: the views of an examination, and two dates."""

@@ -1,0 +1,88 @@
+"""Which images belong to one examination, without knowing whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CRANIOCAUDAL", "GROUPINGS", "OBLIQUE", "ViewImage", "family", "group_images"]
+
+GROUPINGS = ("auto", "folder")
+
+CRANIOCAUDAL = ("CC", "XCCL", "XCCM", "XCC", "FB")
+"""Views along the body axis, the usual one first."""
+
+OBLIQUE = ("MLO", "ML", "LM", "LMO", "SIO", "ISO")
+"""Oblique and lateral views, the usual one first."""
+
+
+@dataclass(frozen=True, eq=False)
+class ViewImage:
+    """What is kept of an image to make examinations of images.
+
+    Parameters
+    ----------
+    file : str
+        Its name in the tables.
+    study : str
+        Pseudonym of the examination from the header (`mcdetect.image.mammogram.Mammogram.study`); empty when
+        unknown. It serves to tell examinations apart and is never written.
+    laterality, view : str
+        Empty when unknown.
+    special : bool
+        A magnification, spot, specimen or other view in which distances do not hold.
+    clusters : DataFrame
+        Its groups, with the columns of `mcdetect.schema.CLUSTERS` or some of them.
+    """
+
+    file: str
+    study: str
+    laterality: str
+    view: str
+    special: bool
+    clusters: pd.DataFrame
+
+
+def family(view: str) -> tuple[str, ...]:
+    """Return the views that show a breast in the same direction; empty when unknown."""
+    return next((views for views in (CRANIOCAUDAL, OBLIQUE) if view in views), ())
+
+
+def group_images(images: Sequence[ViewImage], by: str = "auto") -> list[list[ViewImage]]:
+    """Group images into examinations.
+
+    Parameters
+    ----------
+    images : sequence of ViewImage
+    by : {"auto", "folder"}
+        "auto": images whose header names the same examination of the same patient belong together. Images
+        without that (pictures, stripped headers) belong together when they lie in one folder in which no
+        breast is shown twice in the same view; otherwise each is an examination of its own. "folder": the
+        images of a folder belong together, whatever the headers say.
+
+    Returns
+    -------
+    list of list of ViewImage
+        Each sorted by file name, and all by that of their first image, whatever the order of `images`.
+    """
+    if by not in GROUPINGS:
+        raise ValueError(f"by must be one of {', '.join(GROUPINGS)}, got {by!r}")
+    groups: dict[tuple[str, str], list[ViewImage]] = {}
+    for image in sorted(images, key=lambda image: image.file):
+        folder = str(PurePosixPath(image.file).parent)
+        known = by == "auto" and bool(image.study)
+        groups.setdefault(("study", image.study) if known else ("folder", folder), []).append(image)
+    found: list[list[ViewImage]] = []
+    for (kind, _), members in groups.items():
+        sides = [(image.laterality, image.view) for image in members]
+        doubtful = len(set(sides)) < len(sides) or any(not (side and view) for side, view in sides)
+        if by == "auto" and kind == "folder" and doubtful:
+            found += [[image] for image in members]
+        else:
+            found.append(members)
+    return sorted(found, key=lambda members: members[0].file)

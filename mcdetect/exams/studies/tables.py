@@ -1,0 +1,180 @@
+"""The tables of examinations and of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mcdetect.config import StudyConfig
+from mcdetect.exams.studies.grouping import CRANIOCAUDAL, OBLIQUE, ViewImage, family, group_images
+from mcdetect.exams.studies.matching import match_views
+from mcdetect.schema import FINDINGS, STUDIES, make_table
+
+__all__ = ["BOTH", "NOT_COMPARED", "ONE", "study_tables", "two_view_score"]
+
+BOTH, ONE, NOT_COMPARED = "both views", "one of two views", "not compared"
+
+
+def two_view_score(score: float, other: float, mismatch: float, limit: float) -> float:
+    """Return the score of a group that both views show.
+
+    It starts from the higher of the two and gains up to one unit of log-odds, the more alike the two are;
+    so it is never lower than that of either view.
+
+    Parameters
+    ----------
+    score, other : float
+        Scores in either view, 0 to 1.
+    mismatch : float
+        From `mcdetect.exams.studies.matching.match_views`.
+    limit : float
+        The mismatch at which a pair is no longer accepted.
+    """
+    higher = min(max(score, other, 1e-12), 1.0 - 1e-12)
+    gain = 1.0 - (mismatch / limit) ** 2
+    return float(1.0 / (1.0 + (1.0 - higher) / higher * np.exp(-gain)))
+
+
+def study_tables(
+    images: Sequence[ViewImage], config: StudyConfig | None = None, *, by: str = "auto"
+) -> dict[str, pd.DataFrame]:
+    """Make the tables of examinations and findings.
+
+    Parameters
+    ----------
+    images : sequence of ViewImage
+        In any order; the tables do not depend on it.
+    config : StudyConfig, optional
+        Limits of the matching.
+    by : {"auto", "folder"}
+        How images are grouped, see `mcdetect.exams.studies.group_images`.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        "studies" and "findings", with the columns of `mcdetect.schema.STUDIES` and `FINDINGS`. Examinations
+        are numbered from 1; nothing of the header but laterality and view is in them.
+    """
+    config = config or StudyConfig()
+    studies: list[dict[str, Any]] = []
+    findings: list[dict[str, Any]] = []
+    for number, members in enumerate(group_images(images, by), start=1):
+        found: list[dict[str, Any]] = []
+        for side in sorted({image.laterality for image in members}):
+            found += _findings_of_breast([image for image in members if image.laterality == side], config)
+        found.sort(key=lambda row: (-row["two_view_score"], row["file"], row["cluster_id"]))
+        for finding_id, row in enumerate(found, start=1):
+            findings.append({"study": number, "finding_id": finding_id} | row)
+        studies.append({"study": number} | _summary(members, found))
+    return {"studies": _table(STUDIES, studies), "findings": _table(FINDINGS, findings)}
+
+
+def _table(columns: Any, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return make_table(columns, {column.name: [row[column.name] for row in rows] for column in columns})
+
+
+def _findings_of_breast(images: list[ViewImage], config: StudyConfig) -> list[dict[str, Any]]:
+    first, second = _representative(images, CRANIOCAUDAL), _representative(images, OBLIQUE)
+    comparable = bool(first and second and images[0].laterality)
+    rows: list[dict[str, Any]] = []
+    paired: set[tuple[str, int]] = set()
+    if first is not None and second is not None and comparable:
+        pairing = match_views(first.clusters, second.clusters, config)
+        for i, j, mismatch, difference in zip(
+            pairing.first, pairing.second, pairing.mismatch, pairing.distance_difference_mm, strict=True
+        ):
+            one, two = _seen(first, int(i)), _seen(second, int(j))
+            paired |= {(one["file"], one["cluster_id"]), (two["file"], two["cluster_id"])}
+            leading, other = (one, two) if one["score"] >= two["score"] else (two, one)
+            rows.append(
+                leading
+                | {f"other_{name}": other[name] for name in _OTHER}
+                | {
+                    "flagged": one["flagged"] or two["flagged"],
+                    "seen_in": BOTH,
+                    "mismatch": float(mismatch),
+                    "distance_difference_mm": abs(float(difference)),
+                    "two_view_score": two_view_score(
+                        one["score"], two["score"], float(mismatch), config.max_mismatch
+                    ),
+                }
+            )
+    for image in images:
+        compared = comparable and (image is first or image is second)
+        for index in range(len(image.clusters)):
+            row = _seen(image, index)
+            if (row["file"], row["cluster_id"]) not in paired:
+                rows.append(
+                    row
+                    | {f"other_{name}": value for name, value in _OTHER.items()}
+                    | {
+                        "seen_in": ONE if compared else NOT_COMPARED,
+                        "mismatch": np.nan,
+                        "distance_difference_mm": np.nan,
+                        "two_view_score": row["score"],
+                    }
+                )
+    return rows
+
+
+_OTHER: dict[str, Any] = {
+    "file": "",
+    "cluster_id": 0,
+    "view": "",
+    "score": np.nan,
+    "nipple_distance_mm": np.nan,
+}
+
+
+def _seen(image: ViewImage, index: int) -> dict[str, Any]:
+    """Return what a finding states of a group in one view."""
+    cluster = image.clusters.iloc[index]
+    return {
+        "laterality": image.laterality,
+        "file": image.file,
+        "cluster_id": int(cluster["cluster_id"]),
+        "view": image.view,
+        "flagged": bool(cluster["flagged"]),
+        "score": float(cluster["score"]),
+        "nipple_distance_mm": float(cluster["nipple_distance_mm"]),
+    }
+
+
+def _representative(images: list[ViewImage], views: tuple[str, ...]) -> ViewImage | None:
+    """Return the image to compare of those that show the breast in one direction."""
+    fit = [image for image in images if image.view in views and not image.special]
+    return min(fit, key=lambda image: (views.index(image.view), image.file), default=None)
+
+
+def _summary(images: list[ViewImage], findings: list[dict[str, Any]]) -> dict[str, Any]:
+    flagged = [row for row in findings if row["flagged"]]
+    sides = sorted({image.laterality for image in images if image.laterality})
+    there = {(image.laterality, family(image.view)) for image in images if not image.special}
+    lacking = [
+        f"{side} {views[0]}"
+        for side in sides
+        for views in (CRANIOCAUDAL, OBLIQUE)
+        if (side, views) not in there
+    ]
+    best = max(flagged, key=lambda row: row["two_view_score"], default=None)
+    seen = [row["seen_in"] for row in flagged]
+    return {
+        "n_images": len(images),
+        "views": ", ".join(
+            sorted(f"{image.laterality} {image.view}".strip() or "unknown" for image in images)
+        ),
+        "missing_views": ", ".join(lacking),
+        "n_clusters": sum(len(image.clusters) for image in images),
+        "n_flagged": sum(int(image.clusters["flagged"].sum()) for image in images),
+        "n_findings": len(flagged),
+        "n_both_views": seen.count(BOTH),
+        "n_one_view": seen.count(ONE),
+        "n_not_compared": seen.count(NOT_COMPARED),
+        "best_score": np.nan if best is None else best["two_view_score"],
+        "best_laterality": "" if best is None else best["laterality"],
+        "best_finding_id": 0 if best is None else findings.index(best) + 1,
+        "files": "; ".join(image.file for image in images),
+    }

@@ -1,0 +1,1 @@
+"""What a mammogram is in memory: pixels, spacing with its source, view."""

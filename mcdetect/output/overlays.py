@@ -1,0 +1,71 @@
+"""Overlays as PNG files, and names that are safe to give them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mcdetect.output.files import write_bytes
+
+__all__ = ["overlay_names", "write_png"]
+
+_LONGEST_NAME = 120
+
+
+def write_png(path: Path, picture: npt.NDArray[np.uint8]) -> None:
+    """Write an RGB picture as PNG; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    picture : (rows, cols, 3) uint8 array
+        Red, green and blue.
+    """
+    import cv2
+
+    ok, data = cv2.imencode(
+        ".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 3]
+    )
+    if not ok:
+        raise ValueError("the picture cannot be encoded as PNG")
+    write_bytes(path, data.tobytes())
+
+
+def overlay_names(files: Sequence[str]) -> list[str]:
+    """Return one PNG file name per image: flat, portable and unique.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Names of images as in the tables, such as ``"site_a/IM0001.dcm"``.
+
+    Returns
+    -------
+    list of str
+        Such as ``"site_a__IM0001.png"``; images whose names would be equal on some file system
+        also carry eight digits of a hash of their full name.
+    """
+    plain = [_plain(file) for file in files]
+    count: dict[str, int] = {}
+    for name in plain:
+        count[name.casefold()] = count.get(name.casefold(), 0) + 1
+    names = []
+    for file, name in zip(files, plain, strict=True):
+        if count[name.casefold()] > 1 or len(name) > _LONGEST_NAME:
+            digest = hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+            name = f"{name[:_LONGEST_NAME]}-{digest}"
+        names.append(f"{name}.png")
+    return names
+
+
+def _plain(file: str) -> str:
+    stem = re.sub(r"\.(dcm|dicom|dic|ima|bmp|jp2|jpe?g|pgm|png|pnm|tiff?)$", "", file, flags=re.IGNORECASE)
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", re.sub(r"[/\\]+", "__", stem)).strip(".")
+    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, flags=re.IGNORECASE)
+    return f"_{name}" if reserved or not name else name

@@ -1,0 +1,1 @@
+"""Pictures for the eye: windows, marks and letters, and the overlay of one image."""

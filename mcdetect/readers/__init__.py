@@ -1,0 +1,1 @@
+"""Files to mammograms: DICOM and plain pictures."""

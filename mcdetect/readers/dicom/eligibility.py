@@ -1,0 +1,113 @@
+"""Whether a DICOM object is a mammogram that should be searched, and why not."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from mcdetect.errors import NotEligibleError
+from mcdetect.readers.dicom.identity import VIEW_CODES, Identity
+from mcdetect.readers.dicom.tags import code, integer, items, text
+
+__all__ = ["eligibility_problem", "frame_count"]
+
+BREAST_CODES = frozenset({"T-04000", "76752008", "T-04080", "181131000"})
+MAMMOGRAPHY_CLASSES = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.1.2",
+        "1.2.840.10008.5.1.4.1.1.1.2.1",
+        "1.2.840.10008.5.1.4.1.1.13.1.3",
+        "1.2.840.10008.5.1.4.1.1.13.1.4",
+        "1.2.840.10008.5.1.4.1.1.13.1.5",
+    }
+)
+DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
+PROJECTION_MODALITIES = frozenset({"DX", "CR", "RG", "RF", "OT", "SC", "XC"})
+"""Modalities under which projection images of the breast are filed besides MG."""
+
+OTHER_MODALITIES = {
+    "CT": "a CT image",
+    "MR": "an MR image",
+    "US": "an ultrasound image",
+    "PT": "a PET image",
+    "NM": "a nuclear medicine image",
+    "SR": "a structured report",
+    "PR": "a presentation state",
+    "KO": "a key object selection",
+    "SEG": "a segmentation",
+    "REG": "a registration",
+    "DOC": "a document",
+}
+_FORCE = "use --force to process it all the same"
+
+
+def frame_count(header: Dataset) -> int:
+    """Return Number of Frames; 1 when it is missing or not a positive number."""
+    frames = integer(header, "NumberOfFrames")
+    return frames if frames is not None and frames > 0 else 1
+
+
+def eligibility_problem(header: Dataset, identity: Identity) -> NotEligibleError | None:
+    """Return why an image is passed over by default, or None when it is to be searched.
+
+    Modality MG is taken in whatever class it is stored; other projection modalities when the header
+    says that they show a breast.
+    """
+    modality = text(header, "Modality")
+    sop_class = text(header, "SOPClassUID")
+    media_class = text(getattr(header, "file_meta", None) or Dataset(), "MediaStorageSOPClassUID")
+    if DICOMDIR_CLASS in (sop_class, media_class):
+        return NotEligibleError("it is a DICOMDIR index, not an image", "give the folder or its image files")
+    mammographic = modality == "MG" or (not modality and sop_class in MAMMOGRAPHY_CLASSES)
+    if not mammographic:
+        if modality not in PROJECTION_MODALITIES and (modality or sop_class):
+            what = OTHER_MODALITIES.get(modality) or _class_name(modality, sop_class)
+            return NotEligibleError(f"it is {what}, not a mammogram", _FORCE)
+        if not shows_breast(header, identity):
+            return NotEligibleError(
+                f"nothing in the header says that it shows a breast (Modality {modality or 'missing'})",
+                _FORCE,
+            )
+    return _kind_problem(header, identity)
+
+
+def _kind_problem(header: Dataset, identity: Identity) -> NotEligibleError | None:
+    frames = frame_count(header)
+    if frames > 1:
+        return NotEligibleError(
+            f"it holds {frames} frames (tomosynthesis or another stack), which are not searched",
+            "give 2D mammograms, or use --force to search its first frame",
+        )
+    series = text(header, "SeriesDescription")
+    if "ROI MASK" in series or "CROPPED IMAGE" in series:
+        return NotEligibleError(
+            "it is a region-of-interest mask or a cropped patch, not a whole mammogram", _FORCE
+        )
+    if "quality control image" in identity.flags:
+        return NotEligibleError("it is a quality control image", _FORCE)
+    if "specimen" in identity.flags:
+        return NotEligibleError("it shows a tissue specimen, not a breast", _FORCE)
+    if text(header, "ImageType") and "LOCALIZER" in str(header.get("ImageType")).upper():
+        return NotEligibleError("it is a localizer image", _FORCE)
+    return None
+
+
+def shows_breast(header: Dataset, identity: Identity) -> bool:
+    """Return whether body part, anatomy, view or positioner say that a breast is shown."""
+    for keyword in ("BodyPartExamined", "OrganExposed"):
+        if text(header, keyword) in ("BREAST", "MAMMA"):
+            return True
+    if any(code(item) in BREAST_CODES for item in items(header, "AnatomicRegionSequence")):
+        return True
+    if any(code(item) in VIEW_CODES for item in items(header, "ViewCodeSequence")):
+        return True
+    if identity.view in ("CC", "MLO", "LMO", "XCCL", "XCCM", "XCC", "SIO"):
+        return True  # no other organ is imaged in these
+    return text(header, "PositionerType").startswith("MAMMOGRAPHIC")
+
+
+def _class_name(modality: str, sop_class: str) -> str:
+    if modality:
+        return f"of modality {modality[:16]}"
+    name = UID(sop_class).name
+    return f"of class {name}" if name != sop_class else "of an unknown class"

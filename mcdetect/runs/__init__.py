@@ -1,0 +1,16 @@
+"""Many mammograms in, tables and pictures out; one bad file never stops the others."""
+
+from mcdetect.runs.discovery import Discovery, Input, find_inputs
+from mcdetect.runs.run import BatchReport, ImageReport, Observer, run_batch
+from mcdetect.runs.worker import Failure
+
+__all__ = [
+    "BatchReport",
+    "Discovery",
+    "Failure",
+    "ImageReport",
+    "Input",
+    "Observer",
+    "find_inputs",
+    "run_batch",
+]

@@ -1,0 +1,128 @@
+"""Two files in, a folder with tables, picture and record out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+from mcdetect.config import Config
+from mcdetect.errors import InputFileError
+from mcdetect.exams.comparison.compare import Comparison, compare
+from mcdetect.image.mammogram import Mammogram
+from mcdetect.output.folder import COMPARISON_FILE, prepare_output
+from mcdetect.output.overlays import write_png
+from mcdetect.output.run_record import InputRecord, RunRecord
+from mcdetect.output.tables import TableWriters
+from mcdetect.readers.read import read_mammogram
+
+__all__ = ["compare_files"]
+
+
+def compare_files(
+    prior: str | Path,
+    current: str | Path,
+    out: str | Path,
+    *,
+    config: Config | None = None,
+    pixel_spacing_mm: float | None = None,
+    prior_spacing_mm: float | None = None,
+    picture: bool = True,
+    force: bool = False,
+) -> Comparison:
+    """Compare two files and write what was found.
+
+    Writes ``changes`` and ``members`` as CSV and Parquet, ``comparison.png`` and ``run.json``.
+
+    Parameters
+    ----------
+    prior, current : path-like
+        The two images.
+    out : path-like
+        Folder for the results; made when it does not exist.
+    config : Config, optional
+        Options of the detector.
+    pixel_spacing_mm : float, optional
+        Pixel spacing in mm of images whose header has none.
+    prior_spacing_mm : float, optional
+        The same for the prior image, when it differs.
+    picture : bool, default True
+        Whether to draw the picture.
+    force : bool, default False
+        Compare images that are not plain mammograms, or whose headers name different views.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputFileError
+        One of the files cannot be read, searched or compared.
+    OutputError
+        The folder cannot be used.
+    """
+    folder, options = Path(out), config or Config()
+    files = Path(prior), Path(current)
+    names = _names(files)
+    spacings = prior_spacing_mm if prior_spacing_mm is not None else pixel_spacing_mm, pixel_spacing_mm
+    images = [
+        _read(file, name, spacing, force) for file, name, spacing in zip(files, names, spacings, strict=True)
+    ]
+    prepare_output(folder, overlay=False)
+    record = RunRecord(
+        options,
+        {
+            "command": "compare",
+            "pixel_spacing_mm": pixel_spacing_mm,
+            "prior_spacing_mm": prior_spacing_mm,
+            "picture": picture,
+            "force": force,
+        },
+        jobs=1,
+    )
+    record.write(folder)
+    try:
+        found = compare(images[0], images[1], config=options, force=force)
+    except InputFileError as error:
+        record.status = "failed"
+        record.inputs = [
+            InputRecord(name, "failed", *_fingerprint(file)) for file, name in zip(files, names, strict=True)
+        ]
+        record.write(folder)
+        raise error if error.path is not None else error.with_path(names[1]) from error
+    with TableWriters(folder, ("changes", "members")) as writers:
+        writers.append({"changes": found.changes, "members": found.members})
+        record.rows = writers.rows
+    if picture:
+        write_png(folder / COMPARISON_FILE, found.picture())
+    record.inputs = [
+        InputRecord(name, "processed", *_fingerprint(file), None, result.seconds)
+        for file, name, result in zip(files, names, (found.prior, found.current), strict=True)
+    ]
+    record.comparison = found.summary()
+    record.status = "complete"
+    record.write(folder)
+    return found
+
+
+def _read(file: Path, name: str, spacing: float | None, force: bool) -> Mammogram:
+    mammogram = read_mammogram(file, pixel_spacing_mm=spacing, force=force)
+    return dataclasses.replace(mammogram, source=name)
+
+
+def _names(files: tuple[Path, Path]) -> tuple[str, str]:
+    """Return the files' names, told apart when they are the same."""
+    one, two = files
+    if one.name != two.name:
+        return one.name, two.name
+    return f"prior/{one.name}", f"current/{two.name}"
+
+
+def _fingerprint(file: Path) -> tuple[str | None, int | None]:
+    try:
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            return digest, stream.tell()
+    except OSError:
+        return None, None

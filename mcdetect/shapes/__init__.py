@@ -1,0 +1,1 @@
+"""The third stage: the outline of each calcification, and its measures."""

@@ -1,0 +1,1 @@
+"""The second stage: candidates, what they look like, and how much each looks like a calcification."""

@@ -1,0 +1,96 @@
+"""One mark for each body: what a coarse calcification with structure inside is broken into counts once."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import map_coordinates
+from scipy.spatial import cKDTree
+
+from mcdetect.image.mammogram import PixelSpacing
+
+__all__ = ["one_mark_per_body"]
+
+_Floats = npt.NDArray[np.float64]
+
+REACH_MM = 1.6
+"""Marks farther apart than this are never one body."""
+SADDLE = 0.8
+"""Least height between two marks of one body, as a share of the lower one."""
+LEAST_HEIGHT = 5.0
+"""Least height of a mark above its surroundings, in SD of the noise, for the saddle to mean anything."""
+
+_STEPS = 11  # along the line between two marks
+_CELL_MM = 0.06  # distance of the nine samples that make one value
+_RING_MM = 2.2  # radius at which the surroundings are measured
+_RING_SAMPLES = 24
+
+
+def one_mark_per_body(
+    pixels: npt.NDArray[np.float32],
+    row_px: _Floats,
+    col_px: _Floats,
+    strength: _Floats,
+    spacing: PixelSpacing,
+) -> npt.NDArray[np.bool_]:
+    """Tell which marks to keep: those that lie on one body with no stronger mark that is kept.
+
+    Two marks lie on one body when the image between them nowhere falls below `SADDLE` of the lower of their
+    heights above the surroundings. Separate calcifications have a valley between them. A mark on the
+    shoulder of two calcifications goes, and does not make them one.
+
+    Parameters
+    ----------
+    pixels : (rows, cols) float32 array
+        Noise-equalised grey levels (noise of unit SD).
+    row_px, col_px : (n,) float64 arrays
+        Centres, in pixels.
+    strength : (n,) float64 array
+        The larger, the rather is a mark kept.
+    spacing : PixelSpacing
+        Pixel spacing in mm.
+
+    Returns
+    -------
+    (n,) bool array
+    """
+    n = row_px.size
+    place = np.stack([row_px * spacing.row_mm, col_px * spacing.col_mm], axis=1)
+    pairs = (
+        cKDTree(place).query_pairs(REACH_MM, output_type="ndarray") if n > 1 else np.empty((0, 2), np.int64)
+    )
+    if len(pairs) == 0:
+        return np.ones(n, np.bool_)
+    share = np.linspace(0.0, 1.0, _STEPS)[:, None]
+    along = place[pairs[:, 0], None] * (1.0 - share) + place[pairs[:, 1], None] * share
+    height = _values(pixels, along, spacing) - _surroundings(pixels, along[:, _STEPS // 2], spacing)[:, None]
+    lower = np.minimum(height[:, 0], height[:, -1])
+    one = (lower >= LEAST_HEIGHT) & (height.min(axis=1) >= SADDLE * lower)
+    neighbours: list[list[int]] = [[] for _ in range(n)]
+    for a, b in pairs[one]:
+        neighbours[a].append(b)
+        neighbours[b].append(a)
+    keep = np.ones(n, np.bool_)
+    for k in np.argsort(-strength, kind="stable"):
+        if keep[k]:
+            keep[neighbours[k]] = False
+    return keep
+
+
+def _values(pixels: npt.NDArray[np.float32], place_mm: _Floats, spacing: PixelSpacing) -> _Floats:
+    """Mean of nine samples about each place; (...,) for places (..., 2) in mm."""
+    shift = np.array([-_CELL_MM, 0.0, _CELL_MM])
+    row = (place_mm[..., 0, None, None] + shift[:, None]) / spacing.row_mm
+    col = (place_mm[..., 1, None, None] + shift[None, :]) / spacing.col_mm
+    row, col = np.broadcast_arrays(row, col)
+    values = map_coordinates(pixels, [row.ravel(), col.ravel()], order=1, mode="nearest")
+    mean: _Floats = values.reshape(row.shape).mean(axis=(-2, -1), dtype=np.float64)
+    return mean
+
+
+def _surroundings(pixels: npt.NDArray[np.float32], middle_mm: _Floats, spacing: PixelSpacing) -> _Floats:
+    """Median on a ring about each place."""
+    angle = 2.0 * np.pi * np.arange(_RING_SAMPLES) / _RING_SAMPLES
+    ring = middle_mm[:, None] + _RING_MM * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    median: _Floats = np.median(_values(pixels, ring, spacing), axis=1)
+    return median

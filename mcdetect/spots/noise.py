@@ -1,0 +1,186 @@
+"""Noise equalisation: grey levels on a scale on which noise has the same spread everywhere."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mcdetect.config import NoiseConfig
+from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.kernels.gaussian import discrete_gaussian, smooth
+from mcdetect.kernels.lookup import apply_lookup
+
+__all__ = ["Equalised", "equalise"]
+
+_log = logging.getLogger(__name__)
+
+_FINE_MM, _COARSE_MM = 0.05, 0.10  # the band in which noise, not tissue, dominates
+_SAMPLES = 200_000
+_MIN_STRIP = 64  # rows
+_KNOTS = 8192
+_LOW, _LOW_SD = 0.05, 1.6449  # quantile, and how many standard deviations it lies below the mean
+_RIMS = 0.85  # of the spread of the low residuals: what a band-pass makes about specks is low as well
+_FLOOR = 0.25  # of the median noise: below it grey levels are clipped or compressed, not quiet
+
+
+@dataclass(frozen=True)
+class Equalised:
+    """An image whose noise has the same spread at every grey level.
+
+    Parameters
+    ----------
+    pixels : (rows, cols) float32 array
+        Transformed grey levels, about 1 per standard deviation of the noise between 0.05 and
+        0.1 mm; denser is brighter.
+    levels, noise : (bins,) float64 arrays
+        Grey levels and the robust standard deviation of the noise found there, in input units.
+    parametric : bool
+        True when the line ``variance = a * signal + b`` of a linear detector was used.
+    """
+
+    pixels: npt.NDArray[np.float32]
+    levels: npt.NDArray[np.float64]
+    noise: npt.NDArray[np.float64]
+    parametric: bool
+
+
+def equalise(
+    pixels: npt.NDArray[np.float32],
+    mask: npt.NDArray[np.bool_],
+    spacing: PixelSpacing,
+    config: NoiseConfig,
+    zero_exposure_level: float | None = None,
+) -> Equalised:
+    """Stabilise the variance of one image from the noise measured in that image.
+
+    Parameters
+    ----------
+    pixels : (rows, cols) float32 array
+        Grey levels, denser is brighter.
+    mask : (rows, cols) bool array
+        Where noise is measured (the breast).
+    spacing : PixelSpacing
+        Pixel spacing in mm.
+    config : NoiseConfig
+        Number of grey-level bins.
+    zero_exposure_level : float, optional
+        For linear raw images, the value of `pixels` at zero x-ray signal: the noise is then
+        modelled as ``a * signal + b``. Otherwise its curve over the grey levels is used as it is.
+
+    Returns
+    -------
+    Equalised
+
+    Notes
+    -----
+    With noise sigma(I), ``T(I) = integral dI / sigma(I)`` has unit noise; for the line it is
+    ``(2 / a) sqrt(a y + b)``. See Bria et al., doi:10.1109/TMI.2018.2814058 for its worth in
+    microcalcification detection, and Foi et al., doi:10.1109/TIP.2008.2001399 for the model.
+    """
+    level, residual = _samples(pixels, mask, spacing)
+    levels, noise = _noise_curve(level, residual, config.bins)
+    low, high = _range(pixels, mask)
+    knots = np.linspace(low, high, _KNOTS)
+    line = None
+    if zero_exposure_level is not None:
+        line = _fit_line(zero_exposure_level - levels, noise**2, zero_exposure_level - knots)
+        if line is None:
+            _log.info(
+                "noise does not grow with the signal as on a linear detector; its measured curve is used"
+            )
+    if line is None:
+        sigma = np.interp(knots, levels, noise)
+        middle = 2.0 / (sigma[1:] + sigma[:-1])
+        table = np.concatenate(([0.0], np.cumsum(middle))) * (knots[1] - knots[0])
+    else:
+        a, b = line
+        table = -(2.0 / a) * np.sqrt(a * (float(zero_exposure_level or 0.0) - knots) + b)
+    table -= np.interp(np.median(level), knots, table)
+    out = np.empty_like(pixels)
+    apply_lookup(pixels, low, float(knots[1] - knots[0]), table.astype(np.float32), out)
+    return Equalised(out, levels, noise, line is not None)
+
+
+def _samples(
+    pixels: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_], spacing: PixelSpacing
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Local mean and band-pass residual at an even subset of the pixels in the mask."""
+    fine_rows, fine_cols = (discrete_gaussian(_FINE_MM / s) for s in (spacing.row_mm, spacing.col_mm))
+    further_mm = (_COARSE_MM**2 - _FINE_MM**2) ** 0.5
+    more_rows, more_cols = (discrete_gaussian(further_mm / s) for s in (spacing.row_mm, spacing.col_mm))
+    levels, residuals = [], []
+    for rows in _strips(pixels.shape[0]):
+        strip = np.ascontiguousarray(pixels[rows])
+        fine, coarse = np.empty_like(strip), np.empty_like(strip)
+        smooth(strip, fine_rows, fine_cols, fine)
+        smooth(fine, more_rows, more_cols, coarse)
+        inside = mask[rows]
+        levels.append(coarse[inside])
+        residuals.append(fine[inside] - levels[-1])
+    level, residual = np.concatenate(levels), np.concatenate(residuals)
+    step = max(1, level.size // _SAMPLES)
+    return level[::step], residual[::step]
+
+
+def _strips(rows: int) -> list[slice]:
+    """All rows of a small image; of a large one five strips, laid evenly, that make up a third of it."""
+    if rows < 15 * _MIN_STRIP:
+        return [slice(0, rows)]
+    height = rows // 15
+    first = [round((k + 0.5) * rows / 5 - 0.5 * height) for k in range(5)]
+    return [slice(start, start + height) for start in first]
+
+
+def _noise_curve(
+    level: npt.NDArray[np.float32], residual: npt.NDArray[np.float32], bins: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Robust noise in bins of equal population, along rising grey level.
+
+    Processing shows dark pockets of dense tissue as dark as fat that is far quieter. So the lowest
+    residuals count too: where a grey level is noisy in some places and quiet in others, no noisy pocket
+    may stand out; quiet places get their due from the local spread.
+    """
+    order = np.argsort(level, kind="stable")
+    parts = np.array_split(order, max(2, min(bins, level.size // 50)))
+    levels = np.array([np.median(level[part]) for part in parts], np.float64)
+    noise = np.array([_noise(residual[part]) for part in parts], np.float64)
+    keep = np.concatenate(([True], np.diff(levels) > 0))
+    levels, noise = levels[keep], noise[keep]
+    padded = np.pad(noise, 1, mode="edge")
+    noise = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
+    typical = float(np.median(noise[noise > 0])) if (noise > 0).any() else float(np.std(residual))
+    if typical <= 0.0:  # a noise-free drawing: any unit will do
+        typical = max(float(np.ptp(level)), 1.0) / 1000.0
+    return levels, np.maximum(noise, _FLOOR * typical)
+
+
+def _noise(residual: npt.NDArray[np.float32]) -> float:
+    """Spread of most of the residuals, or of the low ones if that is more: calcifications are bright."""
+    middle, low = np.quantile(residual, (0.5, _LOW))
+    usual = 1.4826 * float(np.median(np.abs(residual - middle)))
+    return max(usual, -_RIMS * float(low) / _LOW_SD)
+
+
+def _range(pixels: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    inside = pixels[mask]
+    low, high = float(inside.min()), float(inside.max())
+    return low, high if high > low else low + 1.0
+
+
+def _fit_line(
+    signal: npt.NDArray[np.float64], variance: npt.NDArray[np.float64], needed: npt.NDArray[np.float64]
+) -> tuple[float, float] | None:
+    """Fit ``variance = a * signal + b`` by relative least squares; None when it makes no sense."""
+    weight = 1.0 / variance
+    for _ in range(3):
+        design = np.stack([signal, np.ones_like(signal)], axis=1) * weight[:, None]
+        (a, b), *_ = np.linalg.lstsq(design, variance * weight, rcond=None)
+        error = np.abs(a * signal + b - variance) / variance
+        weight = 1.0 / variance / np.maximum(1.0, error / max(1.5 * float(np.median(error)), 1e-6))
+    lowest = min(float(signal.min()), float(needed.min()))
+    if a <= 0.0 or a * lowest + b <= 0.02 * float(np.median(variance)):
+        return None
+    return float(a), float(b)

@@ -1,7 +1,0 @@
-"""Images to examinations: groups seen in both views of a breast, and one row per examination."""
-
-from mcdetect.studies.grouping import GROUPINGS, ViewImage, group_images
-from mcdetect.studies.matching import Pairing, match_views
-from mcdetect.studies.tables import study_tables
-
-__all__ = ["GROUPINGS", "Pairing", "ViewImage", "group_images", "match_views", "study_tables"]

@@ -1,0 +1,1 @@
+"""Against truth: data sets, evaluation, and the benchmark that runs both."""
