@@ -1,8 +1,7 @@
 """Write the tables of docs/outputs.md, docs/config.md and docs/features.md from the code that defines them.
 
-Run it after a change of `mcdetect/schema`, `mcdetect/config.py`,
-`mcdetect/clusters/features/definitions.py` or `mcdetect/clusters/features/stability.json`; a test compares
-the pages.
+Run it after a change of `mcdetect/schema`, `mcdetect/config.py` or
+`mcdetect/clusters/features/stability.json`; a test compares the pages.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ import dataclasses
 import re
 from pathlib import Path
 
-from mcdetect.clusters.features.definitions import STATISTICS
 from mcdetect.clusters.features.dictionary import Feature, Level, feature_dictionary, stability_setup
 from mcdetect.config import Config
 from mcdetect.output.tables import SCHEMAS
 from mcdetect.schema import MODEL_COLUMNS, SCHEMA_VERSION, SHAPE_MEASURES, Column
+from mcdetect.schema.spread import STATISTICS
 
 FOLDER = Path(__file__).resolve().parent
 

@@ -18,7 +18,7 @@ _PUBLIC = {
     "McdetectError": "mcdetect.errors",
     "McdetectWarning": "mcdetect.errors",
     "PixelSpacing": "mcdetect.image.mammogram",
-    "Result": "mcdetect.result",
+    "Result": "mcdetect.result.result",
     "compare": "mcdetect.exams.comparison.compare",
     "detect": "mcdetect.pipeline",
     "feature_dictionary": "mcdetect.clusters.features.dictionary",

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from scipy.special import expit
 
 from mcdetect.breast import BreastRegion, find_breast
 from mcdetect.clusters.descriptors import describe_clusters
@@ -21,9 +19,9 @@ from mcdetect.clusters.scoring import default_scorer, score_groups
 from mcdetect.config import Config
 from mcdetect.errors import UnusableImageError
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
-from mcdetect.result import Result
-from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CLUSTERS, SHAPE_MEASURES, make_table
-from mcdetect.shapes.outlines import Shapes, measure_shapes
+from mcdetect.result import Calcifications, Clusters, Marks, Result
+from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
+from mcdetect.shapes.outlines import measure_shapes
 from mcdetect.shapes.tophat import tophat_image
 from mcdetect.spots.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
 from mcdetect.spots.context import in_context, nearest_mm
@@ -35,7 +33,6 @@ from mcdetect.spots.score import SpotModel, default_spot_model
 __all__ = ["Searched", "detect", "search"]
 
 _MARGIN_MM = 2.0  # around the breast's bounding box, for the filters' reach
-_SCALE_TO_DIAMETER = 2.0 * np.sqrt(2.0)  # of a disc whose response is strongest at that scale
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,10 @@ class Searched:
     equalised: npt.NDArray[np.float32]
     origin_px: tuple[int, int]
     area_cm2: float
+
+    def in_part(self, marks: Marks) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return rows and columns of marks in px of `equalised`."""
+        return marks.row_px - self.origin_px[0], marks.col_px - self.origin_px[1]
 
 
 class _Clock:
@@ -157,38 +158,25 @@ def detect(
     with clock.stage("total"):
         found = search(mammogram, config, clock)
         with clock.stage("score"):
-            own_log_odds = (spot_model or default_spot_model()).log_odds(found.features)
-            row_mm = found.spots.row_px * mammogram.spacing.row_mm
-            col_mm = found.spots.col_px * mammogram.spacing.col_mm
-            log_odds = in_context(
-                row_mm, col_mm, own_log_odds, found.spots.snr, found.area_cm2, config.calcifications
-            )
-            order = np.argsort(-log_odds, kind="stable")
-            chosen = order[expit(log_odds[order]) >= config.calcifications.min_score]
-            top, left = found.origin_px
-            chosen = chosen[
-                one_mark_per_body(
-                    found.equalised,
-                    found.spots.row_px[chosen] - top,
-                    found.spots.col_px[chosen] - left,
-                    log_odds[chosen],
-                    mammogram.spacing,
-                )
-            ]
+            candidates = _score(found, mammogram.spacing, spot_model or default_spot_model(), config)
+            accepted = _accept(candidates, found, mammogram.spacing, config)
         with clock.stage("outlines"):
-            shapes = _outline(found, chosen, mammogram, config)
+            calcifications = _measure(candidates.take(accepted), found, mammogram.spacing, config)
         with clock.stage("groups"):
-            candidates, calcifications, clusters, scatter = _tables(
-                found, shapes, order, chosen, own_log_odds, log_odds, mammogram, config
-            )
+            clusters = _group(calcifications, found.breast, mammogram.spacing, config)
+            cluster_id = np.zeros(len(candidates), np.int64)
+            cluster_id[accepted] = clusters.groups.label
+            candidate_rows = candidate_table(mammogram, candidates, cluster_id)
+            calcification_rows = calcification_table(mammogram, calcifications, clusters)
+            cluster_rows = cluster_table(mammogram, clusters)
     return Result(
         mammogram=mammogram,
         breast=found.breast,
-        candidates=candidates,
-        calcifications=calcifications,
-        clusters=clusters,
+        candidates=candidate_rows,
+        calcifications=calcification_rows,
+        clusters=cluster_rows,
         config=config,
-        scatter_distribution=scatter,
+        scatter_distribution=clusters.scatter_distribution,
         seconds=clock.seconds,
     )
 
@@ -205,141 +193,112 @@ def _as_mammogram(
     return Mammogram.from_array(image, pixel_spacing_mm)
 
 
-def _outline(found: Searched, chosen: npt.NDArray[np.int64], mammogram: Mammogram, config: Config) -> Shapes:
-    """Outline the chosen spots in the top-hat of the equalised image."""
-    top, left = found.origin_px
-    tophat = tophat_image(found.equalised, mammogram.spacing, config.spots.tophat_mm)
-    return measure_shapes(
-        tophat,
-        found.spots.row_px[chosen] - top,
-        found.spots.col_px[chosen] - left,
-        mammogram.spacing,
+def _score(found: Searched, spacing: PixelSpacing, model: SpotModel, config: Config) -> Marks:
+    """Score every candidate, by its looks and then with its neighbours; return them by falling score."""
+    spots = found.spots
+    row_mm, col_mm = spots.row_px * spacing.row_mm, spots.col_px * spacing.col_mm
+    own = model.log_odds(found.features)
+    log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications)
+    candidates = Marks(
+        row_px=spots.row_px,
+        col_px=spots.col_px,
+        row_mm=row_mm,
+        col_mm=col_mm,
+        snr=spots.snr,
+        scale_mm=refined_scale_mm(found.features, spots.band, spots.levels_mm),
+        line=found.features[:, FEATURE_NAMES.index("line_near")].astype(np.float64),
+        log_odds=log_odds,
+        own_log_odds=own,
+    )
+    return candidates.take(np.argsort(-log_odds, kind="stable"))
+
+
+def _accept(
+    candidates: Marks, found: Searched, spacing: PixelSpacing, config: Config
+) -> npt.NDArray[np.int64]:
+    """Return which candidates are calcifications: enough score, and one for each body."""
+    likely = np.flatnonzero(candidates.score >= config.calcifications.min_score)
+    marks = candidates.take(likely)
+    row, col = found.in_part(marks)
+    return likely[one_mark_per_body(found.equalised, row, col, marks.log_odds, spacing)]
+
+
+def _measure(marks: Marks, found: Searched, spacing: PixelSpacing, config: Config) -> Calcifications:
+    """Outline the calcifications in the top-hat of the equalised image, and say where in the breast "
+    "they lie."""
+    row, col = found.in_part(marks)
+    shapes = measure_shapes(
+        tophat_image(found.equalised, spacing, config.spots.tophat_mm),
+        row,
+        col,
+        spacing,
         contour_fraction=config.calcifications.contour_fraction,
         blur_mm=config.calcifications.blur_mm,
-        scale_mm=_scale_mm(found)[chosen],
+        scale_mm=marks.scale_mm,
         pixels=found.equalised,
     )
-
-
-def _scale_mm(found: Searched) -> npt.NDArray[np.float64]:
-    return refined_scale_mm(found.features, found.spots.band, found.spots.levels_mm)
-
-
-def _tables(
-    found: Searched,
-    shapes: Shapes,
-    order: npt.NDArray[np.int64],
-    chosen: npt.NDArray[np.int64],
-    own_log_odds: npt.NDArray[np.float64],
-    log_odds: npt.NDArray[np.float64],
-    mammogram: Mammogram,
-    config: Config,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, str]:
-    """Group and describe the calcifications: tables of candidates, calcifications, clusters; scatter."""
-    spots, spacing, breast = found.spots, mammogram.spacing, found.breast
-    scale = _scale_mm(found)
     outlined = np.isfinite(shapes.area_mm2)
-    row = spots.row_px[chosen]
-    col = spots.col_px[chosen]
-    diameter = np.where(outlined, shapes.diameter_mm, _SCALE_TO_DIAMETER * scale[chosen])
-    row_mm, col_mm = row * spacing.row_mm, col * spacing.col_mm
-    groups = find_groups(row_mm, col_mm, config.groups)
-    group_score = score_groups(groups.label, log_odds[chosen], config.groups.min_count)
-    rank = np.lexsort((-groups.n_members, -group_score, ~groups.flagged))
-    number = np.zeros(len(groups) + 1, np.int64)
-    number[rank + 1] = np.arange(1, len(groups) + 1)
-    label = number[groups.label]
-    skin = breast.skin_distance_at(row, col)
-    pectoral = breast.pectoral[np.rint(row).astype(np.intp), np.rint(col).astype(np.intp)]
-    measures = shapes.as_dict() | {"diameter_mm": diameter, "snr": spots.snr[chosen]}
-    centre_row, centre_col = groups.row_mm[rank] / spacing.row_mm, groups.col_mm[rank] / spacing.col_mm
+    diameter_mm = np.where(outlined, shapes.diameter_mm, marks.scale_diameter_mm)
+    breast = found.breast
+    return Calcifications(
+        marks=marks,
+        measures={**shapes.as_dict(), "diameter_mm": diameter_mm, "snr": marks.snr},
+        nearest_mm=nearest_mm(marks.row_mm, marks.col_mm),
+        skin_distance_mm=breast.skin_distance_at(marks.row_px, marks.col_px),
+        chest_distance_mm=breast.chest_distance_at(marks.row_px, marks.col_px),
+        in_pectoral=breast.pectoral[
+            np.rint(marks.row_px).astype(np.intp), np.rint(marks.col_px).astype(np.intp)
+        ],
+    )
+
+
+def _group(
+    calcifications: Calcifications, breast: BreastRegion, spacing: PixelSpacing, config: Config
+) -> Clusters:
+    """Group the calcifications; measure, name and score the groups."""
+    marks, measures = calcifications.marks, calcifications.measures
+    groups = find_groups(marks.row_mm, marks.col_mm, config.groups)
+    score = score_groups(groups.label, marks.log_odds, config.groups.min_count)
+    rank = np.lexsort((-groups.n_members, -score, ~groups.flagged))
+    groups, score = groups.in_order(rank), score[rank]
+    row_px, col_px = groups.row_mm / spacing.row_mm, groups.col_mm / spacing.col_mm
     nipple_mm = _nipple_mm(breast, spacing)
     features = build_features(
-        label,
-        row_mm,
-        col_mm,
+        groups.label,
+        marks.row_mm,
+        marks.col_mm,
         measures,
-        breast.skin_distance_at(centre_row, centre_col),
-        pectoral,
+        breast.skin_distance_at(row_px, col_px),
+        calcifications.in_pectoral,
         nipple_mm=nipple_mm,
-        chest_distance_mm=breast.chest_distance_at(centre_row, centre_col),
-        depth_fraction=breast.depth_fraction_at(centre_row, centre_col),
-        tissue_density=breast.density_rank_at(centre_row, centre_col),
+        chest_distance_mm=breast.chest_distance_at(row_px, col_px),
+        depth_fraction=breast.depth_fraction_at(row_px, col_px),
+        tissue_density=breast.density_rank_at(row_px, col_px),
     )
     described = describe_clusters(
-        label,
-        row_mm,
-        col_mm,
-        measures
-        | {
-            "skin_distance_mm": skin,
-            "chest_distance_mm": breast.chest_distance_at(row, col),
-            "line": found.features[chosen, FEATURE_NAMES.index("line_near")],
+        groups.label,
+        marks.row_mm,
+        marks.col_mm,
+        {
+            **measures,
+            "skin_distance_mm": calcifications.skin_distance_mm,
+            "chest_distance_mm": calcifications.chest_distance_mm,
+            "line": marks.line,
         },
         max(spacing.row_mm, spacing.col_mm),
-        flagged=groups.flagged[rank],
+        flagged=groups.flagged,
         nipple_mm=nipple_mm,
         breast_area_mm2=float(np.count_nonzero(breast.mask)) * spacing.row_mm * spacing.col_mm,
     )
-    calcifications = make_table(
-        CALCIFICATIONS,
-        {
-            **{name: measures[name] for name in (*SHAPE_MEASURES, "orientation_deg")},
-            "file": mammogram.source,
-            "calcification_id": np.arange(1, chosen.size + 1),
-            "row_px": row,
-            "col_px": col,
-            "score": expit(log_odds[chosen]),
-            "own_score": expit(own_log_odds[chosen]),
-            "cluster_id": label,
-            "scale_mm": scale[chosen],
-            "nearest_mm": nearest_mm(row_mm, col_mm),
-            "skin_distance_mm": skin,
-            "in_pectoral": pectoral,
-            "vascular": described.vessels.grade,
-        },
+    columns = {**features, **described.columns()}
+    scored = default_scorer().score(columns)
+    return Clusters(
+        groups=groups,
+        score=score,
+        columns={**columns, **{str(name): scored[name].to_numpy() for name in scored}},
+        vascular=described.vessels.grade,
+        scatter_distribution=described.scatter.best if described.scatter else "",
     )
-    cluster_of = np.zeros(spots.snr.size, np.int64)
-    cluster_of[chosen] = label
-    candidates = make_table(
-        CANDIDATES,
-        {
-            "file": mammogram.source,
-            "candidate_id": np.arange(1, order.size + 1),
-            "row_px": spots.row_px[order],
-            "col_px": spots.col_px[order],
-            "diameter_mm": _SCALE_TO_DIAMETER * scale[order],
-            "scale_mm": scale[order],
-            "snr": spots.snr[order],
-            "score": expit(log_odds[order]),
-            "own_score": expit(own_log_odds[order]),
-            "cluster_id": cluster_of[order],
-        },
-    )
-    words = described.columns()
-    scored = default_scorer().score({**features, **words})
-    clusters = make_table(
-        CLUSTERS,
-        {
-            "file": mammogram.source,
-            "cluster_id": np.arange(1, len(groups) + 1),
-            "n_calcifications": groups.n_members[rank],
-            "max_in_window": groups.max_in_window[rank],
-            "flagged": groups.flagged[rank],
-            "row_px": centre_row,
-            "col_px": centre_col,
-            "min_row_px": groups.min_row_mm[rank] / spacing.row_mm,
-            "min_col_px": groups.min_col_mm[rank] / spacing.col_mm,
-            "max_row_px": groups.max_row_mm[rank] / spacing.row_mm,
-            "max_col_px": groups.max_col_mm[rank] / spacing.col_mm,
-            "score": group_score[rank],
-            **features,
-            **words,
-            **{str(name): scored[name].to_numpy() for name in scored},
-        },
-    )
-    scatter = described.scatter.best if described.scatter else ""
-    return candidates, calcifications, clusters, scatter
 
 
 def _nipple_mm(breast: BreastRegion, spacing: PixelSpacing) -> tuple[float, float] | None:

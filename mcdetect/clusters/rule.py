@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +67,21 @@ class Groups:
 
     def __len__(self) -> int:
         return int(self.n_members.size)
+
+    def in_order(self, rank: npt.NDArray[np.int64]) -> Groups:
+        """Return the same groups numbered anew.
+
+        Parameters
+        ----------
+        rank : (g,) int64 array
+            Today's group (from 0) at each place of the new order.
+        """
+        number = np.zeros(len(self) + 1, np.int64)
+        number[rank + 1] = np.arange(1, len(self) + 1)
+        per_group = {item.name: getattr(self, item.name) for item in fields(self)}
+        for name in set(per_group) - {"label", "window_radius_mm"}:
+            per_group[name] = per_group[name][rank]
+        return Groups(**per_group | {"label": number[self.label]})
 
 
 def find_groups(row_mm: npt.ArrayLike, col_mm: npt.ArrayLike, config: GroupConfig | None = None) -> Groups:

@@ -1,17 +1,13 @@
-"""The columns of every table: name, dtype, unit and meaning, under one version."""
+"""The columns of every table, each declared once, under one version."""
 
 from __future__ import annotations
 
+from mcdetect.schema.calcifications import CALCIFICATIONS, CANDIDATES
 from mcdetect.schema.changes import CHANGES, MEMBERS
+from mcdetect.schema.clusters import CLUSTERS, MODEL_COLUMNS
 from mcdetect.schema.column import Column, empty_table, make_table
-from mcdetect.schema.detections import (
-    CALCIFICATIONS,
-    CANDIDATES,
-    CLUSTERS,
-    MODEL_COLUMNS,
-    SHAPE_MEASURES,
-)
 from mcdetect.schema.images import FAILURES, FINDINGS, IMAGES, STUDIES
+from mcdetect.schema.measures import MEASURES, SHAPE_MEASURES, Measure
 
 __all__ = [
     "CALCIFICATIONS",
@@ -21,12 +17,14 @@ __all__ = [
     "FAILURES",
     "FINDINGS",
     "IMAGES",
+    "MEASURES",
     "MEMBERS",
     "MODEL_COLUMNS",
     "SCHEMA_VERSION",
     "SHAPE_MEASURES",
     "STUDIES",
     "Column",
+    "Measure",
     "empty_table",
     "make_table",
 ]

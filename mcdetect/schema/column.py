@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,41 @@ __all__ = ["FILE", "POSITION", "Column", "empty_table", "make_table"]
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table."""
+    """One column of a table; with a formula, it is a feature and stands in the feature dictionary.
+
+    Parameters
+    ----------
+    name : str
+        Its heading.
+    dtype : {"str", "float64", "int64", "bool"}
+        Type of its values.
+    unit : str
+        Unit; "0-1" for shares, empty without one.
+    meaning : str
+        What it is, in a few words.
+    formula : str
+        How it is computed; empty for what says which row it is and where, for words, and for what is
+        thought of it.
+    low, high : float
+        Range, infinite where there is no limit.
+    source : str
+        Publication; empty for our own.
+    twin : str
+        What pyradiomics (by class) and scikit-image (`regionprops`) call it, and how it differs.
+    missing : str
+        When the value is missing; empty for never.
+    """
 
     name: str
     dtype: str
     unit: str
     meaning: str
+    formula: str = ""
+    low: float = 0.0
+    high: float = math.inf
+    source: str = ""
+    twin: str = ""
+    missing: str = ""
 
 
 FILE = Column("file", "str", "", "image, relative to the input it was found in")

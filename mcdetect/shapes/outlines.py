@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from numba import get_num_threads
 
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.shapes import COLUMNS, measure
+from mcdetect.schema import MEASURES
 from mcdetect.shapes.bodies import RADIUS_MM, RING_MM, blurred_bodies
 
 __all__ = ["Shapes", "measure_shapes"]
@@ -28,85 +30,32 @@ NO_ELLIPSE, ELLIPSE = 0.75, 0.9  # area over that of the ellipse of equal second
 
 @dataclass(frozen=True)
 class Shapes:
-    """Size and shape of calcifications, as (n,) float64 arrays.
-
-    All are NaN for a spot that does not rise above its background.
+    """Size and shape of n calcifications.
 
     Parameters
     ----------
-    area_mm2 : array
-        Area inside the outline, holes included, in mm².
-    diameter_mm : array
-        Diameter of the disc of equal area, in mm.
-    perimeter_mm : array
-        Length of the outline, in mm.
-    major_axis_mm, minor_axis_mm : array
-        Axes of the ellipse of equal second moments: 4 sqrt(moment), in mm.
-    circularity : array
-        4 pi area / perimeter², at most 1.
-    compactness : array
-        1 - circularity: 0 for a disc, towards 1 for a rough or long outline (Shen et al., IEEE
-        Trans. Med. Imaging 13, 1994).
-    eccentricity : array
-        Of the ellipse of equal second moments: 0 for a circle, towards 1 for a line.
-    solidity : array
-        Area over the area of the convex hull, at most 1.
-    roughness : array
-        1 - sum(|Z_k| / |k|) / sum(|Z_k|) over the Fourier descriptors Z_k, k = -16 to 16 without 0, of 128
-        points evenly spaced along the outline: 0 when smooth, below 1 (the factor ff of Shen et al. 1994).
-    moment_irregularity : array
-        (M4^(1/4) - M2^(1/2)) / m1, where m1 is the mean distance of the outline from its centroid and M_p
-        the central moments of that distance: 0 for a disc (mf of Shen et al. 1994).
-    orientation_deg : array
-        Major axis against the rows, counter-clockwise as displayed, -90 to 90 degrees; NaN
-        when no axis is longer.
-    contrast : array
-        Height of the smoothed summit above the local background, in units of the image (SD of the noise).
-    integrated_contrast_mm2 : array
-        Integral of the fitted body over its background, in units of the image times mm². Blur does not change
-        it; it is proportional to the volume ("effective volume", cf. Jiang et al. 1996,
-        doi:10.1148/radiology.198.3.8628853).
-        NaN when no body fits.
-    edge_sharpness_per_mm : array
-        Mean over the outline at `contour_fraction` of the image's slope, over the contrast, in 1/mm.
-    rim_ratio : array
-        Mean height along the outline drawn in to 0.5 to 0.8 (the highest of four) over that at
-        the centre, at most about 20; above 1 the centre is lucent, 0.8 to 0.9 for a solid grain.
-    row_px, col_px : array
-        Centroid of the outline, in pixels.
-    min_row_px, min_col_px, max_row_px, max_col_px : array
-        Bounding box of the outline, in pixels.
+    values : mapping of str to (n,) float64 array
+        By name: the measures of `mcdetect.schema.MEASURES` that are taken from an outline;
+        ``row_px, col_px``, the outline's centroid; ``min_row_px, min_col_px, max_row_px, max_col_px``, its
+        bounding box. Each can be read as an attribute too: ``shapes.area_mm2``. All are NaN for a spot
+        that does not rise above its background.
     """
 
-    area_mm2: npt.NDArray[np.float64]
-    diameter_mm: npt.NDArray[np.float64]
-    perimeter_mm: npt.NDArray[np.float64]
-    major_axis_mm: npt.NDArray[np.float64]
-    minor_axis_mm: npt.NDArray[np.float64]
-    circularity: npt.NDArray[np.float64]
-    compactness: npt.NDArray[np.float64]
-    eccentricity: npt.NDArray[np.float64]
-    solidity: npt.NDArray[np.float64]
-    roughness: npt.NDArray[np.float64]
-    moment_irregularity: npt.NDArray[np.float64]
-    orientation_deg: npt.NDArray[np.float64]
-    contrast: npt.NDArray[np.float64]
-    integrated_contrast_mm2: npt.NDArray[np.float64]
-    edge_sharpness_per_mm: npt.NDArray[np.float64]
-    rim_ratio: npt.NDArray[np.float64]
-    row_px: npt.NDArray[np.float64]
-    col_px: npt.NDArray[np.float64]
-    min_row_px: npt.NDArray[np.float64]
-    min_col_px: npt.NDArray[np.float64]
-    max_row_px: npt.NDArray[np.float64]
-    max_col_px: npt.NDArray[np.float64]
+    values: Mapping[str, npt.NDArray[np.float64]]
 
     def __len__(self) -> int:
-        return int(self.area_mm2.size)
+        return int(self.values["area_mm2"].size)
+
+    def __getattr__(self, name: str) -> npt.NDArray[np.float64]:
+        """Return the array of that name."""
+        try:
+            return self.__dict__["values"][name]  # type: ignore[no-any-return]
+        except KeyError:
+            raise AttributeError(f"shapes have no {name!r}") from None
 
     def as_dict(self) -> dict[str, npt.NDArray[np.float64]]:
         """Return the arrays by name."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return dict(self.values)
 
 
 def measure_shapes(
@@ -250,35 +199,15 @@ def measure_shapes(
             for part, block in zip(parts, pool.map(measured, parts), strict=True):
                 found[part] = block
     value = dict(zip(COLUMNS, found.T, strict=True))
-    growth = _growth(value, all_blur_mm)
-    area, perimeter = value["area"] * growth**2, value["perimeter"] * growth
+    value["growth"] = growth = _growth(value, all_blur_mm)
     box = {
         f"{side}_{axis}_px": (value[axis] + growth * (value[f"{side}_{axis}"] - value[axis])) / step
         for axis, step in (("row", spacing.row_mm), ("col", spacing.col_mm))
         for side in ("min", "max")
     }
-    circularity = np.minimum(4.0 * math.pi * area / perimeter**2, 1.0)
-    return Shapes(
-        area_mm2=area,
-        diameter_mm=np.sqrt(4.0 * area / math.pi),
-        perimeter_mm=perimeter,
-        major_axis_mm=4.0 * np.sqrt(value["major"]) * growth,
-        minor_axis_mm=4.0 * np.sqrt(value["minor"]) * growth,
-        circularity=circularity,
-        compactness=1.0 - circularity,
-        eccentricity=np.sqrt(1.0 - value["minor"] / value["major"]),
-        solidity=np.minimum(value["area"] / value["hull_area"], 1.0),
-        roughness=value["roughness"],
-        moment_irregularity=value["moments"],
-        orientation_deg=np.degrees(value["angle"]),
-        contrast=value["contrast"],
-        integrated_contrast_mm2=value["volume"],
-        edge_sharpness_per_mm=value["slope"],
-        rim_ratio=value["rim"],
-        row_px=value["row"] / spacing.row_mm,
-        col_px=value["col"] / spacing.col_mm,
-        **box,
-    )
+    measures = {measure.name: measure.of(value) for measure in MEASURES if measure.of is not None}
+    centroid = {"row_px": value["row"] / spacing.row_mm, "col_px": value["col"] / spacing.col_mm}
+    return Shapes({**measures, **centroid, **box})
 
 
 def _growth(value: dict[str, npt.NDArray[np.float64]], blur_mm: float) -> npt.NDArray[np.float64]:

@@ -12,10 +12,11 @@ from mcdetect.clusters.features.axes import angle_to_line, axis_measures
 from mcdetect.clusters.features.concave import concave_area
 from mcdetect.clusters.features.hull import hull_measures
 from mcdetect.clusters.features.kinds import kind_fractions
-from mcdetect.clusters.features.spread import SPREAD_STATISTICS, WORST_IS_LOW, group_spread, has_log_bins
+from mcdetect.clusters.features.spread import group_spread
 from mcdetect.clusters.features.topology import join_curves, topology_measures
 from mcdetect.clusters.features.tree import spanning_tree, tree_measures
-from mcdetect.schema import CALCIFICATIONS, SHAPE_MEASURES
+from mcdetect.schema import MEASURES, SHAPE_MEASURES
+from mcdetect.schema.spread import STATISTICS, has_log_bins
 
 __all__ = ["build_features", "cluster_features"]
 
@@ -164,12 +165,17 @@ def build_features(
     features |= kind_fractions(
         group, values["eccentricity"], values["circularity"], values["diameter_mm"], n_groups
     )
-    units = {column.name: column.unit for column in CALCIFICATIONS}
-    for name, array in values.items():
+    for measure in MEASURES:
+        if not measure.spread:
+            continue
         spread = group_spread(
-            group, array, n_groups, worst_is_low=name in WORST_IS_LOW, log_bins=has_log_bins(units[name])
+            group,
+            values[measure.name],
+            n_groups,
+            worst_is_low=measure.worst == "lowest",
+            log_bins=has_log_bins(measure.column.unit),
         )
-        features |= {f"{name}_{statistic}": spread[statistic] for statistic in SPREAD_STATISTICS}
+        features |= {f"{measure.name}_{statistic}": spread[statistic] for statistic in STATISTICS}
     return features
 
 

@@ -9,16 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from mcdetect.clusters.features.definitions import (
-    CALCIFICATION_DEFINITIONS,
-    CLUSTER_DEFINITIONS,
-    NO_FEATURES,
-    STATISTICS,
-    Definition,
-)
-from mcdetect.clusters.features.spread import BIN_OCTAVES, BIN_SHARE, WORST_IS_LOW, has_log_bins
-from mcdetect.clusters.features.word_definitions import WORD_DEFINITIONS
-from mcdetect.schema import CALCIFICATIONS, CLUSTERS, SHAPE_MEASURES, Column
+from mcdetect.schema import CALCIFICATIONS, CLUSTERS, Column
 
 __all__ = [
     "STABILITY_FILE",
@@ -26,8 +17,6 @@ __all__ = [
     "Level",
     "feature_dictionary",
     "stability_setup",
-    "undefined_features",
-    "unused_definitions",
 ]
 
 Level = Literal["calcification", "cluster"]
@@ -144,86 +133,26 @@ def _everything() -> tuple[Feature, ...]:
     stability = stability_setup()
     found = []
     for level, columns in _COLUMNS.items():
-        known = _definitions(level)
         for column in columns:
-            if column.name in NO_FEATURES or column.name not in known:
+            if not column.formula:
                 continue
-            what = known[column.name]
             icc = stability.get(level, {}).get(column.name, {})
             found.append(
                 Feature(
                     name=column.name,
                     level=level,
                     meaning=column.meaning,
-                    formula=what.formula,
+                    formula=column.formula,
                     unit="" if column.unit == "0-1" else column.unit,
-                    low=what.low,
-                    high=what.high,
-                    source=what.source,
-                    twin=what.twin,
-                    missing=what.missing,
+                    low=column.low,
+                    high=column.high,
+                    source=column.source,
+                    twin=column.twin,
+                    missing=column.missing,
                     **{f"icc_{name}": _number(icc.get(name)) for name in ("noise", "shift", "resampling")},
                 )
             )
     return tuple(found)
-
-
-def undefined_features(level: Level) -> list[str]:
-    """Return the columns of a table that are features but have no definition; there should be none."""
-    known = _definitions(level)
-    return [c.name for c in _COLUMNS[level] if c.name not in NO_FEATURES and c.name not in known]
-
-
-def unused_definitions(level: Level) -> list[str]:
-    """Return the definitions of a level that no column of its table has; there should be none."""
-    there = {column.name for column in _COLUMNS[level]}
-    return [name for name in _definitions(level) if name not in there]
-
-
-def _definitions(level: Level) -> dict[str, Definition]:
-    """Return every definition of a level by name, those of the members' spread included."""
-    if level == "calcification":
-        return {definition.name: definition for definition in CALCIFICATION_DEFINITIONS}
-    known = {definition.name: definition for definition in (*CLUSTER_DEFINITIONS, *WORD_DEFINITIONS)}
-    measures = {definition.name: definition for definition in CALCIFICATION_DEFINITIONS}
-    units = {column.name: column.unit for column in CALCIFICATIONS}
-    for measure in SHAPE_MEASURES:
-        if measure in measures:
-            known |= {d.name: d for d in _spread(measures[measure], units[measure])}
-    return known
-
-
-def _spread(measure: Definition, unit: str) -> list[Definition]:
-    """Define the statistics of one measure of the members."""
-    lowest = measure.name in WORST_IS_LOW
-    log = has_log_bins(unit)
-    words = {
-        "m": measure.name,
-        "worst": "lowest" if lowest else "highest",
-        "extreme": "Minimum" if lowest else "Maximum",
-        "bins": f"{BIN_OCTAVES:g} in log2({measure.name})" if log else f"{BIN_SHARE:g} in {measure.name}",
-    }
-    found = []
-    for name, statistic in STATISTICS.items():
-        twin = statistic.twin.format(**words)
-        found.append(
-            Definition(
-                name=f"{measure.name}_{name}",
-                formula=statistic.formula.format(**words),
-                low=measure.low if statistic.like_measure else 0.0,
-                high=_highest(name, measure, statistic.like_measure),
-                source=statistic.source,
-                twin=f"{twin} of log2" if name == "entropy" and log else twin,
-                missing=statistic.missing,
-            )
-        )
-    return found
-
-
-def _highest(statistic: str, measure: Definition, like_measure: bool) -> float:
-    if like_measure:
-        return measure.high
-    return measure.high - measure.low if statistic in ("sd", "iqr", "range") else math.inf
 
 
 def stability_setup() -> dict[str, Any]:

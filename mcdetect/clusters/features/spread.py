@@ -7,32 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "BIN_OCTAVES",
-    "BIN_SHARE",
-    "SPREAD_STATISTICS",
-    "WORST_IS_LOW",
-    "group_spread",
-    "has_log_bins",
-]
+from mcdetect.schema.spread import BIN_OCTAVES, BIN_SHARE
+
+__all__ = ["group_spread"]
 
 _Floats = npt.NDArray[np.float64]
-
-SPREAD_STATISTICS = ("mean", "sd", "cv", "iqr", "range", "entropy", "worst", "second_worst")
-"""Statistics of every measure of the members that are features of the group."""
-
-BIN_SHARE = 0.05
-"""Width of the entropy's bins for measures between 0 and 1."""
-BIN_OCTAVES = 0.25
-"""Width of the entropy's bins for all others (sizes, intensities, ratios), in octaves (log2)."""
-
-WORST_IS_LOW = frozenset({"circularity", "solidity", "edge_sharpness_per_mm", "rim_ratio"})
-"""Measures whose lowest value counts as the worst (hazy, not lucent); the highest does for all others."""
-
-
-def has_log_bins(unit: str) -> bool:
-    """Return whether the entropy of a measure with this unit is taken of its logarithm."""
-    return unit != "0-1"
 
 
 def group_spread(
