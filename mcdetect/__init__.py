@@ -20,7 +20,7 @@ _PUBLIC = {
     "PixelSpacing": "mcdetect.image.mammogram",
     "Result": "mcdetect.result.result",
     "compare": "mcdetect.exams.comparison.compare",
-    "detect": "mcdetect.pipeline",
+    "detect": "mcdetect.pipeline.detection",
     "feature_dictionary": "mcdetect.clusters.features.dictionary",
     "read_mammogram": "mcdetect.readers.read",
 }

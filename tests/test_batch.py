@@ -7,11 +7,9 @@ import json
 import os
 import re
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,12 +20,13 @@ from output_fakes import fake_image, fake_result, ring
 from mcdetect.config import Config
 from mcdetect.errors import MissingSpacingError, UnreadableFileError
 from mcdetect.image.mammogram import Mammogram
-from mcdetect.output.folder import OutputError, prepare_output
+from mcdetect.output.folder import OutputError, prepare_output, remove_stale
 from mcdetect.output.run_record import read_record
+from mcdetect.readers.image_file import ImageFile
 from mcdetect.result import Result
 from mcdetect.runs import ImageReport, Observer, run_batch
 from mcdetect.runs.pool import choose_jobs, run_tasks
-from mcdetect.runs.worker import Outcome, Task, process_file
+from mcdetect.runs.worker import Outcome, Task, process, process_in_worker
 from mcdetect.schema import SCHEMA_VERSION
 
 
@@ -60,10 +59,8 @@ def detector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         nothing = "empty" in mammogram.source
         return fake_result(mammogram, groups=[] if nothing else [ring(300, 90), ring(200, 60)])
 
-    for name, function in (("reader", read_mammogram), ("pipeline", detect)):
-        module = ModuleType(f"mcdetect.{name}")
-        setattr(module, function.__name__, function)
-        monkeypatch.setitem(sys.modules, f"mcdetect.{name}", module)
+    monkeypatch.setattr("mcdetect.readers.read.read_mammogram", read_mammogram)
+    monkeypatch.setattr("mcdetect.pipeline.files.detect", detect)
     return
 
 
@@ -87,6 +84,7 @@ def test_everything_is_written(tmp_path: Path) -> None:
             ),
             "failures.csv",
             "run.json",
+            "results.sqlite",
             "overlays",
         ]
     )
@@ -210,7 +208,7 @@ def test_the_output_may_lie_inside_the_input(tmp_path: Path) -> None:
 def test_files_of_others_are_not_overwritten(tmp_path: Path, name: str) -> None:
     make(tmp_path / name, b"{}")
     with pytest.raises(OutputError, match="did not write"):
-        prepare_output(tmp_path, overlay=True)
+        prepare_output(tmp_path)
     assert (tmp_path / name).read_bytes() == b"{}"
 
 
@@ -219,7 +217,7 @@ def test_a_record_that_names_files_elsewhere_is_not_trusted(tmp_path: Path) -> N
     record = {"program": "mcdetect", "inputs": [{"overlay": "../../victim.png"}, {"overlay": str(victim)}, 3]}
     make(tmp_path / "out" / "run.json", json.dumps(record).encode())
     (tmp_path / "out" / "overlays").mkdir()
-    prepare_output(tmp_path / "out", overlay=True)
+    remove_stale(tmp_path / "out", prepare_output(tmp_path / "out"), keep=[])
     assert victim.read_bytes() == b"keep"
 
 
@@ -227,7 +225,7 @@ def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
     path = make(tmp_path / "out", b"x")
     for folder in (path, path / "below"):
         with pytest.raises(OutputError):
-            prepare_output(folder, overlay=True)
+            prepare_output(folder)
 
 
 def test_senseless_arguments_are_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -292,7 +290,7 @@ def work_or_die(task: Task) -> Outcome:
 
 
 def outcomes(files: list[str], work: Callable[[Task], Outcome], jobs: int) -> list[Outcome]:
-    return list(run_tasks([Task(Path(name), name) for name in files], jobs=jobs, work=work))
+    return list(run_tasks([Task(ImageFile(Path(name), name), name) for name in files], jobs=jobs, work=work))
 
 
 @pytest.mark.slow
@@ -323,7 +321,7 @@ def test_workers_share_the_cores() -> None:
 
 def test_a_stop_starts_nothing_more() -> None:
     stop = Event()
-    tasks = [Task(Path(name), name) for name in "abcd"]
+    tasks = [Task(ImageFile(Path(name), name), name) for name in "abcd"]
     results = run_tasks(tasks, stop=stop, work=work_or_die)
     assert next(results).file == "a"
     stop.set()
@@ -331,16 +329,16 @@ def test_a_stop_starts_nothing_more() -> None:
 
 
 def test_processes_log_through_the_parent(tmp_path: Path) -> None:
-    from mcdetect.runs.worker import process_in_worker
-
-    outcome = process_in_worker(Task(tmp_path / "missing.dcm", "missing.dcm", log_level=10))
+    outcome = process_in_worker(
+        Task(ImageFile(tmp_path / "missing.dcm", "missing.dcm"), "missing.dcm", log_level=10)
+    )
     assert outcome.failure is not None
     assert "no such file" in outcome.failure.cause
     assert all(record.args is None for record in outcome.records)
 
 
 def test_a_directory_where_a_file_was_is_a_failure(tmp_path: Path) -> None:
-    outcome = process_file(Task(tmp_path, "x"))
+    outcome = process(Task(ImageFile(tmp_path, "x"), "x"))
     assert outcome.failure is not None
     assert outcome.failure.error == "UnreadableFileError"
 
@@ -356,3 +354,67 @@ def test_jobs_are_sensible(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_jobs(1000) == 2
     monkeypatch.setattr("mcdetect.runs.pool._available_memory", lambda: 1e8)
     assert choose_jobs(1000) == 1
+
+
+# ---------------------------------------------------------------- what is done is not done again
+
+
+@pytest.mark.usefixtures("detector")
+def test_an_image_is_searched_again_only_when_something_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mcdetect.pipeline.files
+
+    searched: list[str] = []
+    detect = mcdetect.pipeline.files.detect
+
+    def counted(mammogram: Mammogram, config: Config | None = None) -> Result:
+        searched.append(mammogram.source)
+        return detect(mammogram, config=config)
+
+    monkeypatch.setattr("mcdetect.pipeline.files.detect", counted)
+    source, out = write_inputs(tmp_path / "in", a="good", b="good", bad="bad"), tmp_path / "out"
+
+    def run(**options: Any) -> list[str]:
+        searched.clear()
+        report = run_batch([source], out, **options)
+        assert [image.file for image in report.images] == ["a.dcm", "b.dcm", "bad.dcm"]
+        assert len(report.failed) == 1  # what failed is tried again
+        return sorted(searched)
+
+    assert run() == ["a.dcm", "b.dcm"]
+    first = {path.name: path.read_bytes() for path in out.glob("*.csv")}
+    assert run() == []
+    assert {path.name: path.read_bytes() for path in out.glob("*.csv")} == first
+    assert json.loads((out / "run.json").read_text())["inputs"][0]["seconds"]["spots"] == 0.25
+    (out / "overlays" / "a.png").unlink()
+    assert run() == ["a.dcm"]
+    write_inputs(source, b="good, and new")
+    assert run() == ["b.dcm"]
+    assert run(candidates=True) == ["a.dcm", "b.dcm"]
+    assert run(candidates=True) == []
+    assert run(config=Config().replace(min_count=4)) == ["a.dcm", "b.dcm"]
+    assert run(pixel_spacing_mm=0.05) == ["a.dcm", "b.dcm"]
+    assert run() == []  # what other options gave is still there
+
+
+@pytest.mark.usefixtures("detector")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the stand-in detector reaches a child by fork only")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    class Crash(Observer):
+        def finished(self, image: ImageReport) -> None:
+            if image.file == "b.dcm":
+                os._exit(9)
+
+    source = write_inputs(tmp_path / "in", a="good", b="good", c="good")
+    child = os.fork()
+    if child == 0:
+        run_batch([source], tmp_path / "out", observer=Crash())
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert not (tmp_path / "out" / "images.csv").exists()
+    (source / "a.dcm").write_text("bad")  # is told from what is stored by its content, not by its name
+    report = run_batch([source], tmp_path / "out")
+    assert [image.file for image in report.processed] == ["b.dcm", "c.dcm"]
+    assert list(pd.read_csv(tmp_path / "out" / "images.csv")["file"]) == ["b.dcm", "c.dcm"]

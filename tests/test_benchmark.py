@@ -140,12 +140,12 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     assert run(root, out).processed == 0  # what other options gave is still there
 
 
-def test_a_damaged_entry_is_made_anew(tmp_path: Path) -> None:
+def test_a_damaged_store_is_made_anew(tmp_path: Path) -> None:
     root, out = build(tmp_path / "set"), tmp_path / "out"
     run(root, out, limit=1)
-    (entry,) = (out / "cases").iterdir()
-    (entry / "case.json").write_text("{")
+    (out / "results.sqlite").write_bytes(b"no database\n" * 500)
     assert run(root, out, limit=1).processed == 1
+    assert run(root, out, limit=1).reused == 1
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -6,18 +6,20 @@ import contextlib
 import logging
 import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from mcdetect.errors import McdetectError
 from mcdetect.output.files import PART_SUFFIX
+from mcdetect.output.overlays import OVERLAY_FOLDER
 from mcdetect.output.run_record import RUN_FILE, read_record
 from mcdetect.output.tables import CSV_ONLY, SCHEMAS
 
-__all__ = ["COMPARISON_FILE", "OVERLAY_FOLDER", "OutputError", "prepare_output"]
+__all__ = ["COMPARISON_FILE", "STORE_FILE", "OutputError", "prepare_output", "remove_stale"]
 
-OVERLAY_FOLDER = "overlays"
 COMPARISON_FILE = "comparison.png"
+STORE_FILE = "results.sqlite"
 
 logger = logging.getLogger(__name__)
 
@@ -26,19 +28,21 @@ class OutputError(McdetectError):
     """The output folder cannot be used."""
 
 
-def prepare_output(folder: Path, *, overlay: bool) -> None:
+def prepare_output(folder: Path) -> dict[str, Any] | None:
     """Make the output folder ready for a run.
 
-    A folder with other files is fine. An earlier run of mcdetect in it is overwritten: its
-    pictures and its table of candidates are removed now, its other tables are replaced when the
-    new ones are finished. Nothing else is ever removed or overwritten.
+    A folder with other files is fine. Of an earlier run of mcdetect in it the tables are removed now: they
+    are made again from its store. Nothing else is ever removed or overwritten.
 
     Parameters
     ----------
     folder : Path
         The folder; made when it does not exist.
-    overlay : bool
-        Whether pictures will be written.
+
+    Returns
+    -------
+    dict or None
+        The record of an earlier run.
 
     Raises
     ------
@@ -61,14 +65,20 @@ def prepare_output(folder: Path, *, overlay: bool) -> None:
     if earlier is None:
         _refuse_foreign(folder)
     else:
-        _remove_earlier(folder, earlier)
-    if overlay:
-        (folder / OVERLAY_FOLDER).mkdir(exist_ok=True)
+        logger.info("%s: an earlier run is there; what it found of the same images is used", folder.name)
+        for name in (*_table_names(), *(f".{name}{PART_SUFFIX}" for name in _own_names())):
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
+    return earlier
+
+
+def _table_names() -> list[str]:
+    names = [f"{name}.csv" for name in SCHEMAS]
+    return names + [f"{name}.parquet" for name in SCHEMAS if name not in CSV_ONLY]
 
 
 def _own_names() -> list[str]:
-    names = [RUN_FILE, COMPARISON_FILE, *(f"{name}.csv" for name in SCHEMAS)]
-    return names + [f"{name}.parquet" for name in SCHEMAS if name not in CSV_ONLY]
+    return [RUN_FILE, COMPARISON_FILE, STORE_FILE, *_table_names()]
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -83,18 +93,21 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _remove_earlier(folder: Path, earlier: dict[str, Any]) -> None:
-    """Remove what the record of an earlier run names as its own and the new run may not replace."""
-    inputs = earlier.get("inputs")
+def remove_stale(folder: Path, earlier: dict[str, Any] | None, keep: Collection[str | None]) -> None:
+    """Remove the pictures that an earlier run recorded as its own and the present one did not make or use.
+
+    Parameters
+    ----------
+    folder : Path
+        The output folder.
+    earlier : dict or None
+        As `prepare_output` returned it.
+    keep : collection of str or None
+        Names of the pictures of the present run.
+    """
+    inputs = (earlier or {}).get("inputs")
     names = [item.get("overlay") for item in inputs if isinstance(item, dict)] if inputs else []
-    stale = [
-        folder / OVERLAY_FOLDER / name
-        for name in names
-        if isinstance(name, str) and name.endswith(".png") and Path(name).name == name
-    ]
-    stale += [folder / "candidates.csv", folder / "candidates.parquet"]
-    stale += [folder / f".{name}{PART_SUFFIX}" for name in _own_names()]
-    logger.info("%s: overwriting an earlier run", folder.name)
-    for path in stale:
-        with contextlib.suppress(OSError):
-            path.unlink()
+    for name in set(names) - set(keep):
+        if isinstance(name, str) and name.endswith(".png") and Path(name).name == name:
+            with contextlib.suppress(OSError):
+                (folder / OVERLAY_FOLDER / name).unlink()

@@ -4,17 +4,53 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mcdetect.output.files import write_bytes
+from mcdetect.output.seam import Output, Piece
 
-__all__ = ["overlay_names", "write_png"]
+if TYPE_CHECKING:
+    from mcdetect.result import Result
+
+__all__ = ["OVERLAY_FOLDER", "Overlays", "overlay_names", "write_png"]
+
+OVERLAY_FOLDER = "overlays"
 
 _LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Overlays(Output):
+    """A picture of each image, as PNG.
+
+    Parameters
+    ----------
+    names : mapping of str to str
+        Name of the picture for each image, see `overlay_names`.
+    """
+
+    name: ClassVar[str] = "overlays"
+    names: Mapping[str, str]
+
+    def open(self, folder: Path) -> None:
+        """Make the folder of the pictures."""
+        (folder / OVERLAY_FOLDER).mkdir(exist_ok=True)
+
+    def for_file(self, file: str) -> Overlays:
+        """Return the same with the name of one picture."""
+        return Overlays({file: self.names[file]})
+
+    def add(self, folder: Path, file: str, result: Result) -> Piece:
+        """Draw and write the picture of an image."""
+        name = self.names[file]
+        write_png(folder / OVERLAY_FOLDER / name, result.overlay())
+        return Piece(files=[f"{OVERLAY_FOLDER}/{name}"])
 
 
 def write_png(path: Path, picture: npt.NDArray[np.uint8]) -> None:

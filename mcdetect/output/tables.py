@@ -1,14 +1,17 @@
-"""Tables as CSV and Parquet, appended image by image and moved into place when complete."""
+"""Tables as CSV and Parquet, written image by image and moved into place when complete."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from mcdetect.models.cluster_model import ClusterModel
 from mcdetect.output.files import PART_SUFFIX, replace_with
+from mcdetect.output.seam import Output, Piece, Results
 from mcdetect.schema import (
     CALCIFICATIONS,
     CANDIDATES,
@@ -18,6 +21,7 @@ from mcdetect.schema import (
     FINDINGS,
     IMAGES,
     MEMBERS,
+    MODEL_COLUMNS,
     SCHEMA_VERSION,
     STUDIES,
     Column,
@@ -27,7 +31,18 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["CSV_ONLY", "SCHEMAS", "TableWriter", "TableWriters", "arrow_schema", "csv_text"]
+    from mcdetect.result import Result
+
+__all__ = [
+    "CSV_ONLY",
+    "SCHEMAS",
+    "Candidates",
+    "TableWriter",
+    "TableWriters",
+    "Tables",
+    "arrow_schema",
+    "csv_text",
+]
 
 SCHEMAS: dict[str, tuple[Column, ...]] = {
     "images": IMAGES,
@@ -47,6 +62,7 @@ CSV_ONLY = frozenset({"failures"})
 
 _FLOAT_FORMAT = "%.6g"
 _ROWS_PER_GROUP = 65536
+_TABLES_PER_GROUP = 512  # a small Arrow table of 200 columns takes 260 kB, however few its rows
 _ARROW_TYPES = {"str": "string", "float64": "float64", "int64": "int64", "bool": "bool"}
 
 
@@ -120,7 +136,10 @@ class TableWriter:
     def append(self, table: pd.DataFrame) -> None:
         """Add rows; `table` must have the columns of the schema."""
         if list(table.columns) != self._names:
-            raise ValueError(f"a table of {self.name} must have the columns {self._names}")
+            wrong = sorted(set(self._names) ^ set(table.columns)) or ["their order"]
+            raise ValueError(
+                f"a table of {self.name} must have the columns of its schema; wrong: {wrong[:5]}"
+            )
         if table.empty:
             return
         self.rows += len(table)
@@ -132,7 +151,7 @@ class TableWriter:
 
         self._waiting.append(pa.Table.from_pandas(table, schema=self._schema, preserve_index=False))
         self._waiting_rows += len(table)
-        if self._waiting_rows >= _ROWS_PER_GROUP:
+        if self._waiting_rows >= _ROWS_PER_GROUP or len(self._waiting) >= _TABLES_PER_GROUP:
             self._write_group()
 
     def _write_group(self) -> None:
@@ -221,3 +240,58 @@ class TableWriters:
             self.discard(remove=False)
         else:
             self.close()
+
+
+@dataclass(frozen=True)
+class Tables(Output):
+    """Images, calcifications, clusters, studies, findings and failures.
+
+    Parameters
+    ----------
+    model : ClusterModel, optional
+        A model of the user, whose columns are added to the clusters.
+    """
+
+    name: ClassVar[str] = "tables"
+    model: ClusterModel | None = None
+
+    def add(self, folder: Path, file: str, result: Result) -> Piece:
+        """Return the three tables of an image."""
+        clusters = result.clusters if self.model is None else self.model.apply(result.clusters)
+        return Piece(
+            {"images": result.summary(), "calcifications": result.calcifications, "clusters": clusters}
+        )
+
+    def close(self, folder: Path, results: Results) -> Mapping[str, int]:
+        """Write every table."""
+        model = self.model
+        added = () if model is None else tuple(c for c in MODEL_COLUMNS if c.name in model.columns)
+        names = ("images", "calcifications", "clusters", "studies", "findings", "failures")
+        return _write(folder, names, results, {"clusters": added})
+
+
+@dataclass(frozen=True)
+class Candidates(Output):
+    """Everything that was considered, with its score."""
+
+    name: ClassVar[str] = "candidates"
+
+    def add(self, folder: Path, file: str, result: Result) -> Piece:
+        """Return the candidates of an image."""
+        return Piece({"candidates": result.candidates})
+
+    def close(self, folder: Path, results: Results) -> Mapping[str, int]:
+        """Write the table."""
+        return _write(folder, ("candidates",), results, {})
+
+
+def _write(
+    folder: Path, names: Sequence[str], results: Results, added: Mapping[str, Sequence[Column]]
+) -> dict[str, int]:
+    whole = {name: results.whole(name) for name in names}
+    by_image = [name for name in names if whole[name] is None]
+    with TableWriters(folder, names, added) as writers:
+        for file in results.files:
+            writers.append({name: results.rows(name, file) for name in by_image})
+        writers.append({name: table for name, table in whole.items() if table is not None})
+        return writers.rows

@@ -1,7 +1,8 @@
 """Many mammograms in, tables and pictures out; one bad file never stops the others."""
 
 from mcdetect.runs.discovery import Discovery, Input, find_inputs
-from mcdetect.runs.run import BatchReport, ImageReport, Observer, run_batch
+from mcdetect.runs.report import BatchReport, ImageReport, Observer
+from mcdetect.runs.run import run_batch
 from mcdetect.runs.worker import Failure
 
 __all__ = [

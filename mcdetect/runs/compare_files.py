@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from pathlib import Path
 
 from mcdetect.config import Config
 from mcdetect.errors import InputFileError
-from mcdetect.exams.comparison.compare import Comparison, compare
-from mcdetect.image.mammogram import Mammogram
+from mcdetect.exams.comparison.compare import Comparison, check_alike, compare
 from mcdetect.output.folder import COMPARISON_FILE, prepare_output
 from mcdetect.output.overlays import write_png
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.tables import TableWriters
-from mcdetect.readers.read import read_mammogram
+from mcdetect.pipeline import detect_file
+from mcdetect.readers.image_file import ImageFile
 
 __all__ = ["compare_files"]
 
@@ -66,10 +65,11 @@ def compare_files(
     files = Path(prior), Path(current)
     names = _names(files)
     spacings = prior_spacing_mm if prior_spacing_mm is not None else pixel_spacing_mm, pixel_spacing_mm
-    images = [
-        _read(file, name, spacing, force) for file, name, spacing in zip(files, names, spacings, strict=True)
+    sources = [
+        ImageFile(file, name, spacing, force).opened()
+        for file, name, spacing in zip(files, names, spacings, strict=True)
     ]
-    prepare_output(folder, overlay=False)
+    prepare_output(folder)
     record = RunRecord(
         options,
         {
@@ -83,7 +83,10 @@ def compare_files(
     )
     record.write(folder)
     try:
-        found = compare(images[0], images[1], config=options, force=force)
+        if not force:
+            check_alike(*(source.read() for source in sources))
+        results = [detect_file(source, options) for source in sources]
+        found = compare(*results, config=options, force=force)
     except InputFileError as error:
         record.status = "failed"
         record.inputs = [
@@ -104,11 +107,6 @@ def compare_files(
     record.status = "complete"
     record.write(folder)
     return found
-
-
-def _read(file: Path, name: str, spacing: float | None, force: bool) -> Mammogram:
-    mammogram = read_mammogram(file, pixel_spacing_mm=spacing, force=force)
-    return dataclasses.replace(mammogram, source=name)
 
 
 def _names(files: tuple[Path, Path]) -> tuple[str, str]:

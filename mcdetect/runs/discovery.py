@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mcdetect.errors import InputFileError, UnreadableFileError
-from mcdetect.output.folder import OVERLAY_FOLDER
+from mcdetect.output.overlays import OVERLAY_FOLDER
 from mcdetect.output.run_record import is_own_folder
 from mcdetect.readers.signatures import looks_like_bare_dicom
 

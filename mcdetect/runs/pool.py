@@ -11,15 +11,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from threading import Event
-from typing import Generic
 
 from mcdetect.runs.worker import (
     REPORT_BUG,
-    AnyTask,
     Failure,
     Outcome,
+    Task,
     initialise_worker,
-    process_file,
+    process,
     process_in_worker,
 )
 
@@ -82,11 +81,11 @@ def choose_jobs(images: int, requested: int | None = None) -> int:
 
 
 def run_tasks(
-    tasks: Sequence[AnyTask],
+    tasks: Sequence[Task],
     *,
     jobs: int = 1,
     stop: Event | None = None,
-    work: Callable[[AnyTask], Outcome] | None = None,
+    work: Callable[[Task], Outcome] | None = None,
 ) -> Generator[Outcome, None, None]:
     """Yield one outcome per task, in the order of the tasks, as they are finished.
 
@@ -106,16 +105,16 @@ def run_tasks(
         for task in tasks:
             if stop.is_set():
                 return
-            yield (work or process_file)(task)
+            yield (work or process)(task)
         return
     yield from _Processes(tasks, jobs, stop, work or process_in_worker).run()
 
 
-class _Processes(Generic[AnyTask]):
+class _Processes:
     """A pool that survives the death of its workers."""
 
     def __init__(
-        self, tasks: Sequence[AnyTask], jobs: int, stop: Event, work: Callable[[AnyTask], Outcome]
+        self, tasks: Sequence[Task], jobs: int, stop: Event, work: Callable[[Task], Outcome]
     ) -> None:
         self.tasks = tasks
         self.jobs = jobs

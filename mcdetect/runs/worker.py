@@ -1,4 +1,4 @@
-"""One file to one outcome, whatever happens to it; heavy imports wait until it runs."""
+"""One task to one outcome, whatever happens to it; heavy imports wait until it runs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import signal
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from mcdetect.config import Config
 from mcdetect.errors import InputFileError, McdetectWarning
@@ -22,7 +22,8 @@ from mcdetect.errors import InputFileError, McdetectWarning
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mcdetect.models.cluster_model import ClusterModel
+    from mcdetect.output.seam import Output
+    from mcdetect.readers.image_file import Source
     from mcdetect.result import Result
 
 __all__ = [
@@ -30,10 +31,9 @@ __all__ = [
     "Outcome",
     "Task",
     "failure_outcome",
-    "guard",
     "initialise_worker",
-    "process_file",
-    "with_log_records",
+    "process",
+    "process_in_worker",
 ]
 
 logger = logging.getLogger(__name__)
@@ -43,34 +43,32 @@ REPORT_BUG = "please report this as a bug of mcdetect, with the output of -vv an
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to know about one file.
+    """What a worker needs to know about one image.
 
     Parameters
     ----------
-    path : Path
-        The file.
+    source : Source
+        Where it comes from.
     file : str
         Its name in the tables.
-    overlay : Path or None
-        Where its picture goes; None for no picture.
-    pixel_spacing_mm : float or None
-        Spacing for images whose header has none, in mm.
-    model : ClusterModel or None
-        The user's model of clusters.
+    folder : Path
+        The output folder.
+    outputs : sequence of Output
+        What takes the result.
+    key_parts : tuple of str
+        What the results depend on besides the bytes of the file and the code.
+    known : collection of str
+        Keys of results that are there already: an image with one of them is not worked on again.
     """
 
-    path: Path
+    source: Source
     file: str
+    folder: Path = Path()
     config: Config = field(default_factory=Config)
-    overlay: Path | None = None
-    pixel_spacing_mm: float | None = None
-    candidates: bool = False
-    force: bool = False
+    outputs: Sequence[Output] = ()
+    key_parts: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
     log_level: int = logging.WARNING
-    model: ClusterModel | None = None
-
-
-AnyTask = TypeVar("AnyTask", bound=Task)
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,16 @@ class Outcome:
     ----------
     file : str
         Its name in the tables.
+    key : str
+        What its results depend on; empty when it could not be read.
+    known : bool
+        Its results were there already.
     tables : dict of str to DataFrame
-        Its rows, by table; empty when it could not be processed.
+        Its rows, by table; empty when it could not be processed, and when it was known.
+    outputs : dict of str to sequence of str
+        Outputs that took it, with the files that each wrote.
     failure : Failure or None
-        What went wrong. With `tables` filled, only the picture is missing.
+        What went wrong. With `tables` filled, only what another output makes of it is missing.
     seconds : dict of str to float
         Wall time of each stage, in s.
     records : tuple of LogRecord
@@ -104,11 +108,13 @@ class Outcome:
     """
 
     file: str
+    key: str = ""
+    known: bool = False
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    outputs: dict[str, Sequence[str]] = field(default_factory=dict)
     failure: Failure | None = None
     sha256: str | None = None
     size_bytes: int | None = None
-    overlay: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     study: str = ""
     records: tuple[logging.LogRecord, ...] = ()
@@ -119,44 +125,27 @@ def failure_outcome(file: str, error: InputFileError) -> Outcome:
     return Outcome(file, failure=Failure(type(error).__name__, error.cause, error.remedy))
 
 
-def process_file(task: Task) -> Outcome:
-    """Read one file, detect in it and draw its picture; never raises an `Exception`."""
-    return guard(task, _detect)
-
-
-def guard(task: AnyTask, work: Callable[[AnyTask], Outcome]) -> Outcome:
-    """Do the work of one task; whatever goes wrong becomes its outcome, not an `Exception`.
-
-    Parameters
-    ----------
-    task : Task
-        What to do.
-    work : callable
-        What turns the task into an outcome.
-    """
+def process(task: Task) -> Outcome:
+    """Detect in one image and hand the result to the outputs; never raises an `Exception`."""
     digest: str | None = None
     size: int | None = None
     with _library_warnings(task.file):
         try:
-            size, digest = _fingerprint(task.path)
-            outcome = work(task)
+            size, digest = _fingerprint(task.source.path)
+            outcome = _work(task, digest)
         except InputFileError as error:
             outcome = failure_outcome(task.file, error)
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
-            outcome = Outcome(
-                task.file,
-                failure=Failure("UnreadableFileError", f"cannot be read ({reason})", "check the file"),
-            )
+            failure = Failure("UnreadableFileError", f"cannot be read ({reason})", "check the file")
+            outcome = Outcome(task.file, failure=failure)
         except MemoryError:
-            outcome = Outcome(
-                task.file,
-                failure=Failure(
-                    "MemoryError",
-                    "there is not enough memory for this image",
-                    "use fewer --jobs, or a machine with more memory",
-                ),
+            failure = Failure(
+                "MemoryError",
+                "there is not enough memory for this image",
+                "use fewer --jobs, or a machine with more memory",
             )
+            outcome = Outcome(task.file, failure=failure)
         except Exception as error:  # noqa: BLE001  (one bad file must never stop a batch)
             _log_frames(task.file, error)
             name = type(error).__name__
@@ -170,58 +159,59 @@ def _fingerprint(path: Path) -> tuple[int, str]:
         return stream.tell(), digest
 
 
-def _detect(task: Task) -> Outcome:
-    from mcdetect.pipeline import detect
-    from mcdetect.readers.read import read_mammogram
+def _work(task: Task, digest: str) -> Outcome:
+    from mcdetect.pipeline import detect_file
+    from mcdetect.runs.store import result_key
 
-    start = time.perf_counter()
-    mammogram = read_mammogram(task.path, pixel_spacing_mm=task.pixel_spacing_mm, force=task.force)
-    mammogram = dataclasses.replace(mammogram, source=task.file)
-    seconds = {"read": time.perf_counter() - start}
-    logger.info(
-        "%s: %d x %d px, %.4g mm (%s)",
-        task.file,
-        *mammogram.shape,
-        mammogram.spacing.mean_mm,
-        mammogram.spacing.source,
-    )
-    result = detect(mammogram, config=task.config)
-    seconds |= result.seconds
-    tables = {
-        "images": result.summary(),
-        "calcifications": result.calcifications,
-        "clusters": result.clusters if task.model is None else task.model.apply(result.clusters),
-    }
-    if task.candidates:
-        tables["candidates"] = result.candidates
-    overlay, failure = None, None
-    if task.overlay is not None:
+    key = result_key(digest, task.key_parts)
+    if key in task.known:
+        return Outcome(task.file, key, known=True)
+    result = detect_file(task.source, task.config)
+    seconds = {name: float(value) for name, value in result.seconds.items()}
+    tables: dict[str, pd.DataFrame] = {}
+    outputs: dict[str, Sequence[str]] = {}
+    failure = None
+    for output in task.outputs:
         start = time.perf_counter()
-        failure = _draw(task, task.overlay, result)
-        seconds["overlay"] = time.perf_counter() - start
-        overlay = task.overlay.name if failure is None else None
+        failed = _hand_over(task, output, result, tables, outputs)
+        failure = failure or failed
+        seconds[output.name] = time.perf_counter() - start
     return Outcome(
-        task.file, tables=tables, failure=failure, overlay=overlay, seconds=seconds, study=mammogram.study
+        task.file,
+        key,
+        tables=tables,
+        outputs=outputs,
+        failure=failure,
+        seconds=seconds,
+        study=result.mammogram.study,
     )
 
 
-def _draw(task: Task, path: Path, result: Result) -> Failure | None:
-    """Write the picture; the tables are worth keeping even if that fails."""
-    from mcdetect.output.overlays import write_png
-
+def _hand_over(
+    task: Task,
+    output: Output,
+    result: Result,
+    tables: dict[str, pd.DataFrame],
+    outputs: dict[str, Sequence[str]],
+) -> Failure | None:
+    """Let one output take the result; what the others make of it is worth keeping even if that fails."""
     try:
-        write_png(path, result.overlay())
+        piece = output.add(task.folder, task.file, result)
+    except InputFileError:
+        raise
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         return Failure(
-            "OverlayError",
-            f"the overlay could not be written ({reason})",
-            "make room, or leave it out with --no-overlay",
+            "OutputError",
+            f"its {output.name} could not be written ({reason})",
+            "make room and run it again, or leave them out",
         )
     except Exception as error:  # noqa: BLE001  (see above)
         _log_frames(task.file, error)
         name = type(error).__name__
-        return Failure(name, f"the overlay could not be drawn (unexpected {name})", REPORT_BUG)
+        return Failure(name, f"its {output.name} could not be made (unexpected {name})", REPORT_BUG)
+    tables |= piece.tables
+    outputs[output.name] = tuple(piece.files)
     return None
 
 
@@ -244,19 +234,14 @@ def _library_warnings(file: str) -> Iterator[None]:
 
 
 def process_in_worker(task: Task) -> Outcome:
-    """Run `process_file` in a worker process and bring its log records back."""
-    return with_log_records(task, process_file)
-
-
-def with_log_records(task: AnyTask, work: Callable[[AnyTask], Outcome]) -> Outcome:
-    """Do the work of one task in a worker process and bring its log records back."""
+    """Run `process` in a worker process and bring its log records back."""
     collector = _Collector()
     package = logging.getLogger("mcdetect")
     package.setLevel(task.log_level)
     package.propagate = False
     package.addHandler(collector)
     try:
-        outcome = work(task)
+        outcome = process(task)
     finally:
         package.removeHandler(collector)
     return dataclasses.replace(outcome, records=tuple(collector.records))

@@ -25,7 +25,7 @@ from mcdetect.result import Result
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "check_alike", "compare"]
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ def compare(
 
     images = [item.mammogram if isinstance(item, Result) else item for item in (prior, current)]
     if not force:
-        _check_alike(*images)
+        check_alike(*images)
     before = prior if isinstance(prior, Result) else detect(prior, config=config)
     stamp("detect_prior")
     after = current if isinstance(current, Result) else detect(current, config=config)
@@ -175,8 +175,14 @@ def compare(
     return Comparison(before, after, registration, changes, members, seconds)
 
 
-def _check_alike(prior: Mammogram, current: Mammogram) -> None:
-    """Refuse different breasts or views, as far as the headers tell."""
+def check_alike(prior: Mammogram, current: Mammogram) -> None:
+    """Refuse different breasts or views, as far as the headers tell.
+
+    Raises
+    ------
+    NotComparableError
+        The headers name different breasts or views.
+    """
     for what, one, two in (
         ("breast", prior.laterality, current.laterality),
         ("view", prior.view, current.view),

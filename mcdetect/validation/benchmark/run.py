@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import logging
 import shutil
-import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcdetect.config import Config
-from mcdetect.errors import InputFileError, McdetectError, McdetectWarning
+from mcdetect.errors import InputFileError, McdetectWarning
 from mcdetect.output.files import write_text
-from mcdetect.output.tables import TableWriters, csv_text
-from mcdetect.runs.pool import choose_jobs, run_tasks
-from mcdetect.runs.run import ImageReport, Observer, compile_kernels, stop_on_signal
+from mcdetect.output.folder import STORE_FILE
+from mcdetect.output.seam import Output
+from mcdetect.output.tables import Candidates, Tables, csv_text
+from mcdetect.runs.report import Observer
+from mcdetect.runs.store import Entry, Store
 from mcdetect.runs.worker import Failure
 from mcdetect.schema import FAILURES, make_table
-from mcdetect.validation.benchmark.store import case_key, entry_path, is_done, read_facts, read_table
-from mcdetect.validation.benchmark.work import CaseTask, process_case, process_case_in_worker
+from mcdetect.validation.benchmark.detections import DETECTIONS, STORED, TRUTH, detect_cases, gather
+from mcdetect.validation.benchmark.report import BenchmarkError, BenchmarkReport
 from mcdetect.validation.datasets import Case, Dataset, Kind, TruthStatus, open_dataset, option_names
 
 if TYPE_CHECKING:
@@ -36,65 +36,9 @@ logger = logging.getLogger(__name__)
 
 PAGE = "RESULTS.md"
 RECORD = "benchmark.json"
-CASES = "cases"
-DETECTIONS = "detections"
 RESULTS = "results"
-TRUTH = "truth.csv"
 
 _EVALUATED = (TruthStatus.LOCATED, TruthStatus.NEGATIVE)
-
-
-class BenchmarkError(McdetectError):
-    """A benchmark cannot be run as asked."""
-
-
-@dataclass
-class BenchmarkReport:
-    """What a benchmark did and found.
-
-    Attributes
-    ----------
-    dataset : Dataset
-    options : dict
-        What the data set was opened with.
-    config : Config
-    jobs : int
-        Worker processes.
-    status : Counter of str
-        Cases of the set by status.
-    split, limit
-        Which part of the cases that can be evaluated was asked for.
-    chosen : int
-        Cases of that part.
-    reused, processed : int
-        Cases whose results were there, and those worked on now with success.
-    failed : dict of str to Failure
-        Cases without results, and entries of the set that are no cases.
-    notes : list of str
-        What was assumed, with the number of cases.
-    seconds : DataFrame
-        Wall time of each stage in s, one row per case with results.
-    evaluations : dict of str to Evaluation
-        By the name of their folder.
-    interrupted : bool
-        Stopped early; nothing was evaluated.
-    """
-
-    dataset: Dataset
-    options: dict[str, Any]
-    config: Config
-    jobs: int
-    status: Counter[str]
-    split: str | None = None
-    limit: int | None = None
-    chosen: int = 0
-    reused: int = 0
-    processed: int = 0
-    failed: dict[str, Failure] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    seconds: pd.DataFrame | None = None
-    evaluations: dict[str, Evaluation] = field(default_factory=dict)
-    interrupted: bool = False
 
 
 def run_benchmark(
@@ -200,15 +144,19 @@ def run_benchmark(
     _prepare(folder)
     write_text(folder / RECORD, record(report, "running"))
     targets = _targets(chosen)
-    entries = _detect(chosen, folder, report, "calcifications" in targets, jobs, restart, observer)
-    _write_failures(folder, report)
-    if report.interrupted:
-        write_text(folder / RECORD, record(report, "interrupted"))
-        return report
-    if not entries:
-        write_text(folder / RECORD, record(report, "failed"))
-        raise BenchmarkError(f"none of {len(chosen)} cases could be processed; see failures.csv")
-    tables = _gather(chosen, entries, folder, "calcifications" in targets)
+    candidates = "calcifications" in targets
+    outputs: list[Output] = [Tables()]
+    outputs += [Candidates()] * candidates
+    with Store(folder / STORE_FILE, STORED) as store:
+        entries = detect_cases(chosen, folder, store, report, outputs, jobs, restart, observer)
+        _write_failures(folder, report)
+        if report.interrupted:
+            write_text(folder / RECORD, record(report, "interrupted"))
+            return report
+        if not entries:
+            write_text(folder / RECORD, record(report, "failed"))
+            raise BenchmarkError(f"none of {len(chosen)} cases could be processed; see failures.csv")
+        tables = gather(chosen, entries, store, folder, candidates)
     report.seconds = _seconds(entries)
     for target in targets:
         for rule in wanted[target]:
@@ -293,76 +241,20 @@ def _prepare(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise BenchmarkError(f"{folder.name} is a file; name a folder for the output")
     ours = (folder / RECORD).is_file()
-    foreign = [n for n in (PAGE, "failures.csv", CASES, DETECTIONS, RESULTS, TRUTH) if (folder / n).exists()]
+    foreign = [
+        n for n in (PAGE, "failures.csv", DETECTIONS, RESULTS, STORE_FILE, TRUTH) if (folder / n).exists()
+    ]
     if foreign and not ours:
         raise BenchmarkError(
             f"{folder.name or folder} holds {foreign[0]}, which no benchmark wrote; "
             "name another output folder"
         )
-    (folder / CASES).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     # No page and no figures of other cases shall stand beside the new ones.
     (folder / PAGE).unlink(missing_ok=True)
     for target, rules in _known_rules().items():
         for rule in rules:
             shutil.rmtree(folder / RESULTS / f"{target}_{rule}", ignore_errors=True)
-
-
-def _detect(
-    cases: Sequence[Case],
-    folder: Path,
-    report: BenchmarkReport,
-    candidates: bool,
-    jobs: int | None,
-    restart: bool,
-    observer: Observer | None,
-) -> dict[str, Path]:
-    """Work on the cases that are not done; return where the results are, by name of the case."""
-    observer = observer or Observer()
-    level = logging.getLogger("mcdetect").getEffectiveLevel()
-    entries, tasks = {}, []
-    for case in cases:
-        key = case_key(case, report.config)
-        entry = entry_path(folder / CASES, case, key)
-        entries[case.name] = entry
-        if not restart and is_done(entry, key, candidates=candidates):
-            report.reused += 1
-            continue
-        tasks.append(
-            CaseTask(
-                path=case.path,
-                file=case.name,
-                config=report.config,
-                candidates=candidates,
-                log_level=level,
-                case=case,
-                entry=entry,
-                key=key,
-            )
-        )
-    report.jobs = choose_jobs(len(tasks), jobs)
-    if report.reused:
-        logger.info("%d of %d cases were done before", report.reused, len(cases))
-    observer.started(len(tasks), report.jobs)
-    work = process_case if report.jobs == 1 else process_case_in_worker
-    finished = 0
-    with stop_on_signal(observer) as stop:
-        if tasks:
-            compile_kernels(report.config)  # also so that the first case is timed like the others
-        start = time.perf_counter()
-        with closing(run_tasks(tasks, jobs=report.jobs, stop=stop, work=work)) as outcomes:
-            for outcome in outcomes:
-                finished += 1
-                for item in outcome.records:
-                    logging.getLogger(item.name).handle(item)
-                if outcome.failure is None:
-                    report.processed += 1
-                else:
-                    report.failed[outcome.file] = outcome.failure
-                    del entries[outcome.file]
-                observer.finished(ImageReport(outcome.file, failure=outcome.failure))
-        report.interrupted = stop.is_set() and finished < len(tasks)
-    logger.info("%d cases in %.1f s", finished, time.perf_counter() - start)
-    return entries
 
 
 def _write_failures(folder: Path, report: BenchmarkReport) -> None:
@@ -374,37 +266,6 @@ def _write_failures(folder: Path, report: BenchmarkReport) -> None:
         "remedy": [failure.remedy for failure in failed.values()],
     }
     write_text(folder / "failures.csv", csv_text(make_table(FAILURES, rows), header=True))
-
-
-def _gather(
-    cases: Sequence[Case], entries: Mapping[str, Path], folder: Path, candidates: bool
-) -> dict[str, pd.DataFrame]:
-    """Put the results of the cases together, on disk too, as `mcdetect evaluate` reads them."""
-    import pandas as pd
-
-    names = ["images", "calcifications", "clusters"] + ["candidates"] * candidates
-    (folder / DETECTIONS).mkdir(exist_ok=True)
-    for stale in (folder / DETECTIONS).glob("candidates.*"):
-        stale.unlink()
-    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in [*names, "truth"]}
-    with TableWriters(folder / DETECTIONS, names) as writers:
-        for case in cases:
-            if case.name not in entries:
-                continue
-            tables = {name: read_table(entries[case.name], name) for name in names}
-            writers.append(tables)
-            tables["images"]["patient"] = case.patient
-            truth = read_table(entries[case.name], "truth")
-            if truth.empty:  # a row with nothing but an image and its patient
-                blank = pd.DataFrame({"image": [case.name], "patient": [case.patient], "dot": [False]})
-                truth = blank.reindex(columns=truth.columns)
-            for name, table in {**tables, "truth": truth}.items():
-                parts[name].append(table)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of pandas, about columns without any value
-        together = {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
-    write_text(folder / TRUTH, csv_text(together["truth"], header=True))
-    return together
 
 
 def _evaluate(tables: Mapping[str, pd.DataFrame], options: Options, samples: int, seed: int) -> Evaluation:
@@ -423,7 +284,7 @@ def _evaluate(tables: Mapping[str, pd.DataFrame], options: Options, samples: int
     )
 
 
-def _seconds(entries: Mapping[str, Path]) -> pd.DataFrame:
+def _seconds(entries: Mapping[str, Entry]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame([read_facts(entry)["seconds"] for entry in entries.values()])
+    return pd.DataFrame([entry.facts["seconds"] for entry in entries.values()])

@@ -1,130 +1,29 @@
-"""The only place that composes stages: `search` finds candidates, `detect` makes a result of them."""
+"""The whole way, from a mammogram to a result."""
 
 from __future__ import annotations
-
-import dataclasses
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mcdetect.breast import BreastRegion, find_breast
+from mcdetect.breast import BreastRegion
 from mcdetect.clusters.descriptors import describe_clusters
 from mcdetect.clusters.features import build_features
 from mcdetect.clusters.rule import find_groups
 from mcdetect.clusters.scoring import default_scorer, score_groups
 from mcdetect.config import Config
-from mcdetect.errors import UnusableImageError
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
+from mcdetect.pipeline.clock import Clock
+from mcdetect.pipeline.searching import Searched, search
 from mcdetect.result import Calcifications, Clusters, Marks, Result
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
 from mcdetect.shapes.outlines import measure_shapes
 from mcdetect.shapes.tophat import tophat_image
-from mcdetect.spots.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
+from mcdetect.spots.appearance import FEATURE_NAMES, refined_scale_mm
 from mcdetect.spots.context import in_context, nearest_mm
 from mcdetect.spots.duplicates import one_mark_per_body
-from mcdetect.spots.find import Spots, find_spots
-from mcdetect.spots.noise import equalise
 from mcdetect.spots.score import SpotModel, default_spot_model
 
-__all__ = ["Searched", "detect", "search"]
-
-_MARGIN_MM = 2.0  # around the breast's bounding box, for the filters' reach
-
-
-@dataclass(frozen=True)
-class Searched:
-    """Candidates of one mammogram and what they look like, before any is called a calcification.
-
-    Parameters
-    ----------
-    breast : BreastRegion
-        Where was searched.
-    spots : Spots
-        Candidates, strongest first; positions in pixels of the whole image.
-    features : (n, features) float32 array
-        Columns `mcdetect.spots.appearance.FEATURE_NAMES`.
-    equalised : (rows, cols) float32 array
-        Noise-equalised part of the image that holds the breast.
-    origin_px : (int, int)
-        Row and column of the image at which that part begins.
-    area_cm2 : float
-        Area searched.
-    """
-
-    breast: BreastRegion
-    spots: Spots
-    features: npt.NDArray[np.float32]
-    equalised: npt.NDArray[np.float32]
-    origin_px: tuple[int, int]
-    area_cm2: float
-
-    def in_part(self, marks: Marks) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Return rows and columns of marks in px of `equalised`."""
-        return marks.row_px - self.origin_px[0], marks.col_px - self.origin_px[1]
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
-
-
-def search(mammogram: Mammogram, config: Config | None = None, clock: _Clock | None = None) -> Searched:
-    """Find and describe every candidate.
-
-    Parameters
-    ----------
-    mammogram : Mammogram
-        The image.
-    config : Config, optional
-        Options.
-
-    Returns
-    -------
-    Searched
-    """
-    config = config or Config()
-    clock = clock or _Clock()
-    with clock.stage("breast"):
-        breast = find_breast(mammogram, config.breast)
-        part = _bounding_box(breast.mask, mammogram)
-        pixels = np.ascontiguousarray(mammogram.pixels[part])
-        searched = np.ascontiguousarray(breast.searched[part])
-        mask = searched if searched.any() else np.ascontiguousarray(breast.mask[part])
-    spacing = mammogram.spacing
-    with clock.stage("noise"):
-        equal = equalise(pixels, mask, spacing, config.noise, mammogram.zero_exposure_level)
-    del pixels
-    area = float(np.count_nonzero(searched)) * spacing.row_mm * spacing.col_mm / 100.0
-    with clock.stage("spots"):
-        spots = find_spots(equal.pixels, searched, spacing, config.spots, config.noise)
-    with clock.stage("appearance"):
-        features = describe_spots(equal.pixels, spots, spacing)
-    top, left = part[0].start, part[1].start
-    spots = dataclasses.replace(spots, row_px=spots.row_px + top, col_px=spots.col_px + left)
-    return Searched(breast, spots, features, equal.pixels, (top, left), area)
-
-
-def _bounding_box(mask: npt.NDArray[np.bool_], mammogram: Mammogram) -> tuple[slice, slice]:
-    sides = []
-    for axis, step in ((1, mammogram.spacing.row_mm), (0, mammogram.spacing.col_mm)):
-        there = np.flatnonzero(mask.any(axis=axis))
-        if there.size == 0:
-            raise UnusableImageError("no breast was found in the image", "check that it is a mammogram")
-        margin = int(np.ceil(_MARGIN_MM / step))
-        sides.append(
-            slice(max(0, int(there[0]) - margin), min(mask.shape[1 - axis], int(there[-1]) + margin + 1))
-        )
-    return sides[0], sides[1]
+__all__ = ["detect"]
 
 
 def detect(
@@ -154,7 +53,7 @@ def detect(
     """
     mammogram = _as_mammogram(image, pixel_spacing_mm)
     config = config or Config()
-    clock = _Clock()
+    clock = Clock()
     with clock.stage("total"):
         found = search(mammogram, config, clock)
         with clock.stage("score"):

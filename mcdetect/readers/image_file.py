@@ -1,0 +1,77 @@
+"""Where a mammogram comes from, before it is read; light enough to be sent to a worker."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mcdetect.image.mammogram import Mammogram
+
+__all__ = ["ImageFile", "OpenedFile", "Source"]
+
+
+class Source(Protocol):
+    """Where a mammogram comes from: `ImageFile`, or a case of a data set."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    def read(self) -> Mammogram:
+        """Read it."""
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A file of a mammogram.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str
+        What it is called in tables and messages.
+    pixel_spacing_mm : float, optional
+        Spacing in mm, for images whose header has none.
+    force : bool
+        Also read images that are not taken for plain mammograms.
+    """
+
+    path: Path
+    name: str
+    pixel_spacing_mm: float | None = None
+    force: bool = False
+
+    def read(self) -> Mammogram:
+        """Read the image; it carries `name`, never the path."""
+        from mcdetect.readers.read import read_mammogram
+
+        image = read_mammogram(self.path, pixel_spacing_mm=self.pixel_spacing_mm, force=self.force)
+        return dataclasses.replace(image, source=self.name)
+
+    def opened(self) -> OpenedFile:
+        """Read the image now, and keep it."""
+        return OpenedFile(self.path, self.read())
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A mammogram that was read already.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    image : Mammogram
+        What was read.
+    """
+
+    path: Path
+    image: Mammogram
+
+    def read(self) -> Mammogram:
+        """Return the image."""
+        return self.image

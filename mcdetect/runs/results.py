@@ -1,0 +1,166 @@
+"""The results of a run while it goes on: stored as they come, read again by the outputs at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcdetect.exams.studies import ViewImage
+from mcdetect.exams.studies.matching import MATCHING_COLUMNS
+from mcdetect.output.overlays import Overlays
+from mcdetect.output.run_record import InputRecord, RunRecord
+from mcdetect.output.seam import Output
+from mcdetect.output.tables import SCHEMAS
+from mcdetect.runs.report import BatchReport, ImageReport, Observer
+from mcdetect.runs.store import Entry, Store
+from mcdetect.runs.worker import Failure, Outcome
+from mcdetect.schema import FAILURES, MODEL_COLUMNS, make_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["STORED", "RunResults", "known_keys"]
+
+STORED = {
+    **{name: SCHEMAS[name] for name in ("images", "calcifications", "candidates")},
+    "clusters": (*SCHEMAS["clusters"], *MODEL_COLUMNS),
+}
+"""Tables that the store of a run holds, image by image."""
+
+_SPECIAL = frozenset(
+    {"magnification view", "spot compression view", "specimen", "stereotactic image", "partial view"}
+)
+"""Remarks of the loader on images whose distances are not those of a whole view."""
+
+
+def known_keys(store: Store, name: str, folder: Path, outputs: Sequence[Output]) -> frozenset[str]:
+    """Return the keys under which an image has all that the outputs ask for, the files included."""
+    asked = {output.name for output in outputs}
+    keys = set()
+    for entry in store.find(name):
+        made: dict[str, list[str]] = entry.facts["outputs"]
+        if asked <= set(made) and all((folder / file).is_file() for name in asked for file in made[name]):
+            keys.add(entry.key)
+    return frozenset(keys)
+
+
+class RunResults:
+    """Takes outcomes as they come, and is what the outputs read when they close.
+
+    Parameters
+    ----------
+    store : Store
+        Where results are kept.
+    record : RunRecord
+        Gets a line for each input.
+    report : BatchReport
+        Gets what became of each input.
+    observer : Observer
+        Is told of each input.
+    """
+
+    def __init__(self, store: Store, record: RunRecord, report: BatchReport, observer: Observer) -> None:
+        self.store, self.record, self.report, self.observer = store, record, report, observer
+        self.views: list[ViewImage] = []
+        self._entries: dict[str, Entry] = {}
+        self._failures: list[dict[str, str]] = []
+        self._whole: dict[str, pd.DataFrame] = {}
+
+    @property
+    def files(self) -> Sequence[str]:
+        """Images that have results, in input order."""
+        return tuple(self._entries)
+
+    def rows(self, table: str, file: str) -> pd.DataFrame:
+        """Return the rows of one image in a table."""
+        columns = SCHEMAS[table]
+        if table == "clusters":
+            columns = (*columns, *(c for c in MODEL_COLUMNS if c.name in self._model_columns(file)))
+        return self.store.rows(self._entries[file], table, columns)
+
+    def _model_columns(self, file: str) -> Sequence[str]:
+        columns: list[str] = self._entries[file].facts["model_columns"]
+        return columns
+
+    def whole(self, table: str) -> pd.DataFrame | None:
+        """Return a table of the run as a whole."""
+        return self._whole.get(table)
+
+    def take(self, outcome: Outcome) -> None:
+        """Keep one outcome, pass on what was logged about it, and tell the observer."""
+        for item in outcome.records:
+            logging.getLogger(item.name).handle(item)
+        failure, entry = outcome.failure, None
+        if outcome.known:
+            entry = next(e for e in self.store.find(outcome.file) if e.key == outcome.key)
+        elif outcome.tables:
+            entry, failure = self._put(outcome)
+        row: dict[str, Any] = {}
+        best = float("nan")
+        if entry is not None:
+            self._entries[outcome.file] = entry
+            images, clusters = self.rows("images", outcome.file), self.rows("clusters", outcome.file)
+            row = {str(key): value for key, value in images.iloc[0].to_dict().items()}
+            self.views.append(_view(outcome.file, str(entry.facts["study"]), row, clusters))
+            scores = clusters.loc[clusters["flagged"], "score"]
+            best = float(scores.max()) if len(scores) else best
+        if failure is not None:
+            what = {"error": failure.error, "cause": failure.cause, "remedy": failure.remedy}
+            self._failures.append({"file": outcome.file} | what)
+        self.record.inputs.append(_input_record(outcome, entry))
+        image = ImageReport(outcome.file, row=row, best_score=best, failure=failure)
+        self.report.images.append(image)
+        self.observer.finished(image)
+
+    def _put(self, outcome: Outcome) -> tuple[Entry | None, Failure | None]:
+        """Store an outcome; a disk that is full costs this image only."""
+        clusters = outcome.tables["clusters"]
+        facts = {
+            "sha256": outcome.sha256,
+            "size_bytes": outcome.size_bytes,
+            "seconds": outcome.seconds,
+            "study": self.store.alias(outcome.study),
+            "outputs": {name: list(files) for name, files in outcome.outputs.items()},
+            "model_columns": [c.name for c in MODEL_COLUMNS if c.name in clusters.columns],
+        }
+        try:
+            return self.store.put(outcome.file, outcome.key, outcome.tables, facts), outcome.failure
+        except OSError as error:
+            cause = f"its results could not be written ({error})"
+            return None, Failure("OutputError", cause, "make room and run it again")
+
+    def finish(self, whole: Mapping[str, pd.DataFrame]) -> None:
+        """Take the tables of the run as a whole."""
+        rows = {
+            name: [failure[name] for failure in self._failures]
+            for name in (column.name for column in FAILURES)
+        }
+        self._whole = {**whole, "failures": make_table(FAILURES, rows)}
+
+
+def _input_record(outcome: Outcome, entry: Entry | None) -> InputRecord:
+    facts = {} if entry is None else entry.facts
+    pictures = facts.get("outputs", {}).get(Overlays.name, [])
+    return InputRecord(
+        outcome.file,
+        "failed" if entry is None else "processed",
+        outcome.sha256,
+        outcome.size_bytes,
+        pictures[0].rpartition("/")[2] if pictures else None,
+        facts.get("seconds", outcome.seconds),
+    )
+
+
+def _view(file: str, study: str, row: Mapping[str, Any], clusters: pd.DataFrame) -> ViewImage:
+    """Return what the table of examinations needs of one image, which is little."""
+    kept = [name for name in ("cluster_id", *MATCHING_COLUMNS) if name in clusters.columns]
+    return ViewImage(
+        file=file,
+        study=study,
+        laterality=str(row["laterality"]),
+        view=str(row["view"]),
+        special=any(remark in _SPECIAL for remark in str(row["flags"]).split("; ")),
+        clusters=clusters[kept],
+    )

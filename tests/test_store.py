@@ -1,0 +1,116 @@
+"""The store of results: whole or not at all, known by content, and the same tables out as in."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from output_fakes import fake_result, ring
+
+import mcdetect
+from mcdetect.runs.results import STORED
+from mcdetect.runs.store import Store, detector_digest, digest_of, result_key
+from mcdetect.schema import CALCIFICATIONS, CLUSTERS, IMAGES
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results.sqlite", STORED)
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    result = fake_result(groups=[ring(300, 90), ring(200, 60)], others=[(10.0, 20.0)])
+    clusters = result.clusters.copy()
+    clusters.loc[0, "region_extent_mm"] = np.nan
+    return {"images": result.summary(), "calcifications": result.calcifications, "clusters": clusters}
+
+
+def test_tables_come_out_as_they_went_in(store: Store) -> None:
+    given = tables()
+    entry = store.put("a.dcm", "k", given, {"study": "s", "seconds": {"spots": 0.25}})
+    for name, columns in (("images", IMAGES), ("calcifications", CALCIFICATIONS), ("clusters", CLUSTERS)):
+        pd.testing.assert_frame_equal(store.rows(entry, name, columns), given[name])
+    assert store.rows(entry, "candidates").empty
+    assert list(store.rows(entry, "candidates").dtypes) == list(
+        store.rows(store.put("b.dcm", "k", {}, {}), "candidates").dtypes
+    )
+    (found,) = store.find("a.dcm")
+    assert found.facts == {"study": "s", "seconds": {"spots": 0.25}}
+
+
+def test_an_entry_is_replaced_whole_and_other_keys_stay(store: Store) -> None:
+    given = tables()
+    store.put("a.dcm", "old", given, {})
+    store.put("a.dcm", "new", given, {})
+    again = store.put("a.dcm", "new", {"images": given["images"]}, {})
+    assert [entry.key for entry in store.find("a.dcm")] == ["old", "new"]
+    assert store.rows(again, "calcifications").empty
+    assert len(store.rows(store.find("a.dcm")[0], "calcifications")) == len(given["calcifications"])
+
+
+def test_what_fails_half_way_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = tables()
+
+    def fail(number: int, table: str, rows: pd.DataFrame) -> None:
+        if table == "clusters":
+            raise sqlite3.OperationalError("database or disk is full")
+        Store._insert(store, number, table, rows)
+
+    monkeypatch.setattr(store, "_insert", fail)
+    with pytest.raises(OSError, match="disk is full"):
+        store.put("a.dcm", "k", given, {})
+    assert store.find("a.dcm") == []
+    (left,) = store._connection.execute("SELECT count(*) FROM images").fetchone()
+    assert left == 0
+
+
+def test_a_store_is_found_again_and_one_of_other_columns_is_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "results.sqlite"
+    with Store(path, STORED) as store:
+        store.put("a.dcm", "k", tables(), {})
+        alias = store.alias("1.2.3")
+    with Store(path, STORED) as store:
+        assert [entry.key for entry in store.find("a.dcm")] == ["k"]
+        assert store.alias("1.2.3") == alias
+    with Store(path, {"images": STORED["images"][:-1]}) as store:
+        assert store.find("a.dcm") == []
+        assert store.alias("1.2.3") != alias  # a pseudonym means nothing outside its store
+    assert (tmp_path / "results.sqlite.old").is_file()
+
+
+def test_a_file_that_is_no_store_is_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "results.sqlite"
+    path.write_bytes(b"something else\n" * 1000)
+    with Store(path, STORED) as store:
+        store.put("a.dcm", "k", tables(), {})
+    assert (tmp_path / "results.sqlite.old").read_bytes().startswith(b"something else")
+
+
+def test_keys_change_with_what_results_depend_on() -> None:
+    keys = {result_key(*given) for given in (("a", ["x"]), ("b", ["x"]), ("a", ["y"]), ("a", ["x", ""]))}
+    assert len(keys) == 4
+    assert result_key("a", ["x"]) == result_key("a", ("x",))
+
+
+@pytest.mark.parametrize(
+    ("file", "counts"),
+    [
+        ("kernels/discs.py", True),
+        ("models/spot_model.json", True),
+        ("spots/find.py", True),
+        ("validation/datasets/export.py", True),
+        ("cli/detect.py", False),
+        ("output/tables.py", False),
+    ],
+)
+def test_the_digest_covers_code_kernels_and_models(tmp_path: Path, file: str, counts: bool) -> None:
+    package = tmp_path / "mcdetect"
+    shutil.copytree(Path(mcdetect.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    assert digest_of(package) == detector_digest()
+    with (package / file).open("a", encoding="utf-8") as stream:
+        stream.write(" \n")
+    assert (digest_of(package) != detector_digest()) == counts
