@@ -46,6 +46,8 @@ RATE_PER_CM2 = 0.1
 
 _RISING = ("snr", "contrast", "roundness_own", "roundness_0", "roundness_1", "roundness_2", "body_best")
 _FALLING = ("line_near", "line_far", "uneven_near", "uneven_far")
+if unknown := {*_RISING, *_FALLING} - set(FEATURE_NAMES):
+    raise ValueError(f"no spot has the features {', '.join(sorted(unknown))}")
 SETTINGS = {
     "max_iter": 350,
     "learning_rate": 0.07,

@@ -25,5 +25,5 @@ class StudyModels:
         """Return the model whose fit held this background out."""
         file = self._file[name]
         if file not in self._models:
-            self._models[file] = SpotModel.from_json((self._folder / file).read_text(encoding="utf-8"))
+            self._models[file] = SpotModel.load(self._folder / file)
         return self._models[file]

@@ -15,6 +15,8 @@ from typing import Any
 from mcdetect.errors import ConfigError
 
 __all__ = [
+    "BLUR_LIMITS_MM",
+    "USUAL_BLUR_MM",
     "BreastConfig",
     "CalcificationConfig",
     "Config",
@@ -23,6 +25,19 @@ __all__ = [
     "SpotConfig",
     "StudyConfig",
 ]
+
+USUAL_BLUR_MM = 0.05
+"""Blur of a usual x-ray system ahead of its pixels, as the SD of a Gaussian, in mm.
+
+It is the default of `blur_mm`, which sizes are measured with. The individual score of spots was fitted with
+this value and keeps it, whatever `blur_mm` says.
+"""
+
+BLUR_LIMITS_MM = (0.01, 0.3)
+"""Least and greatest `blur_mm`."""
+
+_MOVED = {("noise", "tile_mm"): "spots"}
+"""Options that once were in another section: their old section and name, and the section they are in now."""
 
 
 def _option(default: float | int | bool, unit: str, text: str, low: float, high: float) -> Any:
@@ -69,9 +84,6 @@ class NoiseConfig(_Section):
     """How noise is equalised."""
 
     bins: int = _option(48, "", "grey-level bins in which noise is measured", 8, 256)
-    tile_mm: float = _option(
-        8.0, "mm", "tile over which the spread of a filter response is measured", 3.0, 40.0
-    )
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,9 @@ class SpotConfig(_Section):
     """Top-hat and difference-of-Gaussians spot detector."""
 
     tophat_mm: float = _option(1.0, "mm", "width of the white top-hat's structuring element", 0.4, 3.0)
+    tile_mm: float = _option(
+        8.0, "mm", "tile over which the spread of a filter response is measured", 3.0, 40.0
+    )
     min_snr: float = _option(3.0, "SD", "candidates below this signal-to-noise ratio are dropped", 1.0, 20.0)
     min_snr_fine: float = _option(
         5.0, "SD", "the same for fine spots inside a coarser one: bodies that touch", 1.0, 100.0
@@ -103,7 +118,10 @@ class CalcificationConfig(_Section):
         0.5, "", "fraction of a calcification's top-hat contrast at which it is outlined", 0.1, 0.9
     )
     blur_mm: float = _option(
-        0.05, "mm", "blur of the x-ray system (SD), taken off the size of calcifications", 0.01, 0.3
+        USUAL_BLUR_MM,
+        "mm",
+        "blur of the x-ray system (SD), taken off the size of calcifications",
+        *BLUR_LIMITS_MM,
     )
 
 
@@ -189,6 +207,11 @@ class Config:
             base = getattr(defaults, name)
             options = {item.name for item in dataclasses.fields(base)}
             unknown = sorted(set(values) - options)
+            if unknown and (name, unknown[0]) in _MOVED:
+                place = _MOVED[name, unknown[0]]
+                raise ConfigError(
+                    f"{name}.{unknown[0]} is {place}.{unknown[0]} now: move its line to [{place}]"
+                )
             if unknown:
                 raise ConfigError(
                     f"unknown option {name}.{unknown[0]}; known in [{name}]: {', '.join(sorted(options))}"

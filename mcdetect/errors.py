@@ -1,20 +1,37 @@
-"""Errors and warnings that name the file, the cause and the remedy."""
+"""Errors and warnings that name the file, the cause and the remedy; how to install what is missing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 __all__ = [
+    "DISTRIBUTION",
     "ConfigError",
     "InputFileError",
     "McdetectError",
     "McdetectWarning",
+    "MissingLibraryError",
     "MissingSpacingError",
     "NotComparableError",
     "NotEligibleError",
     "UnreadableFileError",
     "UnusableImageError",
+    "install_hint",
 ]
+
+DISTRIBUTION = "mcdetect-mammo"
+"""Name of the package on the index; `mcdetect` there is another project."""
+
+
+def install_hint(extra: str) -> str:
+    """Return how to install the libraries of an extra: from the index, and in a clone.
+
+    Parameters
+    ----------
+    extra : str
+        One of the optional dependencies that `pyproject.toml` names.
+    """
+    return f'pip install "{DISTRIBUTION}[{extra}]" (in a clone: pip install ".[{extra}]")'
 
 
 class McdetectError(Exception):
@@ -23,6 +40,24 @@ class McdetectError(Exception):
 
 class ConfigError(McdetectError):
     """A configuration value or key is wrong."""
+
+
+class MissingLibraryError(ImportError):
+    """A library that only some work needs is not installed.
+
+    Parameters
+    ----------
+    need : str
+        What needs which library, such as "plots need matplotlib".
+    extra : str
+        The optional dependency that brings it.
+    otherwise : str, optional
+        What can be done without it.
+    """
+
+    def __init__(self, need: str, extra: str, otherwise: str = "") -> None:
+        self.remedy = install_hint(extra) + (f", or {otherwise}" if otherwise else "")
+        super().__init__(f"{need}: {self.remedy}")
 
 
 class InputFileError(McdetectError):

@@ -6,6 +6,16 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test depends on how fast or busy the machine is: no deadline, and slow data is no fault. Every run
+# draws the same examples, so that what fails was broken by the change at hand, in a new clone too;
+# `pytest --hypothesis-profile=explore` looks for new ones.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("explore", settings.get_profile("steady"), derandomize=False)
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

@@ -358,11 +358,29 @@ def write_xlsx(path: Path, sheets: dict[str, list[list[str | float]]], *, inline
                 f"<worksheet {space}><sheetData>{body}</sheetData></worksheet>",
             )
             listed += f'<sheet name="{escape(name)}" sheetId="{number}" r:id="rId{number}"/>'
-            links += f'<Relationship Id="rId{number}" Target="worksheets/sheet{number}.xml"/>'
+            links += (
+                f'<Relationship Id="rId{number}" Type="{relations}/worksheet" '
+                f'Target="worksheets/sheet{number}.xml"/>'
+            )
         archive.writestr(
             "xl/workbook.xml", f'<workbook {space} xmlns:r="{relations}"><sheets>{listed}</sheets></workbook>'
         )
-        archive.writestr("xl/_rels/workbook.xml.rels", f"<Relationships>{links}</Relationships>")
+        package = "http://schemas.openxmlformats.org/package/2006"
+        office = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+        parts = [("workbook", "sheet.main")] + [("sharedStrings", "sharedStrings")] * bool(strings)
+        parts += [(f"worksheets/sheet{number}", "worksheet") for number in range(1, len(sheets) + 1)]
+        types = "".join(
+            f'<Override PartName="/xl/{part}.xml" ContentType="{office}.{kind}+xml"/>' for part, kind in parts
+        )
+        archive.writestr("[Content_Types].xml", f'<Types xmlns="{package}/content-types">{types}</Types>')
+        for name, inner in (
+            (
+                "_rels/.rels",
+                f'<Relationship Id="rId1" Type="{relations}/officeDocument" Target="xl/workbook.xml"/>',
+            ),
+            ("xl/_rels/workbook.xml.rels", links),
+        ):
+            archive.writestr(name, f'<Relationships xmlns="{package}/relationships">{inner}</Relationships>')
         if strings:
             # The second half of each string is a run of its own, as in cells with mixed fonts.
             items = "".join(

@@ -345,14 +345,14 @@ def test_a_directory_where_a_file_was_is_a_failure(tmp_path: Path) -> None:
 
 def test_jobs_are_sensible(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcdetect.runs.pool.usable_cores", lambda: 8)
-    monkeypatch.setattr("mcdetect.runs.pool._available_memory", lambda: 1e12)
+    monkeypatch.setattr("mcdetect.runs.pool.available_memory", lambda: 1e12)
     assert choose_jobs(0) == choose_jobs(1) == choose_jobs(7) == 1
     assert choose_jobs(8) == choose_jobs(1000) == 8
     assert choose_jobs(3, 16) == 3
     assert choose_jobs(0, 4) == 1
-    monkeypatch.setattr("mcdetect.runs.pool._available_memory", lambda: 4e9)
+    monkeypatch.setattr("mcdetect.runs.pool.available_memory", lambda: 4e9)
     assert choose_jobs(1000) == 2
-    monkeypatch.setattr("mcdetect.runs.pool._available_memory", lambda: 1e8)
+    monkeypatch.setattr("mcdetect.runs.pool.available_memory", lambda: 1e8)
     assert choose_jobs(1000) == 1
 
 

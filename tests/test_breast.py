@@ -181,7 +181,7 @@ def test_equivariant_under_flips_and_turns(name: str) -> None:
         assert overlap(turn(getattr(plain, part)), getattr(turned, part)) > 0.98, part
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(gain=st.floats(1e-3, 1e3), offset=st.floats(-1e3, 1e3))
 def test_gain_and_offset_do_not_matter(phantom: Phantom, gain: float, offset: float) -> None:
     pixels = phantom.pixels * np.float32(gain) + np.float32(offset * gain)

@@ -13,7 +13,7 @@ from scipy import ndimage as ndi
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.sizes import LEAST_RELIEF, LEAST_REST, RAYS, SUB, fit_body, free_reach
 from mcdetect.phantom import draw_calcification
-from mcdetect.shapes.bodies import EXPONENTS, RADIUS_MM, RING_MM, blurred_bodies
+from mcdetect.shapes.bodies import EXPONENTS, PROFILE_STEP_MM, RADIUS_MM, blurred_bodies
 from mcdetect.shapes.outlines import measure_shapes
 
 
@@ -26,7 +26,7 @@ def plain_fit(image, row, col, pitch, angle, stretch, reach, bodies, independent
     distance = np.sqrt(along**2 / stretch + aside**2 * stretch)
     near = distance <= reach
     value = image[near].astype(np.float64) - image[round(row), round(col)]
-    place = distance[near] / RING_MM
+    place = distance[near] / PROFILE_STEP_MM
     low = np.floor(place).astype(int)
     n = value.size
     span = np.stack([np.ones(n), y[near], x[near]], axis=1)  # of the background
@@ -75,7 +75,7 @@ def test_fit_equals_its_twin(seed):
     (row, col), pitch, angle, stretch, reach = given_
     found = fit_body(
         image, row, col, *pitch, angle, stretch, reach, np.full(RAYS, 9.0),
-        bodies.profiles, bodies.volumes, bodies.prior, RING_MM, 0.4,
+        bodies.profiles, bodies.volumes, bodies.prior, PROFILE_STEP_MM, 0.4,
     )  # fmt: skip
     want = plain_fit(image, row, col, pitch, angle, stretch, reach, bodies, 0.4)
     np.testing.assert_allclose(found, want, rtol=1e-6)
@@ -93,7 +93,7 @@ def test_bodies_equal_drawn_ones(radius):
         )
         drawn /= drawn[200, 200]
         k = int(np.argmin(abs(RADIUS_MM - radius)))
-        every = round(RING_MM / step)
+        every = round(PROFILE_STEP_MM / step)
         want = drawn[200, 200::every]
         np.testing.assert_allclose(bodies.profiles[p, k, : want.size], want, atol=0.01)
         assert bodies.volumes[p, k] == pytest.approx(drawn.sum() * step**2, rel=0.02)

@@ -52,7 +52,7 @@ def test_a_region_of_three_centimetres_is_regional_and_a_breast_full_diffuse() -
 
 
 @given(st.integers(1, 40), st.integers(0, 10**6), st.floats(0, 6.28), st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_memberships_sum_to_one_and_do_not_depend_on_the_pose(
     n: int, seed: int, angle: float, flip: bool
 ) -> None:

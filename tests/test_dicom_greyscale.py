@@ -229,7 +229,7 @@ def test_air_is_not_invented() -> None:
     assert find_air(IMAGE, np.zeros(IMAGE.shape, dtype=bool)) is None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(gain=st.floats(0.01, 100.0), offset=st.floats(-1e4, 1e4))
 def test_air_does_not_depend_on_gain_and_offset(gain: float, offset: float) -> None:
     reference = find_air(IMAGE)

@@ -66,7 +66,7 @@ radii = st.sampled_from([0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.5])
 
 
 @given(clouds, radii)
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_most_in_disc_equals_brute_force(points, radius):
     # The kernel gets the radius with the tolerance of the rule; the twin brackets it.
     found = count(points, radius * (1 + SLACK))
@@ -121,7 +121,7 @@ def same_partition(one, two):
 
 
 @given(clouds, st.sampled_from([0.3, 0.7, 1.1, 2.3]))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_links_equal_the_sparse_graph(points, link):
     points = ordered(points)
     near = cdist(points, points) <= link
@@ -131,7 +131,7 @@ def test_links_equal_the_sparse_graph(points, link):
 
 
 @given(clouds, st.sampled_from([0.6, 0.9, 1.4]), st.integers(2, 6))
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_full_discs_join_equals_brute_force(points, radius, min_count):
     points = ordered(points)
 

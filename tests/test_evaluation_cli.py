@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from evaluation_tables import small_study
 from typer.testing import CliRunner
 
 from mcdetect.cli import app
+from mcdetect.errors import install_hint
 
 
 @pytest.fixture
@@ -101,6 +103,16 @@ def test_wrong_usage_is_told_in_a_line(study: Path, words: list[str], message: s
     assert "Traceback" not in done.output
 
 
+def test_without_xlsxwriter_the_user_is_told(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [study / "out", "-t", study / "truth.csv", "-o", study / "e", "--samples", 0, "--no-plots"]
+    assert "left out" not in run(*words).output
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    done = run(*words)
+    assert done.exit_code == 0
+    assert "rjafroc.xlsx is left out" in done.output
+    assert install_hint("excel") in done.output
+
+
 def test_without_matplotlib_the_remedy_is_named(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
@@ -113,6 +125,6 @@ def test_without_matplotlib_the_remedy_is_named(study: Path, monkeypatch: pytest
     words = [study / "out", "-t", study / "truth.csv", "-o", study / "e", "--samples", 0]
     done = run(*words)
     assert done.exit_code == 2
-    assert 'pip install "mcdetect[plot]"' in done.output
+    assert install_hint("plot") in done.output
     assert not (study / "e").exists()
     assert run(*words, "--no-plots").exit_code == 0

@@ -110,7 +110,7 @@ def copies(tally: Tally, times: np.ndarray) -> tuple[list[float], list[float], l
     return lesions, false, false_normal, images, normals
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), rate=st.floats(0.01, 4))
 def test_weighted_curves_equal_curves_of_copied_images(seed: int, rate: float) -> None:
     tally = random_tally(seed)
@@ -140,7 +140,7 @@ def test_weighted_curves_equal_curves_of_copied_images(seed: int, rate: float) -
             assert area[b] == pytest.approx(mean, abs=0.01)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6))
 def test_weighted_jafroc_equals_double_loops(seed: int) -> None:
     tally = random_tally(seed)

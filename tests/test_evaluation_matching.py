@@ -181,7 +181,7 @@ def crowd(seed: int) -> tuple[Marks, Points]:
 
 
 @pytest.mark.parametrize("rule", CALCIFICATION_RULES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6))
 def test_rules_equal_their_plain_twins(rule: str, seed: int) -> None:
     marks, lesions = crowd(seed)
@@ -192,7 +192,7 @@ def test_rules_equal_their_plain_twins(rule: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("rule", CALCIFICATION_RULES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), threshold=st.floats(0, 1))
 def test_one_matching_holds_at_every_threshold(rule: str, seed: int, threshold: float) -> None:
     marks, lesions = crowd(seed)

@@ -93,7 +93,7 @@ measure = st.one_of(
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), measure), max_size=40))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_spread_equals_pandas(rows):
     label = np.array([row[0] for row in rows], dtype=np.int64)
     values = np.array([row[1] for row in rows], dtype=np.float64)
@@ -122,7 +122,7 @@ def test_lowest_values_can_be_the_worst():
 @given(
     st.lists(st.floats(-2.0, 4.0).map(lambda value: round(value, 6)), min_size=1, max_size=30), st.booleans()
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_entropy_is_that_of_the_histogram(values, log_bins):
     found = group_spread(np.ones(len(values), np.int64), values, 1, log_bins=log_bins)["entropy"][0]
     if log_bins:

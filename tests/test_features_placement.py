@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 
 import networkx as nx
 import numpy as np
@@ -40,7 +39,7 @@ def anisotropy(points: np.ndarray) -> float:
 
 
 @given(places, st.floats(0, 6.28), st.floats(-300, 300), st.booleans(), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_nothing_depends_on_order_place_turn_or_mirror(points, angle, shift, mirror, random):
     points = np.array(points, dtype=float)
     size = np.array([0.1 + 0.05 * (k % 5) for k in range(len(points))])
@@ -64,7 +63,7 @@ def test_nothing_depends_on_order_place_turn_or_mirror(points, angle, shift, mir
 
 
 @given(places, st.floats(0.2, 5.0))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_lengths_and_areas_grow_with_the_group(points, factor):
     points = np.array(points, dtype=float)
     one, two = (cluster_features(k * points[:, 0], k * points[:, 1]) for k in (1.0, factor))
@@ -115,7 +114,7 @@ def test_concave_area_leaves_out_the_bay():
 
 
 @given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9)), min_size=3, max_size=9), st.floats(0.5, 6))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_concave_area_is_that_of_empty_triangles(points, reach):
     points = np.array(points).round(2) + np.random.default_rng(0).uniform(0, 1e-3, (len(points), 2))
     area = 0.0
@@ -277,7 +276,7 @@ NEVER_MISSING = {
     st.sampled_from([0.0, 0.3, 1.0]),
     st.integers(0, 2**32 - 1),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_every_feature_is_finite_or_missing(n, arrangement, bad, seed):
     """Groups of 1 to 500 members; warnings are errors in these tests."""
     rng = np.random.default_rng(seed)
@@ -321,17 +320,3 @@ def test_position_relative_to_the_nipple():
     assert found["nipple_distance_mm"][0] == pytest.approx(math.hypot(2, 40))
     assert found["axis_deg"][0] == pytest.approx(90)
     assert found["axis_to_nipple_deg"][0] == pytest.approx(90 - math.degrees(math.atan2(2, 40)))
-
-
-def test_five_hundred_members_in_twenty_groups_take_less_than_a_third_of_a_second():
-    rng = np.random.default_rng(2)
-    label = np.repeat(np.arange(1, 21), 25)
-    given = make(label, rng.uniform(0, 10, (500, 2)) + 20.0 * label[:, None], rng)
-    build_features(**given)
-    taken = []
-    for _ in range(5):
-        began = time.process_time()
-        build_features(**given)
-        taken.append(time.process_time() - began)
-    # about 0.08 s of a busy core of 2.5 GHz
-    assert min(taken) < 0.3

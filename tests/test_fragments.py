@@ -76,7 +76,7 @@ def test_few_marks(count: int) -> None:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.permutations(range(5)), st.booleans())
 def test_neither_order_nor_a_transpose_matters(order: list[int], turned: bool) -> None:
     image = picture([(4.0, 4.0, 1.0, 0.7)])

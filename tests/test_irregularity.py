@@ -34,7 +34,7 @@ def plain_irregularity(points):
 
 
 @given(st.integers(5, 200), st.integers(0, 2**31), st.floats(0.0, 0.9))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_irregularity_equals_its_twin(corners, seed, rough):
     rng = np.random.default_rng(seed)
     angle = np.sort(rng.uniform(0, 2 * np.pi, corners))
@@ -67,7 +67,7 @@ def test_irregularity_of_known_figures():
 
 
 @given(st.integers(0, 2**31))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_slope_and_rim_equal_their_twins(seed):
     rng = np.random.default_rng(seed)
     window = ndi.gaussian_filter(rng.normal(size=(41, 41)), 2).astype(np.float32)

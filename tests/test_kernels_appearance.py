@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 from mcdetect.kernels.appearance import CURVATURE_MM, DIRECTIONS, RING_MM, measure_spots
-from mcdetect.spots.find import LEVELS_MM
+from mcdetect.spots.observer import LEVELS_MM
 
 REACH, LEAST = 2.8, 0.35
 

@@ -45,7 +45,7 @@ def test_gaussian_has_unit_sum_and_the_variance_asked_for(sigma: float) -> None:
     assert (taps * x**2).sum() == pytest.approx(sigma**2, rel=1e-4, abs=1e-7)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0.1, 3.0), st.floats(0.1, 3.0))
 def test_two_smoothings_equal_one(a: float, b: float) -> None:
     one = full(discrete_gaussian(math.hypot(a, b), tail=1e-9))

@@ -66,7 +66,7 @@ def test_a_body_of_a_known_size_is_recognised_and_leaves_no_remainder(k: int) ->
     assert found[MISFIT] < 1e-4 * found[BEST]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.sampled_from(BODY_MM))
 def test_no_weighting_of_the_bands_has_a_higher_signal_to_noise_ratio(seed: int, diameter: float) -> None:
     rng = np.random.default_rng(seed)

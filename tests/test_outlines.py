@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -221,7 +220,7 @@ def test_flips_and_turns_do_not_matter(how):
 
 
 @given(st.floats(0.01, 1000), st.floats(-5, 5))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_gain_and_offset_change_only_the_contrast(gain, offset):
     image, centres = scene()
     spacing = PixelSpacing(0.07, 0.07)
@@ -315,15 +314,3 @@ def test_bad_arguments(changes, match):
     given = {"tophat": np.zeros((9, 9), np.float32), "rows_px": [4.0], "cols_px": [4.0]} | changes
     with pytest.raises(ValueError, match=match):
         measure_shapes(spacing=PixelSpacing(0.07, 0.07), **given)
-
-
-def test_a_thousand_are_quick():
-    rng = np.random.default_rng(0)
-    image = ndi.gaussian_filter(rng.normal(size=(1000, 1000)), 1).astype(np.float32)
-    rows, cols = rng.uniform(0, 999, (2, 1000))
-    taken = []
-    for _ in range(3):
-        began = time.process_time()
-        measure_shapes(image, rows, cols, PixelSpacing(0.07, 0.07))
-        taken.append(time.process_time() - began)
-    assert min(taken) < 0.6  # processor time of all threads; about 0.2 s

@@ -16,7 +16,8 @@ from mcdetect.image.mammogram import Mammogram, PixelSpacing
 from mcdetect.output.overlays import overlay_names, write_png
 from mcdetect.pictures import drawing
 from mcdetect.pictures.display import shrink, take_crop
-from mcdetect.pictures.overlay import MOST_PANELS, _first_to_see, draw_overlay
+from mcdetect.pictures.drawing import MOST_PANELS
+from mcdetect.pictures.overlay import _first_to_see, draw_overlay
 
 Picture = npt.NDArray[np.uint8]
 
@@ -224,6 +225,63 @@ def test_long_names_are_shortened_in_the_middle() -> None:
     assert short.startswith("folder")
     assert short.endswith("name.dcm")
     assert drawing.text_width(short) <= 300
+
+
+def written(words: str, **style: object) -> Picture:
+    """Return words on black, base line at row 30, from column 10 on."""
+    paper = np.zeros((50, 400, 3), np.uint8)
+    drawing.text(paper, words, 30, 10, (255, 255, 255), **style)  # type: ignore[arg-type]
+    return paper
+
+
+def test_letters_stand_on_the_base_line_and_have_the_height_asked_for() -> None:
+    for height in (9, 12, 20):
+        rows, cols = np.nonzero(written("HHH", height=height)[..., 0] > 100)
+        assert rows.max() == 29
+        assert np.ptp(rows) + 1 == pytest.approx(height, abs=1)
+        width = drawing.text_width("HHH", height=height)
+        assert cols.min() >= 10
+        assert 10 + 0.8 * width < cols.max() < 10 + width
+    assert (written("H", bold=True) > 100).sum() > 1.3 * (written("H") > 100).sum()
+
+
+@pytest.mark.parametrize("pair", ["éÉeE", "üÜuU", "łŁlL", "ñÑnN", "çÇcC", "øØoO"])
+def test_names_in_latin_letters_are_drawn_as_they_are(pair: str) -> None:
+    assert drawing.readable(pair) == pair
+    for accented, plain in zip(pair[:2], pair[2:], strict=True):
+        assert not np.array_equal(written(accented), written(plain))
+        assert not np.array_equal(written(accented), written("?"))
+
+
+def test_what_the_font_lacks_is_written_as_an_escape() -> None:
+    assert drawing.readable("Müller Żółć Ελένη Груди 5 µm ± 1°") == "Müller Żółć Ελένη Груди 5 µm ± 1°"
+    assert drawing.readable("胸.dcm") == "\\u80f8.dcm"
+    assert drawing.readable("a\nb\x1b[0m\u202e") == "a\\nb\\x1b[0m\\u202e"
+    assert drawing.readable(b"\xff.dcm".decode("utf-8", "surrogateescape")) == "\\udcff.dcm"
+    np.testing.assert_array_equal(written("胸"), written("\\u80f8"))
+    assert drawing.text_width("胸") == drawing.text_width("\\u80f8")
+
+
+@pytest.mark.parametrize(("row", "col"), [(5, 10), (30, -40), (30, 390), (55, 10), (-20, 0), (30, 500)])
+def test_words_may_reach_beyond_the_picture(row: int, col: int) -> None:
+    whole, part = np.zeros((250, 1200, 3), np.uint8), np.zeros((50, 400, 3), np.uint8)
+    drawing.text(whole, "Müller gj", row + 100, col + 400, (9, 99, 255))
+    drawing.text(part, "Müller gj", row, col, (9, 99, 255))
+    np.testing.assert_array_equal(part, whole[100:150, 400:800])
+
+
+@given(st.text(max_size=30))
+@settings(max_examples=60)
+def test_any_words_can_be_drawn(words: str) -> None:
+    picture = written(words)
+    assert picture[:, : 10 - 3].max() == 0
+    assert drawing.readable(drawing.readable(words)) == drawing.readable(words)
+
+
+def test_the_font_comes_with_its_licence() -> None:
+    folder = Path(drawing.__file__).parent / "fonts"
+    assert (folder / "DejaVuSans.ttf").is_file()
+    assert "Bitstream Vera Fonts Copyright" in (folder / "LICENSE_DEJAVU").read_text(encoding="utf-8")
 
 
 @given(st.lists(st.text(min_size=1, max_size=200), unique=True, max_size=20))

@@ -60,7 +60,7 @@ def test_diameter_measured_back_within_3_percent(diameter_mm, irregularity, elon
     assert stamp.diameter_mm == diameter_mm
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     size=st.floats(1.5, 6.0),
     row_mm=st.floats(0.03, 0.2),

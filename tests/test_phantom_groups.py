@@ -55,7 +55,7 @@ def test_orientation_of_a_line():
     assert np.ptp(points[:, 0]) > 2 * np.ptp(points[:, 1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 25))
 def test_most_in_disc_equals_brute_force(seed, n):
     points = np.random.default_rng(seed).uniform(0, 25, (n, 2))

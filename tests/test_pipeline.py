@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import subprocess
 import sys
-import time
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from mcdetect.clusters.scoring import score_groups
 from mcdetect.errors import UnusableImageError
 from mcdetect.phantom import Calcifications, Group, GroupKind, PhantomMammogram, draw_mammogram
 from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CLUSTERS, empty_table
-from mcdetect.spots.score import SpotModel, default_spot_model
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SPACING_MM = 0.1
@@ -194,36 +191,6 @@ def test_scores_of_groups_rise_with_their_members() -> None:
     assert score_groups(np.zeros(0, np.int64), np.zeros(0), 5).shape == (0,)
 
 
-def test_the_model_file_is_data_and_is_checked() -> None:
-    model = default_spot_model()
-    assert model.roots.size > 10
-    good = {
-        "format": "mcdetect spot model 1",
-        "features": ["a"],
-        "base": 0.5,
-        "trees": [
-            {
-                "feature": [0, -1, -1],
-                "threshold": [1.0, 0, 0],
-                "left": [1, 0, 0],
-                "right": [2, 0, 0],
-                "value": [0, -1, 2],
-            }
-        ],
-    }
-    odds = SpotModel.from_json(json.dumps(good)).log_odds(np.array([[0.0], [2.0]], np.float32))
-    np.testing.assert_array_equal(odds, [-0.5, 2.5])
-    with pytest.raises(ValueError, match="features"):
-        SpotModel.from_json(json.dumps(good)).log_odds(np.zeros((1, 3), np.float32))
-    for change in ({"left": [0, 0, 0]}, {"right": [7, 0, 0]}, {"feature": [4, -1, -1]}):
-        bad = json.loads(json.dumps(good))
-        bad["trees"][0].update(change)
-        with pytest.raises(ValueError, match="spot model"):
-            SpotModel.from_json(json.dumps(bad))
-    with pytest.raises(ValueError, match="not a spot model"):
-        SpotModel.from_json("[]")
-
-
 # ---------------------------------------------------------------- real images
 
 
@@ -297,29 +264,23 @@ def test_coarse_film_normals_are_rarely_flagged_and_cases_are_found() -> None:
 
 
 @pytest.mark.slow
-def test_time_and_memory_of_a_large_image(tmp_path: Path) -> None:
-    """A fresh process, so that the peak is its own; time is compared with copying on the same machine."""
+def test_memory_of_a_large_image(tmp_path: Path) -> None:
+    """A fresh process, so that the peak is its own."""
     np.save(tmp_path / "image.npy", draw_mammogram((4096, 3328), 0.07, seed=5).pixels)
     code = f"""
-import json, resource, time
+import resource
 import numpy as np
 from mcdetect import detect
 image = np.load({str(tmp_path / "image.npy")!r})
 detect(image[:1024, :1024], pixel_spacing_mm=0.07)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-times = []
 for _ in range(3):
-    start = time.perf_counter()
     detect(image, pixel_spacing_mm=0.07)
-    times.append(time.perf_counter() - start)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([min(times), (after - before) / 1024]))
+print((after - before) / 1024)
 """
-    start = time.perf_counter()
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    seconds, megabytes = json.loads(out)
-    assert megabytes < 600
-    assert seconds < 4.5, f"{seconds:.1f} s ({time.perf_counter() - start:.0f} s in all)"
+    assert float(out) < 600
 
 
 def test_spacing_may_be_given_as_a_pair() -> None:

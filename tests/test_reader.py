@@ -168,7 +168,7 @@ def test_hostile_uid_builds_no_path(tmp_path: Path) -> None:
     assert "passwd" not in str(image.details)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, data: st.DataObject) -> None:
     syntax = data.draw(

@@ -115,7 +115,7 @@ def bumpy(seed, n=31, smooth=1.5):
 
 
 @given(st.integers(0, 10000), st.floats(-1.5, 1.5), st.sampled_from([0.01, 0.1, 0.5, 2.0]))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_flood_equals_plain_twin(seed, level, depth):
     window = bumpy(seed)
     barred = np.hypot(*(np.indices(window.shape) - 15)) > 14
@@ -129,7 +129,7 @@ def test_flood_equals_plain_twin(seed, level, depth):
 
 
 @given(st.integers(0, 10000), st.floats(-1, 1.5))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_flood_without_depth_limit_is_the_component(seed, level):
     window = bumpy(seed)
     start = np.unravel_index(np.argmax(window), window.shape)
@@ -159,7 +159,7 @@ def shoelace(points):
 
 
 @given(st.integers(0, 10000), st.floats(-0.5, 1.5))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_outline_equals_scikit_image(seed, level):
     window = bumpy(seed, smooth=2.0)
     start = np.unravel_index(np.argmax(window), window.shape)
@@ -220,7 +220,7 @@ def polygon_twin(points):
 
 
 @given(st.integers(0, 10000), st.integers(5, 60))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_polygon_equals_triangles_opencv_and_scipy(seed, n):
     points = star(seed, n)
     area, perimeter, row, col, minor, major, angle, hull = polygon_geometry(points)
@@ -247,7 +247,7 @@ def test_polygon_without_area():
 
 
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=20))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_hull_of_repeated_and_collinear_points(points):
     points = np.array(points, dtype=float)
     flat = np.linalg.matrix_rank(points - points[0]) < 2

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from mcdetect.config import NoiseConfig, SpotConfig
+from mcdetect.config import SpotConfig
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.spots.appearance import FEATURE_NAMES, describe_spots, refined_scale_mm
 from mcdetect.spots.find import Spots, find_spots
@@ -36,7 +36,7 @@ def disc_image(
 
 
 def find(image: np.ndarray, spacing: PixelSpacing, min_snr: float = 3.0) -> Spots:
-    return find_spots(image, np.ones(image.shape, bool), spacing, SpotConfig(min_snr=min_snr), NoiseConfig())
+    return find_spots(image, np.ones(image.shape, bool), spacing, SpotConfig(min_snr=min_snr))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_spots_outside_the_searched_region_are_not_reported() -> None:
     image = disc_image(spacing, [(6.0, 6.0), (18.0, 18.0)], 0.4, 15.0)
     searched = np.ones(image.shape, bool)
     searched[: image.shape[0] // 2] = False
-    spots = find_spots(image, searched, spacing, SpotConfig(), NoiseConfig())
+    spots = find_spots(image, searched, spacing, SpotConfig())
     assert spots.row_px.min() >= image.shape[0] // 2 - 0.5
     assert np.hypot(spots.row_px[0] * 0.07 - 18.0, spots.col_px[0] * 0.07 - 18.0) < 0.1
 
@@ -97,7 +97,7 @@ def test_flips_and_transposition_move_the_spots_and_nothing_else(turn: object) -
     assert strong >= 2
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.floats(0.2, 5.0), st.floats(-100.0, 100.0))
 def test_gain_and_offset_leave_the_snr(gain: float, offset: float) -> None:
     spacing = PixelSpacing(0.1, 0.1)
@@ -117,9 +117,7 @@ def test_small_and_constant_images_give_no_spots(shape: tuple[int, int]) -> None
 
 def test_nothing_searched_gives_no_spots() -> None:
     image = disc_image(PixelSpacing(0.1, 0.1), [(8.0, 9.0)], 0.4, 12.0)
-    spots = find_spots(
-        image, np.zeros(image.shape, bool), PixelSpacing(0.1, 0.1), SpotConfig(), NoiseConfig()
-    )
+    spots = find_spots(image, np.zeros(image.shape, bool), PixelSpacing(0.1, 0.1), SpotConfig())
     assert spots.snr.size == 0
 
 
@@ -128,7 +126,7 @@ def test_the_number_of_candidates_is_limited_to_the_strongest() -> None:
     image = disc_image(spacing, [(8.0, 9.0)], 0.4, 12.0)
     every = find(image, spacing)
     config = SpotConfig(max_candidates=100)
-    few = find_spots(image, np.ones(image.shape, bool), spacing, config, NoiseConfig())
+    few = find_spots(image, np.ones(image.shape, bool), spacing, config)
     assert every.snr.size > 100
     np.testing.assert_array_equal(few.snr, every.snr[:100])
 

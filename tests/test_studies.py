@@ -99,7 +99,7 @@ def test_odd_values_never_fail() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_order_and_sides_do_not_matter(seed: int) -> None:
     rng = np.random.default_rng(seed)
     first, second = draw_breast(rng, true=2, false=1.5)
@@ -111,7 +111,7 @@ def test_order_and_sides_do_not_matter(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_no_other_assignment_is_better(seed: int) -> None:
     """Every assignment tried out, for groups that are all flagged."""
     rng = np.random.default_rng(seed)

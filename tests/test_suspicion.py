@@ -88,7 +88,7 @@ def test_a_missing_value_adds_nothing_and_a_missing_column_is_an_error() -> None
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=20), st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_index_is_always_finite(values: list[float], place: int) -> None:
     name = default_scorer().columns[place % len(default_scorer().columns)]
     with warnings.catch_warnings():
@@ -206,7 +206,7 @@ _KEYS = st.sampled_from(["format", "name", "base", "features", "terms", "column"
         _ODD, lambda x: st.lists(x, max_size=3) | st.dictionaries(_KEYS, x, max_size=4), max_leaves=8
     )
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_nothing_but_value_errors_comes_of_odd_data(data: Any) -> None:
     for value in (data, {"format": "mcdetect suspicion index 1", "name": "a", "base": 0.0, "features": data}):
         with pytest.raises(ValueError):

@@ -69,7 +69,7 @@ def test_no_patient_is_in_two_folds(linear: Training) -> None:
 
 
 @given(st.integers(4, 30), st.integers(1, 5), st.integers(2, 6), st.integers(0, 5))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_folds_keep_patients_whole(patients: int, most: int, folds: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(patients), rng.integers(1, most + 1, patients)).astype(np.int64)
@@ -235,7 +235,7 @@ def test_selection_takes_no_feature_twice() -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(2, 60), st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_auc_twin(seed: int, n: int, ties: bool) -> None:
     rng = np.random.default_rng(seed)
     label = rng.permutation(np.arange(n) % 2).astype(np.int64)

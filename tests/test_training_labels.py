@@ -15,6 +15,7 @@ from training_examples import clusters
 from typer.testing import CliRunner
 
 from mcdetect.cli import app
+from mcdetect.errors import install_hint
 from mcdetect.schema import CLUSTERS
 from mcdetect.training import (
     ClusterModel,
@@ -353,5 +354,5 @@ def test_wrong_usage(keyed: tuple[Path, Path], tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "sklearn", None)
     code, text = run(*base, "--labels", keyed[1])
     assert code == 2
-    assert 'pip install "mcdetect[train]"' in text
+    assert install_hint("train") in text
     assert not out.parent.exists()

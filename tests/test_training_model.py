@@ -226,7 +226,7 @@ def test_nothing_may_lack(kind: str) -> None:
 
 
 @given(st.sampled_from(["logistic", "boosting"]), st.integers(0, 2**32 - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_damaged_bytes_never_do_more_than_raise(kind: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     raw = bytearray(json.dumps(small(kind)).encode())

@@ -18,7 +18,7 @@ from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
 from mcdetect.breast.region import BreastRegion
 from mcdetect.config import BreastConfig
 from mcdetect.errors import UnusableImageError
-from mcdetect.image.mammogram import Mammogram
+from mcdetect.image.mammogram import MIN_SIDE_PX, Mammogram
 
 __all__ = ["find_breast"]
 
@@ -27,8 +27,6 @@ BoolImage = npt.NDArray[np.bool_]
 
 logger = logging.getLogger(__name__)
 
-SMALLEST_PX = 32
-"""Images with a side shorter than this are not worked on."""
 CROP_MM = 60.0
 """Images without air and with a side shorter than this are crops: their border is no film border."""
 SMALLEST_BREAST_MM2 = 500.0
@@ -62,10 +60,10 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         If the image is too small, blank, mere noise, or shows no breast.
     """
     rows, cols = mammogram.shape
-    if min(rows, cols) < SMALLEST_PX:
+    if min(rows, cols) < MIN_SIDE_PX:
         raise UnusableImageError(
             f"the image has only {rows} x {cols} pixels",
-            f"give images of at least {SMALLEST_PX} pixels a side",
+            f"give images of at least {MIN_SIDE_PX} pixels a side",
         )
     coarse = coarsen(mammogram, config.grid_mm)
     _refuse_blank(mammogram, coarse)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.kernels.block_sums import block_means
+from mcdetect.kernels.constants import MAD_TO_SD
 
 __all__ = ["find_scan_lines"]
 
@@ -87,7 +88,7 @@ def _row_spread(excess: FloatImage, known: BoolImage) -> FloatImage:
     size.sort(axis=1)
     count = known[:, ::every].sum(axis=1)
     middle = size[np.arange(size.shape[0]), np.minimum(count // 2, size.shape[1] - 1)]
-    return np.where(count >= 8, np.float32(1.4826) * middle, np.float32(np.inf))
+    return np.where(count >= 8, np.float32(MAD_TO_SD) * middle, np.float32(np.inf))
 
 
 def _running_mean(mask: BoolImage, window: int) -> FloatImage:

@@ -102,9 +102,10 @@ def find_air(level: FloatImage) -> AirLevel | None:
 def trace_breast(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
     """Outline the breast in an image of air and tissue.
 
-    The threshold is the one at which the outline depends on it least (as for maximally stable
-    extremal regions, doi:10.1016/j.imavis.2004.02.006): glow of the film and scatter below it,
-    the roll-off of thickness above it, both move the outline.
+    A threshold divides air from breast. Too low, it takes in the glow of the film and scatter; too high, it
+    cuts off the border, where the breast gets thin. In both ranges the outline moves with the threshold. So
+    the threshold is taken between them, where the outline moves least (as for maximally stable extremal
+    regions, doi:10.1016/j.imavis.2004.02.006).
 
     Parameters
     ----------

@@ -164,6 +164,8 @@ def evaluate(
     from mcdetect.validation.evaluation import TableError
     from mcdetect.validation.evaluation.folders import evaluate_files
     from mcdetect.validation.evaluation.plots import MissingPlotsError, require_matplotlib
+    from mcdetect.validation.evaluation.rjafroc import RJAFROC
+    from mcdetect.validation.evaluation.xlsx import MissingExcelError
 
     log_to(Console(stderr=True), verbose=0, quiet=True)
     with wrong_usage(TableError, ValueError, MissingPlotsError):
@@ -198,6 +200,9 @@ def evaluate(
     if out is None:
         return
     with written():
-        found.save(out, plots=not no_plots, matches=matches)
+        files = found.save(out, plots=not no_plots, matches=matches)
     if not quiet:
+        if out / RJAFROC not in files:
+            left_out = f"{RJAFROC} is left out: {MissingExcelError()}"
+            output_console().print(left_out, markup=False, soft_wrap=True)
         output_console().print(f"results in {one_line(str(out))}", markup=False, soft_wrap=True)

@@ -87,12 +87,14 @@ class Groups:
 def find_groups(row_mm: npt.ArrayLike, col_mm: npt.ArrayLike, config: GroupConfig | None = None) -> Groups:
     """Group points, and flag the groups with enough of them in one disc.
 
-    Points at most ``config.link_mm`` apart belong to one group. Of the points whose group would not
-    be flagged, those that lie together in a disc of ``config.area_cm2`` with at least
-    ``config.min_count`` of them also form a group, however far apart they are. So the link distance
-    can never hide a disc that satisfies the rule (every such disc holds members of a flagged group),
-    and never are two flagged groups made one because a disc reaches into both. A group has at least
-    two points.
+    1. Points at most ``config.link_mm`` apart are linked. What is linked, directly or through others, is a
+       group. A group has at least two points.
+    2. A group is flagged when some disc of ``config.area_cm2`` holds ``config.min_count`` of its points.
+    3. The points of groups that are not flagged, and single points, get a second look: where one disc holds
+       ``config.min_count`` of them, they are joined, however far apart they lie, and flagged.
+
+    Because of step 3 the link distance cannot hide a full disc: every disc with enough points holds members
+    of a flagged group. Because only unflagged points are joined, two flagged groups never become one.
 
     Parameters
     ----------

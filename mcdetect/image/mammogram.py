@@ -11,9 +11,12 @@ import numpy.typing as npt
 
 from mcdetect.errors import MissingSpacingError
 
-__all__ = ["Intent", "Mammogram", "PixelSpacing", "Plane"]
+__all__ = ["MIN_SIDE_PX", "Intent", "Mammogram", "PixelSpacing", "Plane"]
 
 SPACING_LIMITS_MM = (0.01, 0.5)
+
+MIN_SIDE_PX = 32
+"""Images with a side shorter than this are refused by the loader and by the search for the breast."""
 
 
 class Plane(StrEnum):

@@ -7,6 +7,8 @@ import math
 import numba as nb
 import numpy as np
 
+from mcdetect.kernels.constants import LEAST_SIGMA_PX
+
 __all__ = ["CURVATURE_MM", "DIRECTIONS", "RING_MM", "measure_spots"]
 
 RING_MM = np.array([0.06, 0.10, 0.15, 0.22, 0.30, 0.40, 0.52, 0.66, 0.82, 1.0], np.float32)
@@ -17,7 +19,6 @@ DIRECTIONS = 16
 """Directions sampled on every ring."""
 
 _REACH_SIGMA = 2.8
-_LEAST_SIGMA = 0.35  # pixels; a narrower Gaussian would fall between the samples
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
@@ -118,8 +119,8 @@ def measure_spots(image, row, col, scale_mm, row_mm, col_mm, levels_mm, ring_mm,
     levels = levels_mm.size
     steps = levels + curvature_mm.size + 1
     widest = max(levels_mm[-1], curvature_mm[-1])
-    half_n = math.ceil(_REACH_SIGMA * max(widest / row_mm, _LEAST_SIGMA)) + 1
-    half_m = math.ceil(_REACH_SIGMA * max(widest / col_mm, _LEAST_SIGMA)) + 1
+    half_n = math.ceil(_REACH_SIGMA * max(widest / row_mm, LEAST_SIGMA_PX)) + 1
+    half_m = math.ceil(_REACH_SIGMA * max(widest / col_mm, LEAST_SIGMA_PX)) + 1
     for spot in nb.prange(row.size):
         n, m = 2 * half_n + 1, 2 * half_m + 1
         window = np.empty((n, m), np.float32)
@@ -135,8 +136,8 @@ def measure_spots(image, row, col, scale_mm, row_mm, col_mm, levels_mm, ring_mm,
                 sigma = min(scale_mm[spot], widest)
             else:
                 sigma = np.float64(curvature_mm[k - levels - 1])
-            sigma_row = max(sigma / row_mm, _LEAST_SIGMA)
-            sigma_col = max(sigma / col_mm, _LEAST_SIGMA)
+            sigma_row = max(sigma / row_mm, LEAST_SIGMA_PX)
+            sigma_col = max(sigma / col_mm, LEAST_SIGMA_PX)
             a, n = _span(r, sigma_row)
             b, m = _span(c, sigma_col)
             _weights(r, a, n, sigma_row, down[0], down[1], down[2])

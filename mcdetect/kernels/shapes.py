@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from mcdetect.kernels.constants import MAD_TO_SD
 from mcdetect.kernels.irregularity import contour_slope, irregularity, rim_over_centre
 from mcdetect.kernels.polygons import polygon_geometry
 from mcdetect.kernels.regions import BARRED, OWN, flood, trace_outline
@@ -209,7 +210,7 @@ def ring_level(window: _Singles, label: _Labels) -> tuple[float, float]:
     median = _median(values, count)
     for k in range(count):
         values[k] = abs(values[k] - median)
-    return median, 1.4826 * _median(values, count)
+    return median, MAD_TO_SD * _median(values, count)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

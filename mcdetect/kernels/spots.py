@@ -5,6 +5,8 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from mcdetect.kernels.constants import MAD_TO_SD
+
 __all__ = ["keep_strongest", "local_maxima", "tile_spread"]
 
 
@@ -83,7 +85,7 @@ def tile_spread(finer, coarser, mask, tile_rows, tile_cols, stride, out_spread, 
             for k in range(n):
                 values[k] = abs(values[k] - centre)
             lower, upper = _middle(values, n)
-            out_spread[a, b] = np.float32(1.4826) * (0.5 * (lower + upper))
+            out_spread[a, b] = np.float32(MAD_TO_SD) * (0.5 * (lower + upper))
 
 
 @nb.njit(cache=True, nogil=True, parallel=True, fastmath=True)  # pragma: no cover - compiled

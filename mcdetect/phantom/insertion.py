@@ -24,6 +24,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.kernels.constants import MAD_TO_SD
 from mcdetect.phantom.calcifications import (
     CalcificationStamp,
     SystemBlur,
@@ -43,7 +44,6 @@ __all__ = [
 ]
 
 SITE_RADIUS_MM = 3.0
-_MAD_TO_SD = 1.4826
 
 TRUTH_COLUMNS: dict[str, str] = {
     "row_px": "float64",
@@ -243,7 +243,7 @@ def amplitude_for_snr(
             f"fewer than 16 background pixels around the site ({row_px:.1f}, {col_px:.1f}); "
             "place the calcification inside the breast"
         )
-    spread = _MAD_TO_SD * float(np.median(np.abs(values - np.median(values))))
+    spread = MAD_TO_SD * float(np.median(np.abs(values - np.median(values))))
     least = max(1e-6 * float(np.ptp(patch)), 1e-12)
     if grey_step is not None:
         least = max(least, _rounding_spread(grey_step, sigma, row_mm, col_mm))

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import math
+import unicodedata
+from functools import cache
+from importlib import resources
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
 
 __all__ = [
     "FAINT",
     "INK",
+    "MOST_PANELS",
+    "OUTLINE_MM",
     "PAPER",
     "Colour",
     "Picture",
     "circle",
     "fit_text",
     "outline",
+    "readable",
     "round_length_mm",
     "scale_bar",
     "text",
@@ -30,7 +38,14 @@ PAPER: Colour = (18, 18, 20)
 INK: Colour = (225, 225, 225)
 FAINT: Colour = (150, 150, 150)
 
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+MOST_PANELS = 6
+"""Groups that a picture shows magnified, at most."""
+
+OUTLINE_MM = 2.0
+"""Distance of the line about a group from its outermost calcifications, in mm."""
+
+_CAPITALS = 0.729  # height of capitals over the size of the font
+_NO_LETTER = "\U0010ffff"
 _SHIFT = 4
 _ONE = 1 << _SHIFT
 
@@ -89,14 +104,30 @@ def text(
     height: int = 12,
     bold: bool = False,
 ) -> None:
-    """Write words with their base line at `row`, starting at `col`; `height` is that of capitals in px."""
-    cv2.putText(picture, _plain(words), (col, row), _FONT, _scale(height), colour, 1 + int(bold), cv2.LINE_AA)
+    """Write words with their base line at `row`, starting at `col`; `height` is that of capitals in px.
+
+    Letters that the font does not have are written as escapes, such as \\u4e2d. What lies outside the picture
+    is left out.
+    """
+    font, words = _font(height), readable(words)
+    left, top, right, bottom = (math.floor(side) for side in font.getbbox(words, anchor="ls"))
+    ink = Image.new("L", (right - left + 2, bottom - top + 1))
+    brush = ImageDraw.Draw(ink)
+    brush.text((-left, -top), words, fill=255, font=font, anchor="ls")
+    cover = np.asarray(ink, np.float32) / 255.0
+    if bold:
+        cover = np.maximum(cover, np.roll(cover, 1, axis=1))
+    first, start = row + top, col + left
+    rows = slice(max(first, 0), max(first + cover.shape[0], 0))
+    cols = slice(max(start, 0), max(start + cover.shape[1], 0))
+    paper = picture[rows, cols]
+    cover = cover[rows.start - first :, cols.start - start :][: paper.shape[0], : paper.shape[1], None]
+    paper[:] = np.rint(paper + cover * (np.array(colour, np.float32) - paper))
 
 
 def text_width(words: str, *, height: int = 12, bold: bool = False) -> int:
     """Return the width of words in px."""
-    (width, _), _ = cv2.getTextSize(_plain(words), _FONT, _scale(height), 1 + int(bold))
-    return int(width)
+    return math.ceil(_font(height).getlength(readable(words))) + int(bold)
 
 
 def fit_text(words: str, width: int, *, height: int = 12) -> str:
@@ -111,13 +142,25 @@ def fit_text(words: str, width: int, *, height: int = 12) -> str:
     return ""
 
 
-def _scale(height: int) -> float:
-    return height / 22.0
+def readable(words: str) -> str:
+    """Return words with escapes for what cannot be drawn: letters that the font lacks, control characters."""
+    return "".join(letter if _drawn(letter) else letter.encode("unicode_escape").decode() for letter in words)
 
 
-def _plain(words: str) -> str:
-    """Return words in the letters that the font has."""
-    return "".join(letter if " " <= letter <= "~" else "?" for letter in words)
+@cache
+def _font(height: int) -> ImageFont.FreeTypeFont:
+    """Return the font whose capitals are so many px high."""
+    data = resources.files("mcdetect.output.fonts").joinpath("DejaVuSans.ttf").read_bytes()
+    return ImageFont.truetype(io.BytesIO(data), height / _CAPITALS, layout_engine=ImageFont.Layout.BASIC)
+
+
+@cache
+def _drawn(letter: str) -> bool:
+    """Tell whether the font has a letter: what it lacks looks as a letter that is none does."""
+    if unicodedata.category(letter).startswith("C"):
+        return False
+    looks = [_font(24).getmask(shape) for shape in (letter, _NO_LETTER)]
+    return looks[0].size != looks[1].size or bytes(looks[0]) != bytes(looks[1])
 
 
 def round_length_mm(longest_mm: float) -> float:

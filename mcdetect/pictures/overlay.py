@@ -12,22 +12,18 @@ from mcdetect import __version__
 from mcdetect.image.mammogram import Mammogram
 from mcdetect.pictures import drawing
 from mcdetect.pictures.display import shrink, take_crop
-from mcdetect.pictures.drawing import FAINT, INK, PAPER, Colour, Picture
+from mcdetect.pictures.drawing import FAINT, INK, MOST_PANELS, OUTLINE_MM, PAPER, Colour, Picture
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MOST_PANELS", "draw_overlay"]
-
-MOST_PANELS = 6
-"""Flagged groups that are shown magnified, best first."""
+__all__ = ["draw_overlay"]
 
 # Okabe and Ito's colours, which colour-blind readers tell apart too.
 _FLAGGED: Colour = (240, 228, 66)
 _MEMBER: Colour = (255, 150, 40)
 _OTHER: Colour = (86, 180, 233)
 
-_OUTLINE_MM = 2.0
 _RADIUS_MM = 0.6
 _GAP_MM = 0.3
 _CROP_MARGIN_MM = 1.75
@@ -185,7 +181,7 @@ def _draw_whole(
     for _, cluster in flagged.iterrows():
         members = calcifications[calcifications["cluster_id"] == cluster["cluster_id"]]
         points = view.place(members if len(members) else cluster.to_frame().T)
-        hull = drawing.outline(area, points, _OUTLINE_MM * view.px_per_mm, _FLAGGED, 2)
+        hull = drawing.outline(area, points, OUTLINE_MM * view.px_per_mm, _FLAGGED, 2)
         _number(area, str(cluster["cluster_id"]), hull, taken)
     return view
 

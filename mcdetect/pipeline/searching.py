@@ -85,7 +85,7 @@ def search(mammogram: Mammogram, config: Config | None = None, clock: Clock | No
     del pixels
     area = float(np.count_nonzero(searched)) * spacing.row_mm * spacing.col_mm / 100.0
     with clock.stage("spots"):
-        spots = find_spots(equal.pixels, searched, spacing, config.spots, config.noise)
+        spots = find_spots(equal.pixels, searched, spacing, config.spots)
     with clock.stage("appearance"):
         features = describe_spots(equal.pixels, spots, spacing)
     top, left = part[0].start, part[1].start

@@ -9,9 +9,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from mcdetect.readers.signatures import JP2_MAGIC
+
 __all__ = ["Codestream", "parse_codestream"]
 
-_JP2_MAGIC = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 """JPEG markers without a length: TEM and RST0-7 (ITU-T T.81, B.1.1.3)."""
 
@@ -57,7 +58,7 @@ def parse_codestream(data: bytes) -> Codestream | None:
             return _jpeg(data)
         if data[:4] == b"\xff\x4f\xff\x51":
             return _jpeg2000(data, 0)
-        if data[:12] == _JP2_MAGIC:
+        if data[:12] == JP2_MAGIC:
             start = data.find(b"\xff\x4f\xff\x51")
             return None if start < 0 else _jpeg2000(data, start)
     except (struct.error, IndexError):

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from mcdetect.errors import InputFileError, UnusableImageError
-from mcdetect.image.mammogram import Mammogram, PixelSpacing, Plane
+from mcdetect.image.mammogram import MIN_SIDE_PX, Mammogram, PixelSpacing, Plane
 
 __all__ = [
     "MAX_PIXELS",
@@ -20,7 +20,6 @@ __all__ = [
     "given_spacing",
 ]
 
-MIN_SIDE_PX = 32
 MIN_SIDE_MM = 5.0
 MAX_PIXELS = 150_000_000
 

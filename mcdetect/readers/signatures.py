@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["looks_like_bare_dicom", "picture_kind"]
+__all__ = ["DICOMDIR_CLASS", "JP2_MAGIC", "looks_like_bare_dicom", "picture_kind"]
+
+DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
+"""SOP class of a DICOMDIR: a directory of a medium, no image."""
+
+JP2_MAGIC = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+"""First bytes of a JPEG 2000 file, which holds a codestream in boxes."""
 
 _PICTURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -13,7 +19,7 @@ _PICTURES = (
     (b"II+\x00", "TIFF"),
     (b"MM\x00+", "TIFF"),
     (b"\xff\xd8\xff", "JPEG"),
-    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    (JP2_MAGIC, "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
 )
 

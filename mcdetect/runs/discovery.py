@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from mcdetect.errors import InputFileError, UnreadableFileError
 from mcdetect.output.overlays import OVERLAY_FOLDER
 from mcdetect.output.run_record import is_own_folder
-from mcdetect.readers.signatures import looks_like_bare_dicom
+from mcdetect.readers.signatures import DICOMDIR_CLASS, looks_like_bare_dicom
 
 __all__ = ["DICOM_SUFFIXES", "IMAGE_SUFFIXES", "Discovery", "Input", "find_inputs"]
 
@@ -19,8 +19,6 @@ DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima", ".dcm30"})
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".tif", ".tiff"})
 """Suffixes of plain image formats that the loader reads when a spacing is given."""
-
-_DIRECTORY_CLASS = b"1.2.840.10008.1.3.10"
 
 
 @dataclass(frozen=True)
@@ -190,7 +188,7 @@ def _is_image(path: Path) -> bool:
             head = stream.read(1024)
     except OSError:
         return suffix in DICOM_SUFFIXES
-    if _DIRECTORY_CLASS + b"\0" in head:
+    if DICOMDIR_CLASS.encode("ascii") + b"\0" in head:
         return False
     if suffix in DICOM_SUFFIXES:
         return True

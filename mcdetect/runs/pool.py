@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 from threading import Event
 
+from mcdetect.runs.memory import available_memory
 from mcdetect.runs.worker import (
     REPORT_BUG,
     Failure,
@@ -48,18 +48,6 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _available_memory() -> float:
-    """Memory that can be had without swapping, in bytes; infinite when the system does not tell."""
-    try:
-        with Path("/proc/meminfo").open(encoding="ascii") as stream:
-            for line in stream:
-                if line.startswith("MemAvailable:"):
-                    return float(line.split()[1]) * 1024.0
-    except OSError:
-        pass
-    return float("inf")
-
-
 def choose_jobs(images: int, requested: int | None = None) -> int:
     """Return the number of worker processes for a batch; 1 means this process.
 
@@ -76,7 +64,7 @@ def choose_jobs(images: int, requested: int | None = None) -> int:
         return max(1, min(requested, images))
     if images < _FEW:
         return 1
-    by_memory = min(_available_memory() / _MEMORY_PER_JOB, float(images))
+    by_memory = min(available_memory() / _MEMORY_PER_JOB, float(images))
     return max(1, min(usable_cores(), int(by_memory)))
 
 

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import i0e, roots_legendre
 
-__all__ = ["RADIUS_MM", "RING_MM", "Bodies", "blurred_bodies"]
+__all__ = ["PROFILE_STEP_MM", "RADIUS_MM", "Bodies", "blurred_bodies"]
 
 RADIUS_MM: npt.NDArray[np.float64] = np.geomspace(0.03, 1.2, 42)
 """Radii for which bodies are drawn, in mm; in equal ratios."""
-RING_MM = 0.02
+PROFILE_STEP_MM = 0.02
+"""Distance between the samples of a profile, in mm."""
 REACH_MM = 1.2
 EXPONENTS = (0.0, 0.5, 1.0)  # of 1 - (r / R)^2: a plate, a ball and a grain that thins out
 SHARES = (0.45, 0.4, 0.15)
@@ -28,7 +29,7 @@ class Bodies:
     Parameters
     ----------
     profiles : (kinds, sizes, rings) float64 array
-        Height over that at the centre, by distance from the centre in steps of `RING_MM`.
+        Height over that at the centre, by distance from the centre in steps of `PROFILE_STEP_MM`.
     volumes : (kinds, sizes) float64 array
         Integral over the plane for height 1, in mm2.
     prior : (kinds, sizes) float64 array
@@ -42,7 +43,7 @@ class Bodies:
 
 @lru_cache(maxsize=32)
 def blurred_bodies(blur_mm: float) -> Bodies:
-    """Draw round bodies of three kinds behind a Gaussian blur.
+    """Compute what round calcifications of each size and kind look like behind a Gaussian blur.
 
     Parameters
     ----------
@@ -60,14 +61,14 @@ def blurred_bodies(blur_mm: float) -> Bodies:
     ``integral f(s) s / v exp(-(r^2 + s^2) / 2 v) I0(r s / v) ds``, taken by Gauss-Legendre quadrature after
     the substitution s = R (1 - u^2), which takes the edge of the ball into account.
 
-    Expected beforehand: diameters log-normal about 0.31 mm, 95 % of them within 0.12 to 0.78 mm; plates and
-    balls about alike, grains that thin out less often. Averaged over directions even irregular grains are
-    nearly balls, flat ones plates; the same pixels make a plate 10 % smaller than a ball, and a grain that
-    thins out 10 % larger. All that matters only where noise hides size and kind.
+    What to expect where noise hides size and kind: diameters of 0.31 mm (log-normal, 95 % of them within
+    0.12 to 0.78 mm). Plates and balls are about as frequent, grains that thin out rarer. Irregular grains,
+    averaged over directions, are nearly balls, flat ones nearly plates. The kind changes the size: the same
+    pixels give a plate that is 10 % smaller than a ball, or a grain that thins out that is 10 % larger.
     """
     node, weight = roots_legendre(64)
     u, du = 0.5 * (node + 1.0), 0.5 * weight
-    r = np.arange(math.ceil(REACH_MM / RING_MM) + 2) * RING_MM
+    r = np.arange(math.ceil(REACH_MM / PROFILE_STEP_MM) + 2) * PROFILE_STEP_MM
     variance = blur_mm**2
     profiles = np.empty((len(EXPONENTS), RADIUS_MM.size, r.size))
     volumes = np.empty(profiles.shape[:2])

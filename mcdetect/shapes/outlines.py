@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import get_num_threads
 
+from mcdetect.config import BLUR_LIMITS_MM, USUAL_BLUR_MM
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.shapes import COLUMNS, measure
 from mcdetect.schema import MEASURES
-from mcdetect.shapes.bodies import RADIUS_MM, RING_MM, blurred_bodies
+from mcdetect.shapes.bodies import PROFILE_STEP_MM, RADIUS_MM, blurred_bodies
 
 __all__ = ["Shapes", "measure_shapes"]
 
@@ -66,17 +67,22 @@ def measure_shapes(
     *,
     contour_fraction: float = 0.5,
     max_diameter_mm: float = 2.0,
-    blur_mm: float = 0.05,
+    blur_mm: float = USUAL_BLUR_MM,
     scale_mm: npt.ArrayLike | None = None,
     pixels: npt.NDArray[np.float32] | None = None,
 ) -> Shapes:
     """Outline calcifications in a top-hat image and measure them.
 
-    Each calcification is resampled on a grid of 0.02 mm, smoothed by half its scale. Its background is
-    the median of a ring about it; its region is what surrounds its summit above `contour_fraction` of its
-    contrast, without the summits of neighbours; its outline runs where linear interpolation between
-    grid points meets that level (marching squares). Its size is that of the blurred body that fits its pixels
-    best; the outline is drawn to that size about its centroid. All measures are those of that polygon.
+    Each calcification is measured by itself:
+
+    1. The image around it is resampled on a grid of 0.02 mm and smoothed by half its scale.
+    2. Its background is the median of a ring around it. Its contrast is the height of its summit above that.
+    3. Its region is what is connected to the summit and higher than `contour_fraction` of the contrast.
+       Summits of neighbours are cut off. The outline of the region is traced between the grid points
+       (marching squares).
+    4. Its size comes from a fit: of round bodies behind blur, the one that fits the pixels best. The outline
+       is scaled to that size about its centroid.
+    5. All measures are those of the scaled outline.
 
     Parameters
     ----------
@@ -113,21 +119,23 @@ def measure_shapes(
 
     Notes
     -----
-    The contrast is the height of the smoothed summit, taken from the mean of the part above half
-    maximum, so that noise does not inflate it; smoothing lowers it for spots that are hardly wider
-    than the system's blur (to 0.75 of the true height for a disc of 0.25 mm behind a blur of 0.05 mm SD).
+    Contrast. It is taken from the mean of the part above half maximum, so that noise does not raise it.
+    Smoothing lowers it for spots hardly wider than the blur: to 0.75 of the true height for a disc of
+    0.25 mm behind a blur of 0.05 mm SD.
 
-    Two summits are two calcifications when the saddle between them lies below both by more than 15 % of the
-    contrast and more than twice the spread of the background ring.
+    Neighbours. Two summits are two calcifications when the saddle between them is deep enough: lower than
+    both by more than 15 % of the contrast and by more than twice the spread of the background ring.
 
-    The outline at half height of a body that is small against the blur is that of the blur, and that of a
-    round grain recedes, since its border is thin. Hence the size is fitted: round bodies (plates, balls and
-    grains that thin out) of 42 radii behind Gaussian blur and pixel aperture, stretched to the outline's
-    axes, are fitted by least squares to the pixels around, over a background that may slope. The mean of the
-    logarithm of the radius is taken over their likelihood times a weak expectation
-    (`mcdetect.shapes.bodies.blurred_bodies`). Where noise hides the size, the result tends to 0.31 mm. An
-    outline unlike an ellipse (its area under 0.75 of that of its ellipse of equal moments) keeps its size at
-    half height; between 0.75 and 0.9 both are mixed.
+    Size. The outline at half height is a poor measure of size. That of a small body shows the blur. That of
+    a round grain is too small, since the grain is thin at its border. So bodies of 42 radii and three kinds
+    (plates, balls, grains that thin out) are fitted by least squares to the pixels around, behind Gaussian
+    blur and pixel aperture, stretched to the outline's axes, over a background that may slope. The size is
+    the mean of the logarithm of the radius, each weighted by how well it fits and how often it is expected
+    (`mcdetect.shapes.bodies.blurred_bodies`). Where noise hides the size, the result tends to 0.31 mm.
+
+    Outlines unlike an ellipse. No round body resembles them, so they keep their size at half height. That
+    is when the area is less than 0.75 of that of the ellipse of equal moments. From 0.75 to 0.9 both sizes
+    are mixed.
 
     `benchmarks/measure_accuracy.py` gives bias and spread by diameter, signal-to-noise ratio and blur.
     """
@@ -143,8 +151,9 @@ def measure_shapes(
         raise ValueError(f"contour_fraction must lie between 0 and 1, got {contour_fraction}")
     if not 0.2 <= max_diameter_mm <= 10.0:
         raise ValueError(f"max_diameter_mm must lie within 0.2 to 10 mm, got {max_diameter_mm}")
-    if not 0.01 <= blur_mm <= 0.3:
-        raise ValueError(f"blur_mm must lie within 0.01 to 0.3 mm, got {blur_mm}")
+    least, most = BLUR_LIMITS_MM
+    if not least <= blur_mm <= most:
+        raise ValueError(f"blur_mm must lie within {least} to {most} mm, got {blur_mm}")
     row = np.asarray(rows_px, dtype=np.float64)
     col = np.asarray(cols_px, dtype=np.float64)
     if row.ndim != 1 or row.shape != col.shape:
@@ -181,7 +190,7 @@ def measure_shapes(
             bodies.profiles,
             bodies.volumes,
             bodies.prior,
-            RING_MM,
+            PROFILE_STEP_MM,
             all_blur_mm,
             independent,
         )

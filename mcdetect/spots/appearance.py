@@ -1,7 +1,12 @@
-"""Numbers that tell a calcification from vessels, dust, edges and noise peaks."""
+"""Numbers that tell a calcification from vessels, dust, edges and noise peaks.
+
+A column is declared once, in `_COLUMNS`: its name, and how it is made of what was measured.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -9,43 +14,17 @@ import numpy.typing as npt
 
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.appearance import CURVATURE_MM, DIRECTIONS, RING_MM, measure_spots
-from mcdetect.spots.observer import OBSERVER_NAMES, observe, spread_at
+from mcdetect.spots.observer import LEVELS_MM, OBSERVER_NAMES, observe, spread_at
 
 __all__ = ["FEATURE_NAMES", "Candidates", "describe_spots", "refined_scale_mm"]
 
-_BANDS = 7
+_BANDS = LEVELS_MM.size - 1
 _SPREAD_BANDS = (1, 3, 5)
 _OUTER = slice(8, 10)  # rings that make the background
 _NEAR = slice(3, 7)  # 0.22 to 0.52 mm
 _FAR = slice(6, 10)  # 0.52 to 1.0 mm
 
 _Floats = npt.NDArray[np.float64]
-
-FEATURE_NAMES: tuple[str, ...] = (
-    "snr",
-    "log_scale",
-    "contrast",
-    *(f"band_{k}" for k in range(_BANDS)),
-    *(f"band_share_{k}" for k in range(_BANDS)),
-    *(f"ring_{k}" for k in range(RING_MM.size)),
-    "sharpness",
-    "undershoot",
-    "roundness_own",
-    *(f"roundness_{k}" for k in range(CURVATURE_MM.size)),
-    "stretch_own",
-    *(f"stretch_{k}" for k in range(CURVATURE_MM.size)),
-    "line_near",
-    "line_far",
-    "arm_near",
-    "arm_far",
-    "uneven_near",
-    "uneven_far",
-    "relief",
-    "slope",
-    *(f"spread_ratio_{k}" for k in _SPREAD_BANDS),
-    *OBSERVER_NAMES,
-)
-"""Names of the columns that `describe_spots` returns; none depends on the unit of the grey levels."""
 
 
 class Candidates(Protocol):
@@ -69,6 +48,114 @@ class Candidates(Protocol):
     def covariance(self) -> _Floats: ...
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """What was measured at n spots; the columns are made of it.
+
+    Parameters
+    ----------
+    snr, scale_mm : (n,) float64 arrays
+        Signal-to-noise ratio of the spot; Gaussian scale of the band that gave it, in mm.
+    contrast : (n,) float64 array
+        Height of the centre above the outer rings, in SD of the noise.
+    at_least : (n,) float64 array
+        The same, but never below 0.3: what heights are divided by.
+    bands : (n, bands) float64 array
+        Band-pass responses at the centre, each over its local spread.
+    profile : (n, rings) float64 array
+        Mean height on each ring, over the contrast.
+    roundness, stretch : (n, 1 + curvature scales) float64 arrays
+        See `_curvature`; at the spot's own scale first.
+    near, far : (n, directions) float64 arrays
+        Mean height on the near and on the far rings in each direction, over the contrast.
+    spread_ratio : (n, len(_SPREAD_BANDS)) float64 array
+        Logarithm of the local spread of a band over its usual spread in the image.
+    observed : (n, len(OBSERVER_NAMES)) float64 array
+        See `mcdetect.spots.observer.observe`.
+    """
+
+    snr: _Floats
+    scale_mm: _Floats
+    contrast: _Floats
+    at_least: _Floats
+    bands: _Floats
+    profile: _Floats
+    roundness: _Floats
+    stretch: _Floats
+    near: _Floats
+    far: _Floats
+    spread_ratio: _Floats
+    observed: _Floats
+
+
+_Column = Callable[[_Measured], _Floats]
+
+
+def _through(arms: _Floats) -> _Floats:
+    """Height of the best line through the spot: on either side, the lower of two opposite arms."""
+    half = DIRECTIONS // 2
+    best: _Floats = np.minimum(arms[:, :half], arms[:, half:]).max(axis=1)
+    return best
+
+
+def _band_shares(spots: _Measured) -> _Floats:
+    strongest = np.maximum(spots.bands.max(axis=1, initial=1e-3), 1e-3)
+    shares: _Floats = spots.bands / strongest[:, None]
+    return shares
+
+
+def _sharpness(spots: _Measured) -> _Floats:
+    steepest: _Floats = np.max(-np.diff(spots.profile, axis=1) / np.diff(RING_MM), axis=1, initial=0.0)
+    return steepest
+
+
+def _slope(spots: _Measured) -> _Floats:
+    first: _Floats = np.abs(np.fft.rfft(spots.far, axis=1)[:, 1]) / (DIRECTIONS // 2)
+    return first
+
+
+def _series(names: tuple[str, ...], values: Callable[[_Measured], _Floats]) -> dict[str, _Column]:
+    """Return one column for each name: the first column of `values`, the second, and so on."""
+
+    def column(k: int) -> _Column:
+        return lambda spots: values(spots)[:, k]
+
+    return {name: column(k) for k, name in enumerate(names)}
+
+
+def _numbered(stem: str, numbers: tuple[int, ...] | range) -> tuple[str, ...]:
+    return tuple(f"{stem}_{k}" for k in numbers)
+
+
+_CURVATURES = range(CURVATURE_MM.size)
+
+_COLUMNS: dict[str, _Column] = {
+    "snr": lambda spots: spots.snr,
+    "log_scale": lambda spots: np.log(spots.scale_mm),
+    "contrast": lambda spots: spots.contrast,
+    **_series(_numbered("band", range(_BANDS)), lambda spots: spots.bands),
+    **_series(_numbered("band_share", range(_BANDS)), _band_shares),
+    **_series(_numbered("ring", range(RING_MM.size)), lambda spots: spots.profile),
+    "sharpness": _sharpness,
+    "undershoot": lambda spots: spots.profile[:, : _OUTER.start].min(axis=1, initial=0.0),
+    **_series(("roundness_own", *_numbered("roundness", _CURVATURES)), lambda spots: spots.roundness),
+    **_series(("stretch_own", *_numbered("stretch", _CURVATURES)), lambda spots: spots.stretch),
+    "line_near": lambda spots: _through(spots.near),
+    "line_far": lambda spots: _through(spots.far),
+    "arm_near": lambda spots: spots.near.max(axis=1),
+    "arm_far": lambda spots: spots.far.max(axis=1),
+    "uneven_near": lambda spots: spots.near.std(axis=1),
+    "uneven_far": lambda spots: spots.far.std(axis=1),
+    "relief": lambda spots: np.log(spots.far.std(axis=1) * spots.at_least + 0.1),
+    "slope": _slope,
+    **_series(_numbered("spread_ratio", _SPREAD_BANDS), lambda spots: spots.spread_ratio),
+    **_series(OBSERVER_NAMES, lambda spots: spots.observed),
+}
+
+FEATURE_NAMES: tuple[str, ...] = tuple(_COLUMNS)
+"""Names of the columns that `describe_spots` returns; none depends on the unit of the grey levels."""
+
+
 def describe_spots(
     pixels: npt.NDArray[np.float32], spots: Candidates, spacing: PixelSpacing
 ) -> npt.NDArray[np.float32]:
@@ -88,6 +175,14 @@ def describe_spots(
     (n, len(FEATURE_NAMES)) float32 array
         Finite everywhere.
     """
+    measured = _measure(pixels, spots, spacing)
+    table = np.stack([column(measured) for column in _COLUMNS.values()], axis=1)
+    finite: npt.NDArray[np.float32] = np.clip(np.nan_to_num(table, nan=0.0), -1e4, 1e4).astype(np.float32)
+    return finite
+
+
+def _measure(pixels: npt.NDArray[np.float32], spots: Candidates, spacing: PixelSpacing) -> _Measured:
+    """Measure bands, curvature, rings and directions at every spot."""
     row_px, col_px, levels_mm, band = spots.row_px, spots.col_px, spots.levels_mm, spots.band
     n, levels = row_px.size, levels_mm.size
     scale_mm = np.sqrt(levels_mm[band] * levels_mm[band + 1])
@@ -111,36 +206,37 @@ def describe_spots(
 
     local = spread_at(spots.spread, row_px, col_px, spots.tile_px)
     bands = (means[:, :-1] - means[:, 1:]) / local
-    strongest = np.maximum(bands.max(axis=1, initial=1e-3), 1e-3)
     background = np.median(rings[:, _OUTER].mean(axis=1), axis=1)
-    contrast = np.maximum(means[:, 1] - background, 0.3)
-    profile = (rings.mean(axis=2) - background[:, None]) / contrast[:, None]
-    roundness, stretch = _curvature(curvature, contrast)
-    typical = np.median(spots.spread, axis=(1, 2))[list(_SPREAD_BANDS)]
-    columns = [
-        spots.snr,
-        np.log(scale_mm),
-        means[:, 1] - background,
-        *bands.T,
-        *(bands / strongest[:, None]).T,
-        *profile.T,
-        np.max(-np.diff(profile, axis=1) / np.diff(RING_MM), axis=1, initial=0.0),
-        profile[:, :8].min(axis=1, initial=0.0),
-        *roundness.T,
-        *stretch.T,
-        *_directions(rings, background, contrast),
-        *np.log(local[:, list(_SPREAD_BANDS)] / typical).T,
-        *observe(bands, local, spots.covariance, levels_mm, spacing.mean_mm).T,
-    ]
-    table = np.stack(columns, axis=1) if n else np.empty((0, len(columns)))
-    finite: npt.NDArray[np.float32] = np.clip(np.nan_to_num(table, nan=0.0), -1e4, 1e4).astype(np.float32)
-    return finite
+    contrast = means[:, 1] - background
+    at_least = np.maximum(contrast, 0.3)
+    roundness, stretch = _curvature(curvature, at_least)
+    near, far = (
+        (rings[:, part].mean(axis=1) - background[:, None]) / at_least[:, None] for part in (_NEAR, _FAR)
+    )
+    usual = np.median(spots.spread, axis=(1, 2))[list(_SPREAD_BANDS)]
+    return _Measured(
+        snr=spots.snr,
+        scale_mm=scale_mm,
+        contrast=contrast,
+        at_least=at_least,
+        bands=bands,
+        profile=(rings.mean(axis=2) - background[:, None]) / at_least[:, None],
+        roundness=roundness,
+        stretch=stretch,
+        near=near,
+        far=far,
+        spread_ratio=np.log(local[:, list(_SPREAD_BANDS)] / usual),
+        observed=observe(bands, local, spots.covariance, levels_mm, spacing.mean_mm),
+    )
 
 
 def refined_scale_mm(
     features: npt.NDArray[np.float32], band: npt.NDArray[np.int64], levels_mm: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Scale of strongest response, between bands: the summit of a parabola over the logarithm of scale.
+    """Return the scale at which a spot answers most strongly, more finely than the bands lie.
+
+    A parabola is laid through the strongest band and its two neighbours, over the logarithm of scale. Its
+    summit is the scale.
 
     Parameters
     ----------
@@ -154,8 +250,8 @@ def refined_scale_mm(
     Returns
     -------
     (n,) float64 array
-        Gaussian scales in mm, at most half a band from the band's centre; the centre itself for
-        the first and the last band.
+        Gaussian scales in mm, at most half a band away from the centre of the strongest band. For the
+        first and the last band, which have one neighbour only, the centre itself.
     """
     first = FEATURE_NAMES.index("band_0")
     response = features[:, first : first + _BANDS].astype(np.float64)
@@ -179,19 +275,3 @@ def _curvature(
     strong, weak = mean - half, mean + half
     round_ = np.where(strong < -1e-6, weak / np.minimum(strong, -1e-6), 0.0)
     return np.clip(round_, -1.0, 1.0), 2.0 * half / contrast[:, None]
-
-
-def _directions(
-    rings: npt.NDArray[np.float64], background: npt.NDArray[np.float64], contrast: npt.NDArray[np.float64]
-) -> list[npt.NDArray[np.float64]]:
-    """Lines through the spot, arms from it, unevenness and slope around it; relative to its contrast."""
-    half = DIRECTIONS // 2
-    near, far = (
-        (rings[:, part].mean(axis=1) - background[:, None]) / contrast[:, None] for part in (_NEAR, _FAR)
-    )
-    lines = [np.minimum(arms[:, :half], arms[:, half:]).max(axis=1) for arms in (near, far)]
-    arms = [near.max(axis=1), far.max(axis=1)]
-    uneven = [near.std(axis=1), far.std(axis=1)]
-    relief = np.log(far.std(axis=1) * contrast + 0.1)
-    slope = np.abs(np.fft.rfft(far, axis=1)[:, 1]) / half
-    return [*lines, *arms, *uneven, relief, slope]

@@ -47,19 +47,22 @@ def in_context(
 ) -> npt.NDArray[np.float64]:
     """Raise the scores of spots that have calcifications around them.
 
-    Every other spot within `near_mm` counts as much as it is likely to be a calcification itself; the first
-    neighbour counts nothing. The root of what is left, times `context_weight`, is added: counts spread as
-    their roots do not, so that each step up is as unlikely by chance as the one before. They add 3 at most
-    (a factor of 20 in the odds) in a usual image. A spot without neighbours keeps its score.
+    A spot without neighbours keeps its score. For all others:
 
-    What neighbours say depends on how often chance brings some: in an image full of doubtful spots some are
-    near anything, in one of little noise and no dust hardly ever. So the limit rises or falls with the
-    logarithm of the usual over the image's own number of doubtful spots per cm2, and the weight with it.
-    Only spots with less than a neighbour are counted: the faint members of a group are not of chance.
+    1. The neighbours are counted: all other spots within `near_mm`, each by its own probability. Spots
+       nearer than `SAME_BODY_MM` do not count, since they may be parts of one calcification.
+    2. One neighbour is taken off, since chance alone brings about one.
+    3. The square root of the rest, times `context_weight`, is added to the log-odds, but at most 3. That
+       makes the odds 20 times higher at most. (The root, since chance spreads it as much among many
+       neighbours as among few.)
+    4. From a signal-to-noise ratio of 8 on, the gain shrinks as 8 over that ratio. Neighbours tell a
+       calcification from noise. They do not tell it from dust, which stands out clearly and lies in
+       groups too.
 
-    Noise is independent from spot to spot, so neighbours settle doubts that noise makes. They cannot settle
-    whether a spot that stands far above the noise is dust: its neighbours then are as doubtful for the same
-    reason. From an SNR of 8 on they count the less, the higher it is.
+    Steps 2 and 3 fit an image of the usual quality. Chance brings more neighbours in an image full of
+    doubtful spots, and fewer in a clean one. So doubtful spots away from others are counted. Where they are
+    rarer than usual (1 per cm2), the weight and the limit of 3 rise with the logarithm of that ratio. Where
+    they are more frequent, both fall.
 
     Parameters
     ----------
@@ -77,7 +80,7 @@ def in_context(
     Returns
     -------
     (n,) float64 array
-        Log-odds, nowhere below the individual ones.
+        Scores on the log-odds scale, none lower than it was.
     """
     clear = np.flatnonzero(log_odds > _LEAST_LOG_ODDS)
     if clear.size < 2 or config.context_weight == 0.0:

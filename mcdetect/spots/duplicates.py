@@ -33,11 +33,14 @@ def one_mark_per_body(
     strength: _Floats,
     spacing: PixelSpacing,
 ) -> npt.NDArray[np.bool_]:
-    """Tell which marks to keep: those that lie on one body with no stronger mark that is kept.
+    """Tell which marks to keep, so that each body keeps one: the strongest.
 
-    Two marks lie on one body when the image between them nowhere falls below `SADDLE` of the lower of their
-    heights above the surroundings. Separate calcifications have a valley between them. A mark on the
-    shoulder of two calcifications goes, and does not make them one.
+    Two marks lie on one body when there is no valley between them. That is so when the straight line from
+    one to the other nowhere falls below 80 % (`SADDLE`) of the lower mark's height. Heights are taken above
+    the surroundings, and marks more than 1.6 mm (`REACH_MM`) apart are never on one body.
+
+    Marks are taken from the strongest to the weakest. Each one that is kept removes the others on its body.
+    A mark that is removed removes nothing: a mark halfway between two calcifications cannot join them.
 
     Parameters
     ----------
@@ -46,13 +49,14 @@ def one_mark_per_body(
     row_px, col_px : (n,) float64 arrays
         Centres, in pixels.
     strength : (n,) float64 array
-        The larger, the rather is a mark kept.
+        Of marks on one body, the one of greatest strength is kept.
     spacing : PixelSpacing
         Pixel spacing in mm.
 
     Returns
     -------
     (n,) bool array
+        True for the marks to keep.
     """
     n = row_px.size
     place = np.stack([row_px * spacing.row_mm, col_px * spacing.col_mm], axis=1)

@@ -9,16 +9,13 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from mcdetect.config import NoiseConfig, SpotConfig
+from mcdetect.config import SpotConfig
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.gaussian import discrete_gaussian, smooth
 from mcdetect.kernels.spots import keep_strongest, local_maxima, tile_spread
-from mcdetect.spots.observer import band_covariance, spread_at
+from mcdetect.spots.observer import LEVELS_MM, band_covariance, spread_at
 
-__all__ = ["LEVELS_MM", "Spots", "find_spots"]
-
-LEVELS_MM: npt.NDArray[np.float64] = 0.05 * (0.35 / 0.05) ** (np.arange(8) / 6.0)
-"""Gaussian scales in mm; seven bands between them, centred at 0.06 to 0.41 mm."""
+__all__ = ["Spots", "find_spots"]
 
 _SPREAD_FLOOR = 0.4  # of the band's median spread: no tile is much quieter than the image
 _MIN_SAMPLES = 150  # in a tile, for its spread to count fully
@@ -64,7 +61,6 @@ def find_spots(
     searched: npt.NDArray[np.bool_],
     spacing: PixelSpacing,
     config: SpotConfig,
-    noise: NoiseConfig,
 ) -> Spots:
     """Find bright spots between about 0.1 and 1 mm in a noise-equalised image.
 
@@ -77,9 +73,8 @@ def find_spots(
     spacing : PixelSpacing
         Pixel spacing in mm; may differ between rows and columns.
     config : SpotConfig
-        Threshold and the largest number of candidates.
-    noise : NoiseConfig
-        Size of the tiles in which the spread of a band is measured.
+        Thresholds, the size of the tiles in which the spread of a band is measured, and the largest
+        number of candidates.
 
     Returns
     -------
@@ -87,8 +82,8 @@ def find_spots(
     """
     levels, bands = LEVELS_MM, LEVELS_MM.size - 1
     tile = (
-        max(8, round(noise.tile_mm / spacing.row_mm)),
-        max(8, round(noise.tile_mm / spacing.col_mm)),
+        max(8, round(config.tile_mm / spacing.row_mm)),
+        max(8, round(config.tile_mm / spacing.col_mm)),
     )
     grid = (-(-pixels.shape[0] // tile[0]), -(-pixels.shape[1] // tile[1]))
     spread = np.empty((bands, *grid), np.float32)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mcdetect.config import NoiseConfig
 from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.kernels.constants import MAD_TO_SD
 from mcdetect.kernels.gaussian import discrete_gaussian, smooth
 from mcdetect.kernels.lookup import apply_lookup
 
@@ -54,7 +55,11 @@ def equalise(
     config: NoiseConfig,
     zero_exposure_level: float | None = None,
 ) -> Equalised:
-    """Stabilise the variance of one image from the noise measured in that image.
+    """Change the grey scale of an image so that its noise is equally strong everywhere.
+
+    The noise is measured in the image itself: how strong it is at each grey level. Each grey level is then
+    stretched by one over its noise. Afterwards noise has an SD of about 1, and a spot that stands out
+    by 5 is as unlikely to be noise in bright tissue as in dark.
 
     Parameters
     ----------
@@ -67,8 +72,9 @@ def equalise(
     config : NoiseConfig
         Number of grey-level bins.
     zero_exposure_level : float, optional
-        For linear raw images, the value of `pixels` at zero x-ray signal: the noise is then
-        modelled as ``a * signal + b``. Otherwise its curve over the grey levels is used as it is.
+        For linear raw images: the value of `pixels` where no x-rays arrive. The variance of the noise is
+        then modelled as ``a * signal + b``, the law of such detectors. Without it, or where the law does
+        not fit, the measured curve is used as it is.
 
     Returns
     -------
@@ -76,9 +82,10 @@ def equalise(
 
     Notes
     -----
-    With noise sigma(I), ``T(I) = integral dI / sigma(I)`` has unit noise; for the line it is
-    ``(2 / a) sqrt(a y + b)``. See Bria et al., doi:10.1109/TMI.2018.2814058 for its worth in
-    microcalcification detection, and Foi et al., doi:10.1109/TIP.2008.2001399 for the model.
+    With noise of SD sigma(I) at grey level I, ``T(I) = integral dI / sigma(I)`` has noise of SD 1. For the
+    law of linear detectors that is ``(2 / a) sqrt(a * signal + b)``. See Bria et al.,
+    doi:10.1109/TMI.2018.2814058, for its worth in the detection of microcalcifications, and Foi et al.,
+    doi:10.1109/TIP.2008.2001399, for the model.
     """
     level, residual = _samples(pixels, mask, spacing)
     levels, noise = _noise_curve(level, residual, config.bins)
@@ -160,7 +167,7 @@ def _noise_curve(
 def _noise(residual: npt.NDArray[np.float32]) -> float:
     """Spread of most of the residuals, or of the low ones if that is more: calcifications are bright."""
     middle, low = np.quantile(residual, (0.5, _LOW))
-    usual = 1.4826 * float(np.median(np.abs(residual - middle)))
+    usual = MAD_TO_SD * float(np.median(np.abs(residual - middle)))
     return max(usual, -_RIMS * float(low) / _LOW_SD)
 
 

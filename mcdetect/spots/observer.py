@@ -10,33 +10,56 @@ Reference: H. H. Barrett et al., "Model observers for assessment of image qualit
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
-__all__ = ["BODY_MM", "OBSERVER_NAMES", "band_covariance", "observe", "spread_at"]
+from mcdetect.config import USUAL_BLUR_MM
+from mcdetect.kernels.constants import LEAST_SIGMA_PX
+
+__all__ = ["BODY_MM", "LEVELS_MM", "OBSERVER_NAMES", "band_covariance", "observe", "spread_at"]
 
 BODY_MM = (0.10, 0.16, 0.25, 0.38, 0.55, 0.80)
-"""Diameters of the bodies that are looked for."""
+"""Diameters of the bodies that are looked for, in mm."""
 
-OBSERVER_NAMES: tuple[str, ...] = (
-    *(f"body_{k}" for k in range(len(BODY_MM))),
-    "body_best",
-    "body_misfit",
-    "body_size",
-    "body_misfit_share",
-)
-"""Names of the columns that `observe` returns."""
+LEVELS_MM: npt.NDArray[np.float64] = 0.05 * (0.35 / 0.05) ** (np.arange(8) / 6.0)
+"""Gaussian scales in mm; seven bands lie between them, centred at 0.06 to 0.41 mm."""
 
 _Floats = npt.NDArray[np.float64]
 
-_BLUR_MM = 0.05  # of the imaging system, as a Gaussian
 _CLIP = 3.0  # SD at which samples are cut, so that calcifications and dust do not count as noise
 _PRIOR_SAMPLES = 300  # weight of the prior correlation
 _PRIOR_CORRELATION = 0.6  # of neighbouring bands
 _LEAST_VARIANCE = 0.25
 _RIDGE = 0.02
-_LEAST_SIGMA_PX = 0.35  # narrower Gaussians are measured with this width
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Bodies of all sizes at n spots: ratios (n, sizes), the best of them (n,), remainder (n,)."""
+
+    by_size: _Floats
+    best: _Floats
+    misfit: _Floats
+
+
+def _ratio(size: int) -> Callable[[_Fit], _Floats]:
+    return lambda fit: fit.by_size[:, size]
+
+
+_COLUMNS: dict[str, Callable[[_Fit], _Floats]] = {
+    **{f"body_{k}": _ratio(k) for k in range(len(BODY_MM))},
+    "body_best": lambda fit: fit.best,
+    "body_misfit": lambda fit: fit.misfit,
+    "body_size": lambda fit: np.log(np.array(BODY_MM))[fit.by_size.argmax(axis=1)],
+    "body_misfit_share": lambda fit: fit.misfit / np.maximum(fit.best, 0.5),
+}
+
+OBSERVER_NAMES: tuple[str, ...] = tuple(_COLUMNS)
+"""Names of the columns that `observe` returns."""
 
 
 def spread_at(
@@ -61,13 +84,15 @@ def spread_at(
 
 
 def band_covariance(samples: _Floats) -> _Floats:
-    """Covariance of the bands where there is no calcification.
+    """Return how the bands vary together where there is no calcification.
+
+    Samples are clipped at 3 SD, so that calcifications and dust among them hardly count. Where samples are
+    few, a usual covariance (neighbouring bands correlate by 0.6) stands in for them.
 
     Parameters
     ----------
     samples : (n, bands) float64 array
-        Bands at many places of one image, each over its local spread; calcifications among them are
-        cut down. Few samples count little against a prior correlation.
+        Bands at many places of one image, each over its local spread.
 
     Returns
     -------
@@ -92,7 +117,12 @@ def observe(
     levels_mm: _Floats,
     pixel_mm: float,
 ) -> _Floats:
-    """Look for round bodies of the sizes `BODY_MM` at every spot.
+    """Ask of every spot how well a round body explains it, for each of the sizes `BODY_MM`.
+
+    A body of a given size, behind the usual blur of x-ray systems, answers in all bands in known
+    proportions. The bands are added up with the weights that tell such an answer best from the noise of
+    this image. The sum, over its standard deviation in noise, is the signal-to-noise ratio of that size.
+    What the best body leaves unexplained is the remainder: it is large for what is no round body.
 
     Parameters
     ----------
@@ -110,14 +140,15 @@ def observe(
     Returns
     -------
     (n, len(OBSERVER_NAMES)) float64 array
-        Signal-to-noise ratio for every size and the largest of them; the remainder's length, in SD; the
-        logarithm of the size in mm; the remainder relative to the largest ratio.
+        ``body_0`` and on: the ratio for each size. ``body_best``: the largest of them. ``body_misfit``:
+        length of the remainder, in SD of the noise. ``body_size``: logarithm of the best size in mm.
+        ``body_misfit_share``: remainder over largest ratio.
     """
     weight = np.linalg.inv(covariance)
-    reach = np.maximum(levels_mm, _LEAST_SIGMA_PX * pixel_mm) ** 2
+    reach = np.maximum(levels_mm, LEAST_SIGMA_PX * pixel_mm) ** 2
     ratios = []
     for diameter in BODY_MM:
-        moment = (diameter / 4.0) ** 2 + _BLUR_MM**2 + pixel_mm**2 / 12.0
+        moment = (diameter / 4.0) ** 2 + USUAL_BLUR_MM**2 + pixel_mm**2 / 12.0
         means = moment / (moment + reach)
         expected = (means[:-1] - means[1:]) / local
         filtered = expected @ weight
@@ -126,6 +157,5 @@ def observe(
     best = by_size.max(axis=1)
     energy = ((bands @ weight) * bands).sum(axis=1)
     misfit = np.sqrt(np.maximum(energy - best**2, 0.0))
-    size = np.log(np.array(BODY_MM))[by_size.argmax(axis=1)]
-    table: _Floats = np.column_stack([by_size, best, misfit, size, misfit / np.maximum(best, 0.5)])
-    return table
+    fit = _Fit(by_size, best, misfit)
+    return np.stack([column(fit) for column in _COLUMNS.values()], axis=1)

@@ -6,16 +6,22 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.errors import UnreadableFileError
 from mcdetect.kernels.trees import sum_leaves
+from mcdetect.spots.appearance import FEATURE_NAMES
 
 __all__ = ["SpotModel", "default_spot_model"]
 
 _FORMAT = "mcdetect spot model 1"
+_AGAIN = "use a model that was fitted with this version of mcdetect"
+_REMEDY = "use a model that benchmarks/fit_spot_model.py wrote, whole"
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class SpotModel:
     Parameters
     ----------
     features : tuple of str
-        Columns it expects, in order.
+        Columns it expects, in order: those of `mcdetect.spots.appearance.FEATURE_NAMES`, or `ValueError`.
     base : float
         Log-odds before the first tree, shifted so that 0 is the operating point.
     roots, feature, left, right : int32 arrays
@@ -46,12 +52,73 @@ class SpotModel:
     value: npt.NDArray[np.float64]
     about: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        difference = _first_difference(self.features)
+        if difference:
+            raise ValueError(difference)
+        arrays = (self.feature, self.threshold, self.left, self.right, self.value)
+        if len({array.shape for array in arrays}) != 1:
+            raise ValueError("a tree lacks entries")
+        if self.feature.max(initial=-1) >= len(self.features):
+            raise ValueError("a tree reads a feature that the model does not name")
+        end = np.append(self.roots[1:], self.feature.size)
+        end = np.repeat(end, np.diff(self.roots, append=self.feature.size))
+        here = np.arange(self.feature.size)
+        for child in (self.left, self.right):
+            # Every walk ends: children lie behind their parent and inside its tree.
+            if np.any((self.feature >= 0) & ((child <= here) | (child >= end))):
+                raise ValueError("a tree is not in order")
+
+    @classmethod
+    def load(cls, path: str | Path) -> SpotModel:
+        """Read a model from a file.
+
+        Parameters
+        ----------
+        path : path-like
+            A JSON file as `benchmarks/fit_spot_model.py` writes it.
+
+        Raises
+        ------
+        UnreadableFileError
+            When the file cannot be read, is no spot model, or was fitted on other features than this
+            version measures; the message names the file, the cause and the remedy.
+        """
+        file = Path(path)
+        try:
+            return cls.from_json(file.read_text(encoding="utf-8"))
+        except UnreadableFileError as error:
+            raise error.with_path(file) from error.__cause__
+        except OSError as error:
+            reason = (error.strerror or type(error).__name__).lower()
+            raise UnreadableFileError(f"cannot be opened ({reason})", "check the path", file) from error
+        except UnicodeDecodeError as error:
+            raise UnreadableFileError("not UTF-8 text", _REMEDY, file) from error
+
     @classmethod
     def from_json(cls, text: str) -> SpotModel:
-        """Read a model; only numbers and names are read, nothing is run."""
-        data = json.loads(text)
-        if not isinstance(data, dict) or data.get("format") != _FORMAT:
-            raise ValueError(f"not a spot model (expected format {_FORMAT!r})")
+        """Read a model; only numbers and names are read, nothing is run.
+
+        Raises
+        ------
+        UnreadableFileError
+            When the text is no spot model, or its features are not those of `FEATURE_NAMES`, in order.
+        """
+        try:
+            data = json.loads(text)
+            if not isinstance(data, dict) or data.get("format") != _FORMAT:
+                raise ValueError(f"not a spot model (expected the format {_FORMAT!r})")
+            names = tuple(str(name) for name in data["features"])
+            difference = _first_difference(names)
+            if difference:
+                raise UnreadableFileError(f"the spot model does not fit: {difference}", _AGAIN)
+            return cls._from_trees(names, data)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+            cause = str(error) if type(error) is ValueError else type(error).__name__
+            raise UnreadableFileError(f"no usable spot model ({cause})", _REMEDY) from error
+
+    @classmethod
+    def _from_trees(cls, names: tuple[str, ...], data: dict[str, Any]) -> SpotModel:
         trees = data["trees"]
         sizes = [len(tree["feature"]) for tree in trees]
         roots = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int32)
@@ -60,8 +127,8 @@ class SpotModel:
             return np.concatenate([np.asarray(tree[key], dtype) for tree in trees])
 
         shift = np.repeat(roots, sizes)
-        model = cls(
-            features=tuple(str(name) for name in data["features"]),
+        return cls(
+            features=names,
             base=float(data["base"]),
             roots=roots,
             feature=joined("feature", np.int32),
@@ -71,18 +138,6 @@ class SpotModel:
             value=joined("value", np.float64),
             about=dict(data.get("about", {})),
         )
-        model._check(np.repeat(roots + np.asarray(sizes), sizes))
-        return model
-
-    def _check(self, end: npt.NDArray[np.int64]) -> None:
-        """Every walk must end: children lie behind their parent and inside its tree."""
-        inner = self.feature >= 0
-        here = np.arange(self.feature.size)
-        for child in (self.left, self.right):
-            if np.any(inner & ((child <= here) | (child >= end))):
-                raise ValueError("a tree of the spot model is not in order")
-        if self.feature.max(initial=-1) >= len(self.features):
-            raise ValueError("the spot model uses a feature that it does not name")
 
     def log_odds(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Return the score on the log-odds scale; 0 is the operating point.
@@ -103,8 +158,18 @@ class SpotModel:
         return out + self.base
 
 
+def _first_difference(names: tuple[str, ...]) -> str | None:
+    """Say where a model's features differ from those that are measured; None when they do not."""
+    for place, (given, measured) in enumerate(zip_longest(names, FEATURE_NAMES), start=1):
+        if given != measured:
+            has = "ends" if given is None else f"has {given!r}"
+            here = "nothing more" if measured is None else repr(measured)
+            return f"at feature {place} it {has}, while this version of mcdetect measures {here}"
+    return None
+
+
 @cache
 def default_spot_model() -> SpotModel:
     """Return the model that comes with the package (`benchmarks/fit_spot_model.py` made it)."""
-    text = resources.files("mcdetect.models").joinpath("spot_model.json").read_text(encoding="utf-8")
-    return SpotModel.from_json(text)
+    with resources.as_file(resources.files("mcdetect.models").joinpath("spot_model.json")) as file:
+        return SpotModel.load(file)

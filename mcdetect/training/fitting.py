@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from mcdetect.errors import MissingLibraryError
 from mcdetect.models.cluster_model import Linear
 from mcdetect.models.trees import Forest, Tree
 
@@ -23,8 +24,11 @@ _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 
-class MissingSklearnError(ImportError):
+class MissingSklearnError(MissingLibraryError):
     """scikit-learn is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("training needs scikit-learn (using a model does not)", "train")
 
 
 def require_sklearn() -> None:
@@ -32,9 +36,7 @@ def require_sklearn() -> None:
     try:
         import sklearn  # noqa: F401
     except ImportError as error:
-        raise MissingSklearnError(
-            'training needs scikit-learn: pip install "mcdetect[train]" (using a model does not)'
-        ) from error
+        raise MissingSklearnError from error
 
 
 @dataclass(frozen=True)

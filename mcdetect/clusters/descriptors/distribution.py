@@ -82,12 +82,18 @@ def describe_distribution(
 
     Notes
     -----
-    Linear: the points keep to a smooth curve, much longer than wide, without a wide gap. Segmental: they
-    fill a triangle rather than an ellipse (the smallest ellipse around a triangle has 2.4 times its area,
-    the smallest triangle around an ellipse 1.65 times, whatever the elongation; the more points, the more
-    that tells), over more than a tight group takes up, with a corner to the nipple where that is
-    known. What is neither is grouped up to about 2 cm, regional beyond, diffuse when it takes up much
-    of the breast. Definitions: American College of Radiology, BI-RADS Atlas, 5th edition, 2013.
+    Linear: the points keep to a smooth curve. They reach much farther along it than across, without a wide
+    gap.
+
+    Segmental: the points fill a triangle rather than an ellipse, and take up more than a tight group does.
+    Where the nipple is known, a corner points to it. The two figures are told apart by area: the smallest
+    ellipse around a triangle is 2.4 times as large as the triangle, the smallest triangle around an ellipse
+    1.65 times as large as the ellipse, however elongated they are. The more points, the more that tells.
+
+    What is neither is grouped up to about 2 cm and regional beyond. It is diffuse when it takes up much of
+    the breast.
+
+    Definitions: American College of Radiology, BI-RADS Atlas, 5th edition, 2013.
     """
     points = np.column_stack([np.asarray(row_mm, np.float64), np.asarray(col_mm, np.float64)])
     if len(points) == 0 or not np.isfinite(points).all():

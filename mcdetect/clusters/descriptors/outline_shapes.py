@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.kernels.constants import HULL_GROWTH_MM
 from mcdetect.kernels.ellipses import enclosing_ellipse_area
 
 __all__ = ["PointShape", "grown_hull_area", "largest_distance", "measure_points", "smallest_ellipse_area"]
 
 _Floats = npt.NDArray[np.float64]
 
-GROWTH_MM = 0.5
 _TRIM = 15
 _MOST_STRAYS = 3
 
@@ -112,7 +112,7 @@ def _area(corners: _Floats) -> float:
 
 def _grown_area(corners: _Floats) -> float:
     perimeter = float(np.hypot(*(np.roll(corners, -1, axis=0) - corners).T).sum())
-    return _area(corners) + GROWTH_MM * perimeter + math.pi * GROWTH_MM**2
+    return _area(corners) + HULL_GROWTH_MM * perimeter + math.pi * HULL_GROWTH_MM**2
 
 
 def _without_strays(points: _Floats) -> _Floats:

@@ -81,13 +81,22 @@ def find_vessels(
 
     Notes
     -----
-    BI-RADS calls vascular what follows an artery as parallel tracks or as a line of tubes. The evidence
-    adds up as log-odds: length of the curve (arteries calcify over centimetres), few calcifications beside
-    it, members that point along it, a line through the members, two tracks (a spread of the order of the
-    calibre rather than a single file), and other such curves in the image. Where these reach some 6 cm,
-    single calcifications with a line through them are taken for pieces of arteries too. A single file in
-    one duct lacks the last two, a tight group the first ones. The weights are a judgement, checked on
-    phantoms and on a film with many calcified arteries. An unknown measure counts half.
+    BI-RADS calls vascular what follows an artery, as parallel tracks or as a line of tubes. Six signs speak
+    for an artery, and their log-odds are added:
+
+    - the curve is long: arteries calcify over centimetres;
+    - few calcifications lie beside it;
+    - its members point along it;
+    - a line passes through its members;
+    - its members lie in two tracks, as far apart as an artery is wide, and not in single file;
+    - the image shows other such curves.
+
+    Calcifications in single file in a duct lack the last two signs. A tight group lacks the first ones. A
+    sign that is unknown counts half. The weights are a judgement, checked on phantoms and on a film with
+    many calcified arteries.
+
+    Where the curves of an image add up to some 6 cm, single calcifications with a line through them are
+    taken for pieces of arteries too.
     """
     curves = find_curves(row_mm, col_mm)
     count = curves.length_mm.size

@@ -8,14 +8,13 @@ from __future__ import annotations
 from mcdetect.clusters.features.build import build_features, cluster_features
 from mcdetect.clusters.features.concave import concave_area
 from mcdetect.clusters.features.dictionary import Feature, feature_dictionary
-from mcdetect.clusters.features.hull import GROWTH_MM, convex_hull, hull_measures, smallest_rectangle
+from mcdetect.clusters.features.hull import convex_hull, hull_measures, smallest_rectangle
 from mcdetect.clusters.features.kinds import kind_fractions
 from mcdetect.clusters.features.spread import group_spread
 from mcdetect.clusters.features.topology import join_curves
 from mcdetect.clusters.features.tree import spanning_tree
 
 __all__ = [
-    "GROWTH_MM",
     "Feature",
     "build_features",
     "cluster_features",

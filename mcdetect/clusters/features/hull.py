@@ -7,12 +7,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FLAT", "GROWTH_MM", "convex_hull", "hull_measures", "smallest_rectangle"]
+from mcdetect.kernels.constants import HULL_GROWTH_MM
+
+__all__ = ["FLAT", "convex_hull", "hull_measures", "smallest_rectangle"]
 
 _Floats = npt.NDArray[np.float64]
-
-GROWTH_MM = 0.5
-"""By how much a hull is grown before it divides the number of members."""
 
 FLAT = 1e-9
 """A hull narrower than this fraction of its length is a line."""
@@ -99,14 +98,14 @@ def hull_measures(points: _Floats) -> dict[str, float]:
 
     Notes
     -----
-    The density divides by the area of the hull grown by `GROWTH_MM`, so that it is finite for any
+    The density divides by the area of the hull grown by `HULL_GROWTH_MM`, so that it is finite for any
     group: area + growth * perimeter + pi * growth² (Steiner's formula).
     """
     corners = convex_hull(points)
     after = np.roll(corners, -1, axis=0)
     area = 0.5 * abs(float(np.sum(corners[:, 0] * after[:, 1] - after[:, 0] * corners[:, 1])))
     perimeter = float(np.hypot(*(after - corners).T).sum())
-    grown = area + GROWTH_MM * perimeter + math.pi * GROWTH_MM**2
+    grown = area + HULL_GROWTH_MM * perimeter + math.pi * HULL_GROWTH_MM**2
     long, short = smallest_rectangle(corners)
     circularity = math.nan
     if perimeter > 0.0:

@@ -14,8 +14,9 @@ def score_groups(
 ) -> npt.NDArray[np.float64]:
     """Score every group by its `min_count` strongest members and by their number.
 
-    A group that owes its flag to one doubtful member is as doubtful as that member; every
-    doubling of the members beyond `min_count` adds half a unit of log-odds.
+    The log-odds of a group lie halfway between the mean of these members and the weakest of them, so that
+    one doubtful member makes the group doubtful. Every doubling of the members beyond `min_count` adds 0.5.
+    A group with fewer members gets 0 at most, less 1, and less another 1 for each member that is lacking.
 
     Parameters
     ----------

@@ -17,11 +17,13 @@ import pandas as pd
 from scipy.special import expit
 
 from mcdetect.errors import UnreadableFileError
+from mcdetect.schema import CLUSTERS
 
 __all__ = ["CONTRIBUTIONS", "Feature", "Scorer", "Term", "default_scorer"]
 
 _FORMAT = "mcdetect suspicion index 1"
 _REMEDY = "use a file that Scorer.to_json wrote, or mend it after mcdetect/models/suspicion.json"
+_FITTING = "use the file that belongs to this version of mcdetect: install mcdetect again"
 _LARGEST_BYTES = 1_000_000
 _SCALES = ("linear", "log")
 _COMBINE = ("sum", "strongest")
@@ -297,8 +299,16 @@ class Scorer:
 @cache
 def default_scorer() -> Scorer:
     """Return the scorer that comes with the package; its file names the evidence for each coefficient."""
-    text = resources.files("mcdetect.models").joinpath("suspicion.json").read_text(encoding="utf-8")
-    return Scorer._from_text(text, None)
+    with resources.as_file(resources.files("mcdetect.models").joinpath("suspicion.json")) as file:
+        scorer = Scorer.from_json(file)
+        names = tuple(feature.name for feature in scorer.features)
+        if names != CONTRIBUTIONS:
+            cause = f"its features are {', '.join(names)}, not {', '.join(CONTRIBUTIONS)}"
+            raise UnreadableFileError(cause, _FITTING, file)
+        lacking = sorted(set(scorer.columns) - {column.name for column in CLUSTERS})
+        if lacking:
+            raise UnreadableFileError(f"it reads {lacking[0]}, which groups do not have", _FITTING, file)
+    return scorer
 
 
 def _no_constant(word: str) -> float:

@@ -14,17 +14,14 @@ from mcdetect.exams.comparison.texture import STEP_MM
 from mcdetect.image.mammogram import Mammogram
 from mcdetect.pictures import drawing
 from mcdetect.pictures.display import shrink, take_crop
-from mcdetect.pictures.drawing import FAINT, INK, PAPER, Colour, Picture
+from mcdetect.pictures.drawing import FAINT, INK, MOST_PANELS, OUTLINE_MM, PAPER, Colour, Picture
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mcdetect.exams.comparison.compare import Comparison
 
-__all__ = ["MOST_PANELS", "VERDICT_COLOURS", "draw_comparison"]
-
-MOST_PANELS = 6
-"""Groups that are shown magnified: new, grown, gone and uncertain ones first."""
+__all__ = ["VERDICT_COLOURS", "draw_comparison"]
 
 # Okabe and Ito's colours, which colour-blind readers tell apart too.
 VERDICT_COLOURS: dict[str, Colour] = {
@@ -41,7 +38,6 @@ _GAP = 8
 _HEADER = 64
 _FOOTER = 58
 _TITLE = 26
-_OUTLINE_MM = 2.0
 _RADIUS_MM = 0.5
 _CROP_MM = (10.0, 40.0)
 _CROP_MARGIN_MM = 2.5
@@ -181,7 +177,7 @@ def _mark_groups(
         for row, col in (seen + 0.5) * to_picture - 0.5:
             drawing.circle(area, float(row), float(col), max(1.5, _RADIUS_MM * scale), colour, 1)
         points = (places + 0.5) * to_picture - 0.5
-        line = drawing.outline(area, points, _OUTLINE_MM * scale, colour, 2 if there else 1)
+        line = drawing.outline(area, points, OUTLINE_MM * scale, colour, 2 if there else 1)
         row = int(np.clip(line[:, 0].min() - 4, 14, area.shape[0] - 4))
         col = int(np.clip(line[:, 1].max() + 2, 2, area.shape[1] - 24))
         drawing.text(area, str(number), row, col, colour, height=13, bold=True)

@@ -46,14 +46,17 @@ class Pairing:
 def match_views(first: pd.DataFrame, second: pd.DataFrame, config: StudyConfig | None = None) -> Pairing:
     """Find the groups that two views of one breast both show.
 
-    The distance to the nipple is nearly the same in every view of a breast, since the breast is turned
-    about an axis through the nipple; number, extent, size and contrast of the members change little.
-    Each of the five gives a deviation in standard deviations; an unknown measure counts as one, an
-    unknown distance as two. A pair is acceptable when the root mean square of the five is below
-    ``config.max_mismatch`` and, where both are known, the distances differ by at most
-    ``config.max_distance_mm``. Among all ways to pair acceptable groups, each group at most once, the one
-    with the largest sum of ``config.max_mismatch ** 2 - mismatch ** 2`` is taken (Hungarian method);
-    pairs with a flagged group are settled first, so that no two unflagged ones can part them.
+    Two groups are compared by five measures: the distance to the nipple, and the number, extent, size and
+    contrast of the members. The distance is nearly the same in every view, since the breast is turned about
+    an axis through the nipple. The others change little.
+
+    1. Each measure gives a deviation, in standard deviations. Where a measure is unknown it is taken as 1,
+       for the distance as 2. The mismatch of a pair is the root mean square of the five.
+    2. A pair is acceptable when its mismatch is below ``config.max_mismatch``. Distances that are known must
+       not differ by more than ``config.max_distance_mm``.
+    3. Of all ways to pair acceptable groups, each group at most once, the best is taken: the one with the
+       largest sum of ``config.max_mismatch ** 2 - mismatch ** 2`` (Hungarian method). Pairs with a flagged
+       group are settled first, so that two unflagged groups cannot take a partner from a flagged one.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from pydicom.uid import UID
 from mcdetect.errors import NotEligibleError
 from mcdetect.readers.dicom.identity import VIEW_CODES, Identity
 from mcdetect.readers.dicom.tags import code, integer, items, text
+from mcdetect.readers.signatures import DICOMDIR_CLASS
 
 __all__ = ["eligibility_problem", "frame_count"]
 
@@ -21,7 +22,6 @@ MAMMOGRAPHY_CLASSES = frozenset(
         "1.2.840.10008.5.1.4.1.1.13.1.5",
     }
 )
-DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 PROJECTION_MODALITIES = frozenset({"DX", "CR", "RG", "RF", "OT", "SC", "XC"})
 """Modalities under which projection images of the breast are filed besides MG."""
 

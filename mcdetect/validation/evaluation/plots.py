@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mcdetect.errors import MissingLibraryError
 from mcdetect.validation.evaluation.tally import Axis
 
 if TYPE_CHECKING:
@@ -18,8 +19,11 @@ __all__ = ["MissingPlotsError", "draw_froc", "require_matplotlib", "save_plots"]
 _COLOURS = ("#0b6e99", "#c4501b")
 
 
-class MissingPlotsError(ImportError):
+class MissingPlotsError(MissingLibraryError):
     """Matplotlib is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("plots need matplotlib", "plot", "do without (--no-plots, plots=False)")
 
 
 def require_matplotlib() -> None:
@@ -27,9 +31,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
-        raise MissingPlotsError(
-            'plots need matplotlib: pip install "mcdetect[plot]", or do without (--no-plots, plots=False)'
-        ) from error
+        raise MissingPlotsError from error
 
 
 def _range(tables: list[pd.DataFrame], limits: tuple[float, float]) -> tuple[float, float]:

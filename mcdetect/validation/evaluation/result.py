@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ import pandas as pd
 
 import mcdetect
 from mcdetect.validation.evaluation.options import Options
-from mcdetect.validation.evaluation.rjafroc import case_table, write_rjafroc
+from mcdetect.validation.evaluation.rjafroc import RJAFROC, case_table, write_rjafroc
 from mcdetect.validation.evaluation.tally import Tally
+from mcdetect.validation.evaluation.xlsx import MissingExcelError
 
 __all__ = ["Evaluation"]
+
+logger = logging.getLogger(__name__)
 
 FORMAT = "1.0"
 
@@ -157,6 +161,8 @@ class Evaluation:
     def save(self, folder: str | Path, *, plots: bool = True, matches: bool = False) -> list[Path]:
         """Write results.json, froc.csv, summary.csv, rjafroc.xlsx and the plots.
 
+        Without XlsxWriter the workbook for RJafroc is left out, with a warning in the log.
+
         Parameters
         ----------
         folder : path-like
@@ -189,8 +195,13 @@ class Evaluation:
         for name, table in tables.items():
             table.to_csv(folder / name, index=False, float_format="%.6g", lineterminator="\n")
             written.append(folder / name)
-        write_rjafroc(folder / "rjafroc.xlsx", self.tallies)
-        written.append(folder / "rjafroc.xlsx")
+        workbook = folder / RJAFROC
+        try:
+            write_rjafroc(workbook, self.tallies)
+            written.append(workbook)
+        except MissingExcelError as error:
+            workbook.unlink(missing_ok=True)
+            logger.warning("%s is left out: %s", RJAFROC, error)
         if plots:
             from mcdetect.validation.evaluation.plots import save_plots
 

@@ -15,9 +15,12 @@ from mcdetect.validation.evaluation.cases import Ints
 from mcdetect.validation.evaluation.tally import Tally
 from mcdetect.validation.evaluation.xlsx import MOST_ROWS, Cell, write_workbook
 
-__all__ = ["case_table", "sheets", "write_rjafroc"]
+__all__ = ["RJAFROC", "case_table", "sheets", "write_rjafroc"]
 
 logger = logging.getLogger(__name__)
+
+RJAFROC = "rjafroc.xlsx"
+"""Name of the workbook in the folder of results."""
 
 _READER = "0"
 
