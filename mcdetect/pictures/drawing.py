@@ -150,7 +150,7 @@ def readable(words: str) -> str:
 @cache
 def _font(height: int) -> ImageFont.FreeTypeFont:
     """Return the font whose capitals are so many px high."""
-    data = resources.files("mcdetect.output.fonts").joinpath("DejaVuSans.ttf").read_bytes()
+    data = resources.files("mcdetect.pictures.fonts").joinpath("DejaVuSans.ttf").read_bytes()
     return ImageFont.truetype(io.BytesIO(data), height / _CAPITALS, layout_engine=ImageFont.Layout.BASIC)
 
 
