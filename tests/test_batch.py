@@ -21,7 +21,9 @@ from mcdetect.config import Config
 from mcdetect.errors import MissingSpacingError, UnreadableFileError
 from mcdetect.image.mammogram import Mammogram
 from mcdetect.output.folder import OutputError, prepare_output, remove_stale
+from mcdetect.output.further import FURTHER
 from mcdetect.output.run_record import read_record
+from mcdetect.output.seam import Output, Piece, Results
 from mcdetect.readers.image_file import ImageFile
 from mcdetect.result import Result
 from mcdetect.runs import ImageReport, Observer, run_batch
@@ -418,3 +420,41 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
     report = run_batch([source], tmp_path / "out")
     assert [image.file for image in report.processed] == ["b.dcm", "c.dcm"]
     assert list(pd.read_csv(tmp_path / "out" / "images.csv")["file"]) == ["b.dcm", "c.dcm"]
+
+
+def test_an_output_that_is_not_known_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no output 'nonsense'"):
+        run_batch([tmp_path], tmp_path / "out", also=["nonsense"])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_further_output_sees_every_image_and_all_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Names(Output):
+        name = "names"
+        files = ("names.txt",)
+
+        def open(self, folder: Path) -> None:
+            (folder / "opened").touch()
+
+        def add(self, folder: Path, file: str, result: Result) -> Piece:
+            (folder / f"{file}.txt").write_text(str(len(result.clusters)))
+            return Piece(files=[f"{file}.txt"])
+
+        def close(self, folder: Path, results: Results) -> dict[str, int]:
+            found = {file: len(results.rows("calcifications", file)) for file in results.files}
+            failed = results.whole("failures")
+            assert failed is not None
+            (folder / "names.txt").write_text(json.dumps([found, failed["file"].to_list()]))
+            return {"names": len(found)}
+
+    monkeypatch.setitem(FURTHER, "names", Names)
+    source, out = write_inputs(tmp_path / "in", a="good", b="bad", empty="good"), tmp_path / "out"
+    for _ in range(2):  # the second time everything comes from the store
+        run_batch([source], out, overlay=False, also=["names", "names"])
+        assert json.loads((out / "names.txt").read_text()) == [{"a.dcm": 12, "empty.dcm": 0}, ["b.dcm"]]
+        assert json.loads((out / "run.json").read_text())["rows"]["names"] == 2
+        assert (out / "a.dcm.txt").read_text() == "2"
+        (out / "opened").unlink()

@@ -12,6 +12,7 @@ import typer
 from mcdetect.cli.exits import FAILED, INTERRUPTED, written, wrong_usage
 from mcdetect.cli.options import ConfigFile, Jobs, OutFolder, PixelSpacing, Quiet, Verbose
 from mcdetect.config import GroupConfig
+from mcdetect.output.further import FURTHER, UnknownOutputError
 
 __all__ = ["detect"]
 
@@ -58,6 +59,10 @@ def detect(
     candidates: Annotated[
         bool, typer.Option("--candidates", help="Also write every candidate with its score.")
     ] = False,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help=f"Also write this: {', '.join(FURTHER)}. May be repeated."),
+    ] = None,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Draw no pictures.")] = False,
     jobs: Jobs = None,
     force: Annotated[
@@ -86,6 +91,7 @@ def detect(
     with (
         written(),
         wrong_usage(ConfigError, OutputError),
+        wrong_usage(UnknownOutputError, option="--also"),
         wrong_usage(UnreadableFileError, option="--model"),
         wrong_usage(MissingSpacingError, option="--pixel-spacing"),
         closing(terminal),
@@ -103,6 +109,7 @@ def detect(
             observer=terminal,
             model=None if model is None else ClusterModel.load(model, reads=[c.name for c in CLUSTERS]),
             studies_by=studies_by.value,
+            also=also or (),
         )
     if not quiet:
         print_summary(output_console(), report, str(out))

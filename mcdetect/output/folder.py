@@ -12,6 +12,7 @@ from typing import Any
 
 from mcdetect.errors import McdetectError
 from mcdetect.output.files import PART_SUFFIX
+from mcdetect.output.further import FURTHER
 from mcdetect.output.overlays import OVERLAY_FOLDER
 from mcdetect.output.run_record import RUN_FILE, read_record
 from mcdetect.output.tables import CSV_ONLY, SCHEMAS
@@ -66,7 +67,7 @@ def prepare_output(folder: Path) -> dict[str, Any] | None:
         _refuse_foreign(folder)
     else:
         logger.info("%s: an earlier run is there; what it found of the same images is used", folder.name)
-        for name in (*_table_names(), *(f".{name}{PART_SUFFIX}" for name in _own_names())):
+        for name in (*_export_names(), *(f".{name}{PART_SUFFIX}" for name in _own_names())):
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
     return earlier
@@ -78,7 +79,12 @@ def _table_names() -> list[str]:
 
 
 def _own_names() -> list[str]:
-    return [RUN_FILE, COMPARISON_FILE, STORE_FILE, *_table_names()]
+    return [RUN_FILE, COMPARISON_FILE, STORE_FILE, *_export_names()]
+
+
+def _export_names() -> list[str]:
+    """Return the names of files that are made anew from the store at the end of each run."""
+    return [*_table_names(), *(name for output in FURTHER.values() for name in output.files)]
 
 
 def _refuse_foreign(folder: Path) -> None:

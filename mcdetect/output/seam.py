@@ -54,6 +54,8 @@ class Output:
 
     name: ClassVar[str]
     """What it is called on the command line and in stored results."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """Names of the files of the whole run that it writes into the output folder."""
 
     def open(self, folder: Path) -> None:
         """Make ready, before the first image."""

@@ -12,6 +12,7 @@ from mcdetect.config import Config
 from mcdetect.exams.studies import GROUPINGS, study_tables
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.output.folder import STORE_FILE, prepare_output, remove_stale
+from mcdetect.output.further import further_outputs
 from mcdetect.output.overlays import Overlays, overlay_names
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.seam import Output
@@ -45,6 +46,7 @@ def run_batch(
     observer: Observer | None = None,
     model: ClusterModel | None = None,
     studies_by: str = "auto",
+    also: Sequence[str] = (),
 ) -> BatchReport:
     """Detect in many mammograms and write tables and pictures.
 
@@ -73,6 +75,8 @@ def run_batch(
         A model of clusters of the user, whose columns are added to the table of clusters.
     studies_by : {"auto", "folder"}
         How images are grouped into examinations, see `mcdetect.exams.studies.group_images`.
+    also : sequence of str
+        Further outputs, names of `mcdetect.output.further.FURTHER`.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def run_batch(
     OutputError
         When the output folder cannot be used.
     MissingSpacingError, ValueError
-        When `pixel_spacing_mm`, `jobs` or `studies_by` make no sense.
+        When `pixel_spacing_mm`, `jobs`, `studies_by` or `also` make no sense.
     """
     if studies_by not in GROUPINGS:
         raise ValueError(f"studies_by must be one of {', '.join(GROUPINGS)}, got {studies_by!r}")
@@ -92,16 +96,18 @@ def run_batch(
     config = config or Config()
     observer = observer or Observer()
     folder = Path(out)
+    further = further_outputs(also)
     found = find_inputs(paths)
     jobs = choose_jobs(len(found.inputs), jobs)
     earlier = prepare_output(folder)
-    outputs = _outputs(found, model, candidates=candidates, overlay=overlay)
+    outputs = [*_outputs(found, model, candidates=candidates, overlay=overlay), *further]
     options = {
         "pixel_spacing_mm": pixel_spacing_mm,
         "candidates": candidates,
         "overlay": overlay,
         "force": force,
         "studies_by": studies_by,
+        "also": list(also),
         "model": None
         if model is None
         else {
