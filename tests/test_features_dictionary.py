@@ -22,7 +22,7 @@ from mcdetect.clusters.features.dictionary import (
 )
 from mcdetect.clusters.features.stability import intraclass_correlation
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.schema import CALCIFICATIONS, CLUSTERS, SHAPE_MEASURES
+from mcdetect.schema import CALCIFICATIONS, CLUSTERS, MEASURES, SHAPE_MEASURES
 from mcdetect.shapes.outlines import measure_shapes
 
 COLUMNS = {"calcification": CALCIFICATIONS, "cluster": CLUSTERS}
@@ -72,7 +72,11 @@ def test_levels():
 def test_values_lie_in_the_range_that_the_dictionary_gives():
     rng = np.random.default_rng(0)
     label = np.repeat(np.arange(1, 41), 12)
-    values = {name: rng.uniform(0, 1, label.size) for name in SHAPE_MEASURES}
+    values = {
+        measure.name: measure.column.low + rng.uniform(0, 1, label.size)
+        for measure in MEASURES
+        if measure.spread
+    }
     found = build_features(
         label,
         rng.normal(0, 5, label.size) + 60.0 * label,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.schema.column import Column
-from mcdetect.schema.references import BIRADS, CHAN, NO_OUTLINE, SHEN
+from mcdetect.schema.references import BETAL, BIRADS, CHAN, NO_OUTLINE, SHEN
 
 __all__ = ["MEASURES", "SHAPE_MEASURES", "Measure", "Outlines"]
 
@@ -122,6 +122,20 @@ MEASURES: tuple[Measure, ...] = (
             missing=NO_OUTLINE,
         ),
         lambda o: 4.0 * np.sqrt(o["minor"]) * o["growth"],
+    ),
+    Measure(
+        Column(
+            "aspect",
+            "float64",
+            "",
+            "length over width",
+            formula="major_axis_mm / minor_axis_mm",
+            low=1.0,
+            source=BETAL,
+            twin="inverse of pyradiomics shape2D Elongation",
+            missing=f"{NO_OUTLINE}, or it has no width",
+        ),
+        lambda o: np.where(o["minor"] > 0.0, np.sqrt(o["major"] / np.maximum(o["minor"], 1e-300)), np.nan),
     ),
     Measure(
         Column(
