@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcdetect.errors import McdetectError
+from mcdetect.output.coco import Coco
 from mcdetect.output.seam import Output
 
 __all__ = ["FURTHER", "UnknownOutputError", "further_outputs"]
 
-FURTHER: dict[str, type[Output]] = {}
+FURTHER: dict[str, type[Output]] = {output.name: output for output in (Coco,)}
 """Outputs that are made when asked for, by name."""
 
 
