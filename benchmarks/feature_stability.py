@@ -112,7 +112,7 @@ def correlation(name: str, first: np.ndarray, second: np.ndarray) -> float:
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    default = Path(mcdetect.__file__).parent / "features" / STABILITY_FILE
+    default = Path(mcdetect.__file__).parent / "clusters" / "features" / STABILITY_FILE
     parser.add_argument("--out", type=Path, default=default, help="JSON file to write")
     parser.add_argument("--phantoms", type=int, default=24, help="mammograms drawn, three groups in each")
     given = parser.parse_args()
