@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
+from benchmarks.measurement import size_accuracy
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.sizes import LEAST_RELIEF, LEAST_REST, RAYS, SUB, fit_body, free_reach
 from mcdetect.phantom import draw_calcification
@@ -173,22 +172,13 @@ def test_sizes_come_from_the_pixels_and_outlines_from_the_top_hat():
 # --- accuracy through the whole detector ------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def accuracy():
-    """The benchmark of measured sizes."""
-    scripts = Path(__file__).resolve().parents[1] / "benchmarks"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(scripts)
-        yield importlib.import_module("measure_accuracy")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("same", [True, False], ids=["equal", "varied"])
 @pytest.mark.parametrize("diameter", [0.25, 0.35, 0.5, 0.7])
-def test_size_through_the_whole_detector(accuracy, diameter, same):
+def test_size_through_the_whole_detector(diameter, same):
     shape = {"irregularity": 0.3, "elongation": 1.2} if same else {"irregularity": 0.6, "elongation": 1.5}
-    rows = accuracy.measured(diameter, 8, 0.07, sites=100, same=same, **shape)
-    found = accuracy.summary(rows, diameter)
+    rows = size_accuracy.measured(diameter, 8, 0.07, sites=100, same=same, **shape)
+    found = size_accuracy.summary(rows, diameter)
     assert found["measured"] > 0.95
     assert abs(found["bias"]) < 0.10
     assert found["area_cv"] < 0.20
@@ -196,7 +186,7 @@ def test_size_through_the_whole_detector(accuracy, diameter, same):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("diameter", "snr"), [(0.15, 16), (0.5, 16)])
-def test_size_of_small_and_of_clear_ones(accuracy, diameter, snr):
-    found = accuracy.summary(accuracy.measured(diameter, snr, 0.07, sites=100, same=True), diameter)
+def test_size_of_small_and_of_clear_ones(diameter, snr):
+    found = size_accuracy.summary(size_accuracy.measured(diameter, snr, 0.07, sites=100, same=True), diameter)
     assert abs(found["bias"]) < (0.25 if diameter < 0.25 else 0.10)
     assert found["area_cv"] < (0.25 if diameter < 0.25 else 0.20)

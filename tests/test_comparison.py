@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from typer.testing import CliRunner
 
+from benchmarks.comparison.pairs import random_pair
 from mcdetect import Comparison, Intent, Mammogram, Result, compare, detect
 from mcdetect.cli import app
 from mcdetect.errors import NotComparableError
@@ -345,12 +346,7 @@ def test_the_command_fails_by_name(files: tuple[Path, Path], tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1000, 1003, 1008])
 def test_pairs_of_every_kind(seed: int) -> None:
-    path = Path(__file__).resolve().parents[1] / "benchmarks"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(path))
-        from compare_pairs import random_pair
-
-        drawn = random_pair(seed)
+    drawn = random_pair(seed)
     found = compare(drawn.prior, drawn.current)
     called = called_verdicts(drawn, found.changes, found.members).set_index("truth")["verdict"]
     assert called["added"] == "new"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
+from benchmarks.measurement import descriptors
 from mcdetect import detect, read_mammogram
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,24 +16,12 @@ FILM = ROOT.parent / "shared" / "data" / "dicom" / "MG1_JPLY.dcm"
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def bench() -> Iterator[ModuleType]:
-    """The benchmark, which draws the same cases."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        import descriptors
-
-        yield descriptors
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
-
-
-def test_drawn_groups_are_named_right_by_their_detected_members(bench: ModuleType) -> None:
-    found, scattered, _ = bench.run(2, first_seed=100)
-    right, of = bench.distribution_right(found, scattered)
+def test_drawn_groups_are_named_right_by_their_detected_members() -> None:
+    found, scattered, _ = descriptors.run(2, first_seed=100)
+    right, of = descriptors.distribution_right(found, scattered)
     assert of >= 14
     assert right / of >= 0.90
-    assert bench.heterogeneity_auc(found) >= 0.95
+    assert descriptors.heterogeneity_auc(found) >= 0.95
     for kind in ("vascular", "rod"):
         named = [f.cluster["benign_kind"] == kind for f in found if f.kind == kind]
         assert named, kind

@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
+from benchmarks.common.record import Run
+from benchmarks.detection import fda_p0
 from mcdetect import Config, Mammogram, PixelSpacing, Result, detect, read_mammogram
 from mcdetect.clusters.scoring import score_groups
 from mcdetect.errors import UnusableImageError
@@ -230,18 +232,14 @@ def test_digital_exam(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_simulated_mammograms_reach_the_stated_figures() -> None:
-    if not (SHARED / "fda_p0").exists():
+def test_simulated_mammograms_reach_the_stated_figures(tmp_path: Path) -> None:
+    if not fda_p0.FOLDER.exists():
         pytest.skip("needs ../shared/data/fda_p0")
-    script = Path(__file__).resolve().parents[1] / "benchmarks" / "fda_p0.py"
-    out = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout
-    figures = {
-        line.split(":")[0]: float(line.split(":")[1])
-        for line in out.splitlines()
-        if "per image:" in line or "per cm2:" in line
-    }
-    assert figures["calcifications at  0.4 false positives per cm2"] >= 0.97
-    assert figures["clusters at  1.0 false groups per image"] >= 0.95
+    kept = tmp_path / "fda_p0.json"
+    fda_p0.main(["--json", str(kept)])
+    run = Run.from_json(kept.read_text(encoding="utf-8"))
+    assert run.value("calcifications found", at=0.4) >= 0.97
+    assert run.value("clusters found", at=1.0) >= 0.95
 
 
 @pytest.mark.slow

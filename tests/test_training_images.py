@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-
-
-@pytest.fixture(autouse=True)
-def benchmarks_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the modules of benchmarks/ importable, which is not a package."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+from benchmarks.common import backgrounds, displays
+from benchmarks.fit import relit, training_spots
 
 
 def film_like(rng: np.random.Generator, mm: float = 0.07) -> np.ndarray:
@@ -46,8 +39,6 @@ def autocorrelation(image: np.ndarray) -> float:
 
 
 def test_a_relit_film_has_no_dust_and_nearly_white_noise() -> None:
-    relit = importlib.import_module("relit")
-    backgrounds = importlib.import_module("backgrounds")
     rng = np.random.default_rng(0)
     film = backgrounds.Background("a", "p", "film", film_like(rng), 0.07, (0.0, 65535.0), 1.0)
     new = relit.relit(film, np.random.default_rng(5))
@@ -62,7 +53,6 @@ def test_a_relit_film_has_no_dust_and_nearly_white_noise() -> None:
 
 
 def test_multi_scale_enhancement_makes_no_speckle_of_dark_noise() -> None:
-    displays = importlib.import_module("displays")
     rng = np.random.default_rng(0)
     share = np.full((400, 400), 0.5, np.float32)
     share[:, :200] = np.abs(rng.normal(0.004, 0.002, (400, 200)))
@@ -73,7 +63,6 @@ def test_multi_scale_enhancement_makes_no_speckle_of_dark_noise() -> None:
 
 
 def test_multi_scale_enhancement_shows_no_halo_beside_the_skin_line() -> None:
-    displays = importlib.import_module("displays")
     share = np.zeros((400, 400), np.float32)
     share[:, 200:] = 0.5
     out = displays.flattened(0.6, 1.2, 1.5)(share, 0.1)
@@ -81,7 +70,6 @@ def test_multi_scale_enhancement_shows_no_halo_beside_the_skin_line() -> None:
 
 
 def test_noise_makes_no_tissue_darker_than_air() -> None:
-    displays = importlib.import_module("displays")
     rng = np.random.default_rng(0)
     share = np.zeros((200, 200), np.float32)
     share[:, 100:] = rng.normal(0.05, 0.02, (200, 100)).clip(0.001)
@@ -92,7 +80,6 @@ def test_noise_makes_no_tissue_darker_than_air() -> None:
 
 
 def test_no_spot_on_a_long_calcification_is_a_false_one() -> None:
-    training_spots = importlib.import_module("training_spots")
     truth = pd.DataFrame(
         {
             "row_px": [100.0, 300.0],
@@ -115,7 +102,6 @@ def test_no_spot_on_a_long_calcification_is_a_false_one() -> None:
 
 
 def test_some_random_displays_are_lossy(monkeypatch: pytest.MonkeyPatch) -> None:
-    displays = importlib.import_module("displays")
     kept = []
     monkeypatch.setattr(displays, "lossy", lambda quality: kept.append(quality) or displays.curve(1.0))
     rng = np.random.default_rng(3)

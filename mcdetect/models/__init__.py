@@ -1,1 +1,1 @@
-"""Fitted models, as readable JSON; the scripts that fitted them are in benchmarks/."""
+"""Fitted models, as readable JSON; what fitted them is in benchmarks/fit and benchmarks/comparison."""

@@ -137,7 +137,7 @@ def measure_shapes(
     is when the area is less than 0.75 of that of the ellipse of equal moments. From 0.75 to 0.9 both sizes
     are mixed.
 
-    `benchmarks/measure_accuracy.py` gives bias and spread by diameter, signal-to-noise ratio and blur.
+    `python -m benchmarks size_accuracy` gives bias and spread by diameter, signal-to-noise ratio and blur.
     """
     if tophat.ndim != 2 or tophat.dtype != np.float32:
         raise ValueError(f"tophat must be a 2-D float32 array, got {tophat.dtype} of shape {tophat.shape}")

@@ -170,6 +170,6 @@ def _first_difference(names: tuple[str, ...]) -> str | None:
 
 @cache
 def default_spot_model() -> SpotModel:
-    """Return the model that comes with the package (`benchmarks/fit_spot_model.py` made it)."""
+    """Return the model that comes with the package (`python -m benchmarks spot_model` made it)."""
     with resources.as_file(resources.files("mcdetect.models").joinpath("spot_model.json")) as file:
         return SpotModel.load(file)

@@ -22,7 +22,7 @@ __all__ = [
 Level = Literal["calcification", "cluster"]
 
 STABILITY_FILE = "stability.json"
-"""Written by ``benchmarks/feature_stability.py``."""
+"""Written by ``python -m benchmarks stability``."""
 
 _COLUMNS: dict[Level, tuple[Column, ...]] = {"calcification": CALCIFICATIONS, "cluster": CLUSTERS}
 

@@ -84,6 +84,6 @@ class Repeatability:
 
 @cache
 def default_repeatability() -> Repeatability:
-    """Return the values that come with the package (`benchmarks/compare_repeatability.py` made them)."""
+    """Return the values that come with the package (`python -m benchmarks repeatability` made them)."""
     text = resources.files("mcdetect.models").joinpath("repeatability.json").read_text(encoding="utf-8")
     return Repeatability.from_json(text)

@@ -1,0 +1,402 @@
+"""Every benchmark by name: its module, what it measures, and how its figures are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.common.views import Across, Column, View
+
+__all__ = ["BENCHMARKS", "Benchmark"]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One entry of the catalogue.
+
+    Attributes
+    ----------
+    module : str
+        With a function `main` that takes the arguments of the command line.
+    title : str
+        Of its section on the page of results.
+    about : str
+        What a reader must know to understand the figures.
+    views : tuple of View
+        Its tables.
+    pictures : tuple of str
+        Names of the pictures that a recorded run leaves in ``results/``.
+    """
+
+    module: str
+    title: str
+    about: str
+    views: tuple[View, ...]
+    pictures: tuple[str, ...] = ()
+
+
+def _rates(heading: str, figure: str, *rates: float, **where: str) -> tuple[Column, ...]:
+    return tuple(Column(heading.format(rate), figure, {**where, "at": rate}) for rate in rates)
+
+
+_ALL_AND_SINGLES = (
+    *_rates("all at {:g}", "sensitivity", 0.1, 0.4, part="all"),
+    *_rates("singles at {:g}", "sensitivity", 0.1, 0.4, part="singles"),
+)
+_WORDS = ("distribution", "morphology", "benign kind")
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "fda_p0": Benchmark(
+        "benchmarks.detection.fda_p0",
+        "Simulated mammograms, never used for fitting",
+        "25 images of one breast phantom (Monte Carlo x-ray simulation, 0.085 mm, 8 bit). Calcifications by "
+        "the rule hdogreg; an unmatched mark inside a cluster's box padded by 8 pixels counts neither way. A "
+        "cluster is found when the centre of a flagged group lies in its padded box.",
+        (
+            View(
+                "",
+                (
+                    Column("images", "images"),
+                    Column("calcifications", "calcifications"),
+                    Column("clusters", "clusters"),
+                    Column("searched, cm²", "searched"),
+                    *_rates(
+                        "calcifications found at {:g} false positives per cm²",
+                        "calcifications found",
+                        *(0.05, 0.1, 0.2, 0.4, 1.0, 2.0),
+                    ),
+                    Column("calcifications found at score 0.5", "calcifications found at score 0.5"),
+                    Column("false positives per cm² at score 0.5", "false marks at score 0.5"),
+                    *_rates(
+                        "clusters found at {:g} false groups per image",
+                        "clusters found",
+                        *(0.05, 0.1, 0.2, 0.5, 1.0),
+                    ),
+                    Column("clusters flagged at score 0.5", "clusters flagged"),
+                    Column("false groups per image at score 0.5", "false groups", form=".2f"),
+                    Column("median seconds per image of 1500 x 3000", "seconds per image"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
+    "insertion": Benchmark(
+        "benchmarks.detection.insertion",
+        "Insertion study: real backgrounds that the model did not see",
+        "Irregular calcifications of 0.1 to 0.7 mm and SNR 3 to 60 (as `mcdetect.phantom.insertion` defines "
+        "it) in groups of 5 to 20 and singly. Each background is scored by a model that did not see it: for "
+        "film one that saw only films of the other patient, for the digital exam one that saw only the other "
+        "view. Sensitivity for SNR of at least 5 at false marks per cm² of plain images, groups at false "
+        "ones per image without group. Intervals: 95 %, bootstrap over backgrounds. The last rows are the "
+        "default operating point: what to expect on images without groups of five. The backgrounds hold "
+        "calcifications of their own; those recognised by eye count neither way "
+        "(`native_calcifications.csv`), others surely remain among the false marks.",
+        (
+            View(
+                "",
+                (
+                    *_rates("all at {:g}", "sensitivity", 0.1, 0.4, part="all"),
+                    *_rates("grouped at {:g}", "sensitivity", 0.1, 0.4, part="grouped"),
+                    *_rates("singles at {:g}", "sensitivity", 0.1, 0.4, part="singles"),
+                    Column("JAFROC", "JAFROC"),
+                    *_rates("groups at {:g}", "groups found", 0.05, 0.2),
+                    Column("groups flagged", "groups flagged"),
+                    Column("groups JAFROC", "groups JAFROC"),
+                    Column("false groups per plain image", "false groups", {"content": "plain"}),
+                    Column("false marks per plain image", "false marks per image", form=".2f"),
+                    Column("false marks per cm²", "false marks per cm²"),
+                    Column("false groups per image with singles", "false groups", {"content": "singles"}),
+                ),
+                down=("kind",),
+                turned=True,
+            ),
+            View(
+                "",
+                (Column("images", "images"), Column("median seconds per image", "seconds per image")),
+                turned=True,
+            ),
+        ),
+        ("insertion_froc.png",),
+    ),
+    "robustness": Benchmark(
+        "benchmarks.detection.robustness",
+        "What other processing costs",
+        "The same insertions under each display, noise and blur, scored by models that did not see the "
+        "background, each candidate by its looks alone (`own_score`). Sensitivity for SNR of at least 5 at "
+        "0.1 and 0.4 false marks per cm². A third of the groups and singles are up to 4.5 times as long as "
+        "wide. The `default` columns hold for the default operating point.",
+        (
+            View(
+                "",
+                (
+                    *_rates("at {:g}", "sensitivity", 0.1, 0.4),
+                    Column("default", "sensitivity at score 0.5"),
+                    Column("false per cm², default", "false marks"),
+                    Column("area, cm²", "area"),
+                ),
+                down=("display", "kind"),
+            ),
+        ),
+    ),
+    "spot_model": Benchmark(
+        "benchmarks.fit.spot_model",
+        "Held-out figures of the fit",
+        "The fit's own insertions (0.1 to 1 mm, a third up to 4.5 times as long as wide, groups as dense "
+        "as 0.35 mm; half of the images through random displays, noise and blur), scored by models that did "
+        "not see the background. Sensitivity for SNR of at least 5; false marks per cm² are counted on the "
+        "images with insertions.",
+        (
+            View("", _ALL_AND_SINGLES, down=("kind",)),
+            View(
+                "",
+                (
+                    Column("log-odds at the operating point", "log-odds at the operating point"),
+                    Column("false marks per cm² there, real images", "rate at the operating point", form="g"),
+                    Column("model, KiB", "model size", form=".0f"),
+                    Column("seconds in all", "seconds", form=".0f"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
+    "peers": Benchmark(
+        "benchmarks.detection.peers",
+        "Beside general spot detectors",
+        "The same images, search mask and matching for all; each peer's marks are ranked by its own "
+        "response. Sensitivity at false positives per cm² of all images; `gain` is mcdetect less the peer, "
+        "with the 95 % interval of the difference in the same bootstrap samples.",
+        (
+            View(
+                "Images",
+                (
+                    Column("images", "images"),
+                    Column("calcifications", "calcifications"),
+                    Column("area, cm²", "area"),
+                ),
+                down=("data",),
+            ),
+            *(
+                View(
+                    data,
+                    (
+                        *_rates("{:g}", "sensitivity", 0.05, 0.1, 0.2, 0.4, 1.0, 2.0, 5.0, data=data),
+                        Column("s/image", "seconds per image", {"data": data}),
+                        Column("gain at 0.4", "gain", {"data": data, "at": 0.4}, "+.3f"),
+                        Column("gain at 1", "gain", {"data": data, "at": 1.0}, "+.3f"),
+                    ),
+                    down=("detector",),
+                )
+                for data in ("fda", "film", "film 0.2 mm", "digital")
+            ),
+        ),
+        ("peers_fda.png", "peers_film.png", "peers_film_0.2_mm.png", "peers_digital.png"),
+    ),
+    "ablation": Benchmark(
+        "benchmarks.detection.ablation",
+        "What each stage is worth",
+        "One stage at a time switched off, and the fit repeated without it; below, the whole detector. "
+        "Sensitivity at false marks per cm².",
+        (
+            View("Individual score", _ALL_AND_SINGLES, down=("variant", "kind")),
+            View(
+                "Whole detector",
+                (
+                    *_rates("found at {:g} per cm²", "calcifications found", 0.1, 0.4),
+                    Column("groups flagged", "groups flagged"),
+                    Column("false groups per image", "false groups"),
+                    *_rates("groups at {:g} per image", "groups found", 0.05, 0.2),
+                ),
+                down=("variant", "kind"),
+            ),
+        ),
+    ),
+    "mini_mias": Benchmark(
+        "benchmarks.detection.mini_mias",
+        "Real calcified films",
+        "Films of mini-MIAS, 0.2 mm and 8 bit, by the model that comes with the package, whose fit saw these "
+        "normals. Circles were drawn by the authors of the data set.",
+        (
+            View(
+                "",
+                (
+                    Across("circles found", "rule", heading="circles found, rule {}"),
+                    Column("calcified films flagged", "films flagged"),
+                    Column("normal films", "normal films"),
+                    Column("flagged groups on normal films", "flagged groups on normal films"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
+    "large_image": Benchmark(
+        "benchmarks.measurement.large_image",
+        "Time and memory",
+        "4096 x 3328 pixels, 16 bit; from array to result, kernels compiled.",
+        (
+            View(
+                "",
+                (
+                    Column("breast, cm²", "breast area"),
+                    Column("candidates", "candidates"),
+                    Column("runs", "runs"),
+                    Column("detect, median, s", "seconds"),
+                    Column("detect, fastest, s", "seconds, fastest"),
+                    Across("seconds of a stage", "stage", form=".3f", heading="  {}, s"),
+                    Column("memory added, MiB", "memory added"),
+                    Column("copying the image, ms", "copying the image"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
+    "stage_cost": Benchmark(
+        "benchmarks.measurement.stage_cost",
+        "How stages grow with their work",
+        "Processor time for n and for 2 n, fastest of five, and their ratio: about 2 when the cost is "
+        "linear, 4 when "
+        "it is quadratic.",
+        (
+            View(
+                "",
+                (
+                    Column("seconds for n", "seconds for n", form=".3f"),
+                    Column("seconds for 2 n", "seconds for 2 n", form=".3f"),
+                    Column("ratio", "ratio", form=".1f"),
+                ),
+                down=("work", "n"),
+            ),
+        ),
+    ),
+    "size_accuracy": Benchmark(
+        "benchmarks.measurement.size_accuracy",
+        "Size and area of calcifications",
+        "Drawn calcifications of known size through the whole detector: bias of the mean diameter, and "
+        "coefficient of variation (CV) of the area, of one grain repeated (equal) and of grains that "
+        "all differ.",
+        (
+            View(
+                "",
+                (
+                    Column("measured", "measured", {"grains": "equal"}, ".0%"),
+                    Column("bias, equal", "bias", {"grains": "equal"}, "+.0%"),
+                    Column("area CV, equal", "area CV", {"grains": "equal"}, ".0%"),
+                    Column("bias, all", "bias", {"grains": "varied"}, "+.0%"),
+                    Column("area CV, all", "area CV", {"grains": "varied"}, ".0%"),
+                ),
+                down=("pixel mm", "blur mm", "diameter mm", "SNR"),
+            ),
+        ),
+    ),
+    "descriptors": Benchmark(
+        "benchmarks.measurement.descriptors",
+        "Descriptors and suspicion index",
+        "Groups drawn as each kind, through the whole detector.",
+        (
+            View(
+                "",
+                (
+                    Column("backgrounds", "backgrounds"),
+                    Column("flagged groups", "flagged groups"),
+                    Column("seconds per image", "seconds per image", form=".1f"),
+                    Column("distribution right", "distribution right"),
+                    Across("scattered images", "named", heading="scattered, called {}"),
+                    Across("casting type", "drawn", heading="casting type, drawn {}"),
+                    Across("AUC", "measure", heading="heterogeneous against uniform, AUC of {}"),
+                ),
+                turned=True,
+            ),
+            *(
+                View(
+                    f"Drawn and named: {word}", (Across("groups", "named", {"word": word}),), down=("drawn",)
+                )
+                for word in _WORDS
+            ),
+            View(
+                "Suspicion index by drawn kind",
+                (Column("groups", "groups of a kind"), Across("suspicion", "quartile")),
+                down=("drawn",),
+            ),
+        ),
+    ),
+    "stability": Benchmark(
+        "benchmarks.measurement.stability",
+        "Stability of features",
+        "Intra-class correlation of every feature between a first picture and one with other noise, shifted "
+        "by a pixel, and resampled; each feature's stand in docs/features.md.",
+        (
+            View("Median ICC", (Across("median ICC", "change"),), down=("level",)),
+            View("Found, of the true ones", (Across("found", "change"),), down=("level",)),
+        ),
+    ),
+    "pairs": Benchmark(
+        "benchmarks.comparison.pairs",
+        "Two dates",
+        "Drawn pairs of the same breast, deformed by up to 10 mm.",
+        (
+            View(
+                "",
+                (
+                    Column("pairs", "pairs"),
+                    Column("displacement up to, mm", "displacement", form=".1f"),
+                    Column("registered", "registered"),
+                    Column("agreement, median", "agreement", form=".2f"),
+                    Column("agreement, least", "agreement, least", form=".2f"),
+                    Column("uncertainty, mm", "uncertainty"),
+                    *(
+                        Column(f"{truth} called {verdict}", "called", {"truth": truth, "verdict": verdict})
+                        for truth, verdict in (
+                            ("added", "new"),
+                            ("unchanged", "new"),
+                            ("unchanged", "gone"),
+                            ("unchanged", "grown"),
+                            ("unchanged", "uncertain"),
+                            ("grown", "grown"),
+                            ("grown", "new"),
+                            ("lost", "gone"),
+                        )
+                    ),
+                    Column("other flagged groups called new", "others called new"),
+                    Column("register and match, s a pair", "seconds per pair"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
+    "films": Benchmark(
+        "benchmarks.comparison.films",
+        "Two dates of real texture",
+        "Real films deformed by up to 10 mm, with groups inserted before and after.",
+        (
+            View("Groups by what became of them", (Across("called", "verdict"),), down=("truth",)),
+            View(
+                "Registration",
+                (
+                    Column("agreement", "agreement", form=".2f"),
+                    Column("stated, mm", "uncertainty"),
+                    Column("true error, median, mm", "true error, median"),
+                    Column("true error, 90 %, mm", "true error, 90 %"),
+                ),
+                down=("film", "turn"),
+            ),
+        ),
+    ),
+    "repeatability": Benchmark(
+        "benchmarks.comparison.repeatability",
+        "Repeatability of unchanged groups",
+        "Spread of the changes between two pictures of groups that did not change.",
+        (
+            View(
+                "",
+                (
+                    Column("pairs", "pairs"),
+                    Column("groups", "groups"),
+                    Column("calcifications", "calcifications"),
+                    Across("spread", "measure", form=".4f"),
+                    Column("SD of z of the number", "SD of z", form=".2f"),
+                    Column("z above 2.5", "z above 2.5", form=".1%"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
+}
+"""By the name that ``python -m benchmarks NAME`` takes, in the order of the page."""

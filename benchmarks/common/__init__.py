@@ -1,0 +1,1 @@
+"""What several benchmarks share: recording, command lines, backgrounds, displays, models of the folds."""

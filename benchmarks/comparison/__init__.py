@@ -1,0 +1,1 @@
+"""Two dates: what is called new, grown, stable and gone."""

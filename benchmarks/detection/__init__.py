@@ -1,0 +1,1 @@
+"""Calcifications and groups found, and false ones, on images of known truth."""

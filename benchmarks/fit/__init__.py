@@ -1,0 +1,1 @@
+"""Fitting the model of single spots, and its held-out figures."""

@@ -1,0 +1,1 @@
+"""Sizes, features, words and scores of what is found; time and memory."""
