@@ -112,8 +112,11 @@ def fastest(work: Work, times: int = 5) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     command = Command("stage_cost", __doc__)
+    command.trial_option("--only", choices=list(STAGES), help="one of the stages")
     options, recorder = command.parse(arguments)
     for name, (maker, n) in STAGES.items():
+        if options.only not in (None, name):
+            continue
         once, twice = fastest(maker(n)), fastest(maker(2 * n))
         recorder.add("seconds for n", once, "s", work=name, n=n)
         recorder.add("seconds for 2 n", twice, "s", work=name, n=n)
