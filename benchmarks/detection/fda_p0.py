@@ -5,8 +5,8 @@
 Data: ../shared/data/fda_p0 (one breast phantom, Monte Carlo x-ray simulation, 0.085 mm, 8 bit).
 Matching is that of `mcdetect.validation.evaluation`. Calcifications by the rule hdogreg (nearest free one
 within 0.35 mm, highest score first, one to one); an unmatched mark inside a cluster's box padded by 8 px
-counts neither way; any other is a false positive, per cm2 of searched breast over all images. A cluster is found
-when the centre of a flagged group lies in its padded box; a group whose centre lies in none is false.
+counts neither way; any other is a false positive, per cm2 of searched breast over all images. A cluster is
+found when the centre of a flagged group lies in its padded box; a group whose centre lies in none is false.
 """
 
 from __future__ import annotations
