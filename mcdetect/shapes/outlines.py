@@ -23,7 +23,7 @@ __all__ = ["Shapes", "measure_shapes"]
 GRID_STEP_MM = 0.02  # grid on which an outline is traced
 MIN_PER_THREAD = 32  # calcifications, below which a thread costs more than it saves
 
-# Judged: on drawn calcifications of known size (benchmarks/measure_accuracy.py). More smoothing steadies
+# Judged: on drawn calcifications of known size (python -m benchmarks size_accuracy). More smoothing steadies
 # outlines in noise and rounds them off; wider bounds correct more blur and follow noise farther.
 SMOOTHING = 0.5  # SD of the Gaussian before tracing, over the scale of the spot
 TYPICAL_SCALE_MM = 0.1  # scale of a spot where none is given

@@ -18,8 +18,8 @@ from mcdetect.spots.observer import LEVELS_MM, OBSERVER_NAMES, observe, spread_a
 
 __all__ = ["FEATURE_NAMES", "Candidates", "describe_spots", "refined_scale_mm"]
 
-# Judged: the parts that features are made of. benchmarks/fit_spot_model.py fits the score to them: fit it
-# again after a change.
+# Judged: the parts that features are made of. The score is fitted to them (python -m benchmarks spot_model):
+# fit it again after a change.
 _BANDS = LEVELS_MM.size - 1
 _SPREAD_BANDS = (1, 3, 5)  # whose local spread over the usual one is a feature
 _OUTER = slice(8, 10)  # rings that make the background

@@ -13,8 +13,8 @@ from mcdetect.config import CalcificationConfig
 
 __all__ = ["SAME_BODY_MM", "in_context", "nearest_mm"]
 
-# Judged: on calcifications inserted with other seeds than the fit's (benchmarks/insertion.py). More trust in
-# neighbours finds fainter members of groups, and fills dense groups and dusty films with false marks.
+# Judged: on calcifications inserted with other seeds than the fit's (python -m benchmarks insertion). More
+# trust in neighbours finds fainter members of groups, and fills dense groups and dusty films too.
 SAME_BODY_MM = 0.35
 """Marks nearer than this may lie on one body: they do not vouch for each other."""
 _CHANCE = 1.0

@@ -18,7 +18,7 @@ from mcdetect.spots.observer import LEVELS_MM, band_covariance, spread_at
 __all__ = ["Spots", "find_spots"]
 
 # Judged: a lower floor or fewer samples follow quiet places more closely, and mark the noise in them. The
-# score is fitted to the spots found (benchmarks/fit_spot_model.py): fit it again after a change.
+# score is fitted to the spots found (python -m benchmarks spot_model): fit it again after a change.
 _SPREAD_FLOOR = 0.4  # of the band's median spread: no tile is much quieter than the image
 _MIN_SAMPLES = 150  # in a tile, for its spread to count fully
 _FINE_BANDS = 4  # up to 0.18 mm: their maxima tell apart bodies that touch, which coarser bands take for one

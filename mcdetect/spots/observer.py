@@ -23,7 +23,7 @@ from mcdetect.kernels.constants import LEAST_SIGMA_PX
 __all__ = ["BODY_MM", "LEVELS_MM", "OBSERVER_NAMES", "band_covariance", "observe", "spread_at"]
 
 # Judged: sizes of microcalcifications, 0.1 to 1 mm, in steps that a band tells apart. The score is fitted
-# with these numbers (benchmarks/fit_spot_model.py): fit it again after a change.
+# with these numbers (python -m benchmarks spot_model): fit it again after a change.
 BODY_MM = (0.10, 0.16, 0.25, 0.38, 0.55, 0.80)
 """Diameters of the bodies that are looked for, in mm."""
 LEVELS_MM: npt.NDArray[np.float64] = 0.05 * (0.35 / 0.05) ** (np.arange(8) / 6.0)

@@ -20,7 +20,7 @@ DISTRIBUTIONS: tuple[str, ...] = ("diffuse", "regional", "grouped", "linear", "s
 GROUPED_MM = (16.0, 24.0)
 """Grouped reaches up to 2 cm, regional begins there (BI-RADS); one fades into the other."""
 
-# Judged: on drawn groups of every kind (benchmarks/descriptors.py). They trade one word against the next.
+# Judged: on drawn groups of every kind (python -m benchmarks descriptors). They trade word against word.
 LINE_ASPECT = (2.0, 2.9)
 """Extent over width of a line. A disc of even density has 1, an ellipse twice as long as wide 2."""
 LINE_GAP = (0.35, 0.6)

@@ -22,7 +22,7 @@ __all__ = ["GROWN", "GROWN_AREA", "describe_changes"]
 
 _Ints = npt.NDArray[np.int64]
 
-# Judged: on drawn pairs (benchmarks/compare_pairs.py). Lower ones miss less growth and call more falsely.
+# Judged: on drawn pairs (python -m benchmarks pairs). Lower ones miss less growth and call more falsely.
 GROWN = 2.5
 """Standard deviations from which on more members (or a larger diameter) are growth."""
 GROWN_AREA = 3.0

@@ -18,8 +18,8 @@ __all__ = ["Match", "match_points"]
 _Doubles = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
-# Judged: on drawn pairs (benchmarks/compare_pairs.py). Wider limits follow poor registration farther, and
-# pair more calcifications that only chance brought together.
+# Judged: on drawn pairs (python -m benchmarks pairs). Wider limits follow poor registration farther, and pair
+# more calcifications that only chance brought together.
 _NEAR_MM = (0.5, 1.0)  # tolerance between members after the group's own shift: least, most
 _SHIFT_MM = (1.0, 8.0)  # farthest shift of a group: least, most
 _SHIFT_ERRORS = 3.0  # the same, in standard errors of the registration
