@@ -26,6 +26,7 @@ __all__ = [
     "StudyConfig",
 ]
 
+# Physics: focal spot and x-ray converter blur the image ahead of its pixels. The typical value is judged.
 USUAL_BLUR_MM = 0.05
 """Blur of a usual x-ray system ahead of its pixels, as the SD of a Gaussian, in mm.
 
@@ -33,6 +34,7 @@ It is the default of `blur_mm`, which sizes are measured with. The individual sc
 this value and keeps it, whatever `blur_mm` says.
 """
 
+# Judged: no mammography system is sharper or more blurred than this.
 BLUR_LIMITS_MM = (0.01, 0.3)
 """Least and greatest `blur_mm`."""
 

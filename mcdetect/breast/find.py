@@ -27,12 +27,13 @@ BoolImage = npt.NDArray[np.bool_]
 
 logger = logging.getLogger(__name__)
 
+# Judged: a smaller CROP_MM cuts tissue off crops as film border, a larger one leaves borders on small films.
 CROP_MM = 60.0
 """Images without air and with a side shorter than this are crops: their border is no film border."""
-SMALLEST_BREAST_MM2 = 500.0
-LINE_MARGIN_MM = 0.2
+SMALLEST_BREAST_MM2 = 500.0  # what is smaller, and less than 20 % of the image, is no breast
+LINE_MARGIN_MM = 0.2  # not searched on either side of a scan line
 NO_SKIN_MM = 200.0
-"""Distance to the skin line where the image shows none."""
+"""Distance to the skin line where the image shows none: farther than any point of a breast lies from it."""
 
 
 def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:

@@ -11,6 +11,7 @@ FloatImage = npt.NDArray[np.float32]
 BoolImage = npt.NDArray[np.bool_]
 Frame = tuple[int, int, int, int]
 
+# Judged: they trade borders that are left in, with false spots on them, against breast cut off.
 FLAT = 0.004
 """Grey-level differences below this share of the tissue range are none."""
 STEP = 0.08
@@ -23,7 +24,6 @@ BAND_MM = 8.0
 """Film borders are looked for down to this depth."""
 BAND_SHARE = 0.45
 """Share of the side along which a film border must be seen."""
-
 BAND_SIDE_MM = 60.0
 """Shorter sides belong to crops; texture alone could look like a border there."""
 

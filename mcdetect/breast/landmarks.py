@@ -14,6 +14,7 @@ FloatImage = npt.NDArray[np.float32]
 BoolImage = npt.NDArray[np.bool_]
 Frame = tuple[int, int, int, int]
 
+# Judged: sizes of the breast as mammograms show it.
 CUT_OFF_MM = 25.0
 """A breast that meets the border opposite the chest wall over more than this lost its nipple there."""
 APEX_MM = 1.0

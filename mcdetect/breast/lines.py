@@ -14,6 +14,7 @@ __all__ = ["find_scan_lines"]
 FloatImage = npt.NDArray[np.float32]
 BoolImage = npt.NDArray[np.bool_]
 
+# Judged: they trade scan lines that stay and give rows of false spots against tissue masked as a line.
 RUN_MM = 1.0
 """Pixels are averaged over this length along the line."""
 FLANK_MM = 0.15

@@ -13,13 +13,14 @@ __all__ = ["find_markers", "find_saturated"]
 FloatImage = npt.NDArray[np.float32]
 BoolImage = npt.NDArray[np.bool_]
 
+# Judged: sizes of the markers in use. They trade marks that stay, as false spots, against tissue masked.
 MARKER_MM = (0.9, 4.0)
 """Least and greatest diameter of a marker ball."""
 MARKER_CONTRAST = 0.6
 """Its contrast, as a share of the range from air to the brightest tissue."""
 MARKER_SKIN_MM = 10.0
 """Markers lie on the skin, nearer than this to its outline."""
-MARGIN_MM = 1.0
+MARGIN_MM = 1.0  # masked about a marker or a saturated patch
 SATURATED_MM = 2.0
 """Saturated patches of at least this width are excluded; small ones may be calcifications."""
 

@@ -15,37 +15,44 @@ __all__ = ["AirLevel", "find_air", "trace_breast"]
 FloatImage = npt.NDArray[np.float32]
 BoolImage = npt.NDArray[np.bool_]
 
+# Judged: the shape. Larger lengths smooth away letters and glow, and the nipple and thin breast too.
 OPENING_MM = 6.0
 """Whatever is thinner than twice this (strokes of letters, border glow) is no breast."""
 REGROWTH_MM = 5.0
 """How far the outline may grow back after the opening, to take in the nipple."""
 BORDER_REGROWTH_MM = 2.0
 """The same within `OPENING_MM` of the border, where film glows."""
-GLOW_MM = 25.0
-"""Glow of the film border is looked for down to this depth."""
-GLOW_PERCENTILE = 5.0
-GLOW_SHARE = 0.15
-"""Glow is fainter than this share of the range from air to tissue."""
+SMOOTHING_MM = 1.2  # radius of the disc that closes and opens the finished outline
 HOLE_SHARE = 0.2
 """Dark patches enclosed by tissue are filled up to this share of the image; a film edge encloses more."""
 LOST_SHARE = 0.25
 """An outline that holds less than this share of what it holds with dark patches filled lost the breast."""
-SMOOTHING_MM = 1.2
+
+# Judged: the glow of film borders. More depth or a higher level takes glow away, and tissue too.
+GLOW_MM = 25.0
+"""Glow of the film border is looked for down to this depth."""
+GLOW_PERCENTILE = 5.0  # of a line parallel to the border: what nearly all of the line exceeds is glow
+GLOW_SHARE = 0.15
+"""Glow is fainter than this share of the range from air to tissue."""
+
+# Judged: what air is. Wider limits find air on hazy films, and take dark fat for air.
 NARROW = 0.3
 """Air spans less than this share of the range from air to tissue."""
-VERY_NARROW = 0.08
+VERY_NARROW = 0.08  # so narrow a range is air, however rough it is
 SMOOTH = 0.5
 """Gradient in air over gradient in tissue, below which a dark region is air."""
+FAINT = 0.02
+"""Levels between the first threshold and this one are rare where air is of one grey level."""
+FAINT_SHARE = 0.05
+"""Rarer than this share of the air."""
+
+# Judged: the thresholds tried. Finer ones cost time, coarser ones miss the level at which the outline rests.
 LEVELS = np.geomspace(0.0025, 0.4, 23)
 """Thresholds tried, as shares of the range from air to tissue."""
 STABLE_RATIO = np.log(1.6)
 """The outline must depend little on the threshold up to this factor, in natural logarithm."""
 GLOWING_FROM = 6
 """Where air is not of one grey level, the thresholds from this index (0.01) on are tried."""
-FAINT = 0.02
-"""Levels between the first threshold and this one are rare where air is of one grey level."""
-FAINT_SHARE = 0.05
-"""Rarer than this share of the air."""
 
 
 @dataclass(frozen=True)

@@ -17,25 +17,29 @@ Side = Literal["left", "right", "top", "bottom"]
 _Value = TypeVar("_Value", bound=np.generic)
 
 OBLIQUE_VIEWS = frozenset({"MLO", "ML", "LMO", "LM", "SIO"})
+
+# Judged: how the edge is followed. More freedom follows a bent edge, less keeps to it among dense tissue.
 WORK_MM = 1.0
 """Grid on which the edge is looked for."""
-BLUR_MM = 1.0
+BLUR_MM = 1.0  # SD of the Gaussian that takes fine texture away before
 REACH_MM = 3.0
 """Distance from the edge at which muscle and breast are compared."""
 TRACE_MM = 8.0
 """How far the edge may depart from the straight line."""
-TRACE_STEP_MM = 0.5
-STIFFNESS = 0.15
+TRACE_STEP_MM = 0.5  # between the offsets from that line that are tried
+STIFFNESS = 0.15  # cost of a bend: share of the range from air to tissue, for each square of grid cells
+SAMPLES = 48  # along each straight line that is tried
+
+# Judged: which corners can be muscle. Narrower limits miss short or steep ones, wider ones take folds for it.
 LONGEST_MM = (200.0, 350.0)
 """No muscle reaches farther along the upper border and the chest wall, even at a wrong spacing."""
 CORNER_MM = 8.0
 """The breast must touch both borders at the corner over at least this length."""
 WIDE_MM = 40.0
 """Breast of at least this width along the border is no fold."""
-SMALLEST_MM2 = 100.0
+SMALLEST_MM2 = 100.0  # what is smaller is no muscle
 SLOPES = (0.9, 8.0)
 """Length along the chest wall over length along the other border."""
-SAMPLES = 48
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class _Rules:
     step: float
 
 
+# Judged: an unknown view may be craniocaudal, without a muscle, so its edge must show more.
 GIVEN_OBLIQUE = _Rules(contrast=0.06, positive=0.75, step=0.04)
 UNKNOWN_VIEW = _Rules(contrast=0.08, positive=0.8, step=0.08)
 

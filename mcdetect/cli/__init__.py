@@ -21,7 +21,7 @@ from mcdetect.cli.train import train
 
 __all__ = ["app", "main"]
 
-INTERNAL_ERROR = 3
+INTERNAL_ERROR = 3  # Technical: exit code after a bug of mcdetect
 
 app = typer.Typer(
     name="mcdetect",

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Terminal", "log_to", "one_line", "output_console", "print_summary"]
 
-_MOST_ROWS = 30
-_FILE_WIDTH = 240
+# Technical: what a terminal and a log can show.
+_MOST_ROWS = 30  # images listed in the summary
+_FILE_WIDTH = 240  # columns where the output goes to a file
 
 
 def output_console() -> Console:

@@ -9,9 +9,10 @@ import typer
 
 __all__ = ["FAILED", "INTERRUPTED", "WRONG_USAGE", "complain", "written", "wrong_usage"]
 
-FAILED = 1
-WRONG_USAGE = 2
-INTERRUPTED = 130
+# Technical: exit codes.
+FAILED = 1  # the work was not done
+WRONG_USAGE = 2  # an option or argument is wrong
+INTERRUPTED = 130  # stopped from the keyboard: 128 + SIGINT, as shells have it
 
 
 def complain(message: str, code: int) -> typer.Exit:

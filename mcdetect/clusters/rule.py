@@ -16,6 +16,7 @@ __all__ = ["DISTANCE_TOLERANCE", "Groups", "find_groups"]
 
 _log = logging.getLogger(__name__)
 
+# Technical: rounding.
 DISTANCE_TOLERANCE = 1e-9
 """Relative tolerance on the disc's radius and on the link distance.
 

@@ -13,8 +13,10 @@ from mcdetect.errors import MissingSpacingError
 
 __all__ = ["MIN_SIDE_PX", "Intent", "Mammogram", "PixelSpacing", "Plane"]
 
+# Physics: detectors and digitisers sample mammograms at about 0.025 to 0.2 mm; the limits leave room.
 SPACING_LIMITS_MM = (0.01, 0.5)
 
+# Technical: filters and grids need some pixels.
 MIN_SIDE_PX = 32
 """Images with a side shorter than this are refused by the loader and by the search for the breast."""
 

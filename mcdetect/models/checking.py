@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 __all__ = ["Checker", "FormatError"]
 
-_LONGEST_TEXT = 200
+# Technical: what a model file may hold, so that a damaged one is refused early.
+_LONGEST_TEXT = 200  # characters
 _MOST_FEATURES = 10_000
-_LARGEST = 2.0**53
+_LARGEST = 2.0**53  # whole numbers beyond it are not exact in float64
 
 
 class FormatError(ValueError):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "MAX_BYTES", "ClusterModel", "Linear", "sigmoid"]
 
 FORMAT = "mcdetect cluster model 1"
-MAX_BYTES = 50_000_000
+MAX_BYTES = 50_000_000  # Technical: larger files are refused unread; no model comes near
 _AGAIN = "train it again on clusters of this version of mcdetect"
 
 _Floats = npt.NDArray[np.float64]

@@ -12,8 +12,9 @@ from mcdetect.models.checking import Checker, FormatError
 
 __all__ = ["Forest", "Tree"]
 
+# Technical: larger ensembles are refused; no fit comes near.
 _MOST_TREES = 5000
-_MOST_NODES = 10_000
+_MOST_NODES = 10_000  # of one tree
 _LISTS = ("feature", "threshold", "missing_left", "left", "right", "value")
 
 _Floats = npt.NDArray[np.float64]

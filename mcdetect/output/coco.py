@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Coco"]
 
+# Technical: numbers of the categories in the file.
 _CALCIFICATION, _GROUP, _FLAGGED = 1, 2, 3
 _CATEGORIES = {
     _CALCIFICATION: "calcification",

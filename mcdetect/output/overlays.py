@@ -22,7 +22,7 @@ __all__ = ["OVERLAY_FOLDER", "Overlays", "overlay_names", "write_png"]
 
 OVERLAY_FOLDER = "overlays"
 
-_LONGEST_NAME = 120
+_LONGEST_NAME = 120  # Technical: characters of a file name, so that file systems and paths take it
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ CSV_ONLY = frozenset({"failures"})
 """Tables that are written as CSV only."""
 
 _FLOAT_FORMAT = "%.6g"
+# Technical: size of the parts of a Parquet file.
 _ROWS_PER_GROUP = 65536
 _TABLES_PER_GROUP = 512  # a small Arrow table of 200 columns takes 260 kB, however few its rows
 _ARROW_TYPES = {"str": "string", "float64": "float64", "int64": "int64", "bool": "bool"}

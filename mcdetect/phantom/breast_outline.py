@@ -13,8 +13,9 @@ from scipy.spatial import cKDTree
 
 __all__ = ["BreastShape", "compressed_thickness_mm", "draw_outline", "skin_path_mm", "upsample"]
 
-GRID_STEP_MM = 0.5
-_CONTOUR_STEP_MM = 0.1
+# Technical: how finely outlines are drawn.
+GRID_STEP_MM = 0.5  # grid of the distance to the skin line
+_CONTOUR_STEP_MM = 0.1  # between points of a contour
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from mcdetect.kernels.grain import grain_thickness
 
 __all__ = ["CalcificationStamp", "SystemBlur", "aperture_weights", "draw_calcification", "spacing_pair_mm"]
 
-FINE_STEP_MM = 0.01
-MIN_OVERSAMPLING = 5
-_UNIT_GRID = 161
-_UNIT_HALF = 2.6
+# Technical: how finely calcifications are drawn.
+FINE_STEP_MM = 0.01  # grid before blur and pixels
+MIN_OVERSAMPLING = 5  # of its points along a pixel, at least
+_UNIT_GRID = 161  # points along a side of the grid on which a grain is measured before it is scaled
+_UNIT_HALF = 2.6  # half its side, in units of the grain's radius
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,12 @@ from mcdetect.phantom.calcifications import spacing_pair_mm
 
 __all__ = ["Deformation", "deform_image", "random_deformation"]
 
-_STEP_MM = 2.0
+# Judged: more freedom folds tissue, less looks like no new compression.
 _LEAST_VOLUME = 0.35  # of the Jacobian determinant: no fold, and no tissue pressed to a line
-_TRIES = 50
+
+# Technical: grid and patience.
+_STEP_MM = 2.0  # grid of the field
+_TRIES = 50  # draws before a deformation is given up as impossible
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from mcdetect.phantom.placement import Group, Scatter, place_calcifications
 __all__ = ["PhantomMammogram", "draw_mammogram"]
 
 _Array = npt.NDArray[np.float32]
-_RAW_OFFSET = 50
+_RAW_OFFSET = 50  # Judged: stored value without exposure in raw images, as detectors add one
 
 
 @dataclass(frozen=True)

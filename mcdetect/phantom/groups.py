@@ -16,7 +16,7 @@ __all__ = [
     "scattered_positions_mm",
 ]
 
-_TRIES_PER_POINT = 2000
+_TRIES_PER_POINT = 2000  # Technical: draws before a point is given up as finding no room
 _Points = npt.NDArray[np.float64]
 
 

@@ -43,7 +43,8 @@ __all__ = [
     "random_specs",
 ]
 
-SITE_RADIUS_MM = 3.0
+# Judged: less background makes the SNR itself noisy, more takes other tissue in.
+SITE_RADIUS_MM = 3.0  # background about a site that its SNR is measured against
 
 TRUTH_COLUMNS: dict[str, str] = {
     "row_px": "float64",

@@ -20,7 +20,7 @@ from mcdetect.phantom.placement import Group, Scatter
 
 __all__ = ["PhantomPair", "Storage", "called_verdicts", "draw_pair"]
 
-_MARK_MM = 0.5
+_MARK_MM = 0.5  # Judged: a mark nearer than this to a true calcification is of it
 
 
 @dataclass(frozen=True)

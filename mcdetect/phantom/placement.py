@@ -14,7 +14,7 @@ from mcdetect.phantom.insertion import CalcificationSpec, random_specs
 
 __all__ = ["Calcifications", "Group", "Scatter", "place_calcifications"]
 
-_TRIES = 400
+_TRIES = 400  # Technical: draws before a group is given up as finding no room
 
 
 @dataclass(frozen=True)

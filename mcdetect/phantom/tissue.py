@@ -13,8 +13,11 @@ from mcdetect.phantom.breast_outline import BreastShape, upsample
 
 __all__ = ["glandular_fraction", "power_law_field", "smooth_field"]
 
-_MIDDLE_STEP_MM = 0.25
-_LAYERS = 5
+# Judged: more layers make the projection smoother, fewer leave the tissue patchy.
+_LAYERS = 5  # of tissue, one behind the other
+
+# Technical: time and memory.
+_MIDDLE_STEP_MM = 0.25  # grid of the tissue; finer pixels are interpolated, since noise hides finer texture
 
 
 def power_law_field(

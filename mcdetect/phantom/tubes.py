@@ -12,7 +12,7 @@ from mcdetect.kernels.tubes import draw_tube
 
 __all__ = ["Tube", "draw_tubes_mm", "duct_trees", "ligaments", "vessel_trees"]
 
-_STEP_MM = 0.8
+_STEP_MM = 0.8  # Technical: between the points of a tube's middle line
 
 
 @dataclass(frozen=True)

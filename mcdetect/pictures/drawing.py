@@ -34,19 +34,19 @@ __all__ = [
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-PAPER: Colour = (18, 18, 20)
-INK: Colour = (225, 225, 225)
-FAINT: Colour = (150, 150, 150)
-
+# Judged: by eye. Colours are red, green and blue, 0 to 255.
+PAPER: Colour = (18, 18, 20)  # the ground
+INK: Colour = (225, 225, 225)  # letters
+FAINT: Colour = (150, 150, 150)  # letters of less weight
 MOST_PANELS = 6
 """Groups that a picture shows magnified, at most."""
-
 OUTLINE_MM = 2.0
 """Distance of the line about a group from its outermost calcifications, in mm."""
 
+# Technical: letters and OpenCV's fixed-point coordinates.
 _CAPITALS = 0.729  # height of capitals over the size of the font
 _NO_LETTER = "\U0010ffff"
-_SHIFT = 4
+_SHIFT = 4  # bits behind the point
 _ONE = 1 << _SHIFT
 
 

@@ -19,22 +19,23 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_overlay"]
 
-# Okabe and Ito's colours, which colour-blind readers tell apart too.
+# Standard: after Okabe and Ito's colours, which colour-blind readers tell apart too.
 _FLAGGED: Colour = (240, 228, 66)
 _MEMBER: Colour = (255, 150, 40)
 _OTHER: Colour = (86, 180, 233)
 
-_RADIUS_MM = 0.6
-_GAP_MM = 0.3
-_CROP_MARGIN_MM = 1.75
-_SMALLEST_CROP_MM = 8.0
+# Judged: layout of the picture, by eye; lengths in px unless the name says mm.
+_RADIUS_MM = 0.6  # of the circle about a calcification, at least
+_GAP_MM = 0.3  # between a calcification and its circle
+_CROP_MARGIN_MM = 1.75  # about a group in its magnified part
+_SMALLEST_CROP_MM = 8.0  # side of a magnified part
 _LARGEST_CROP_MM = 40.0
-_NARROWEST = 800
-_MARGIN = 12
+_NARROWEST = 800  # width of a picture
+_MARGIN = 12  # left and right
 _HEADER = 40
 _FOOTER = 62
-_TITLE = 48
-_GAP = 6
+_TITLE = 48  # above each magnified group
+_GAP = 6  # between pictures
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from mcdetect.spots.noise import equalise
 
 __all__ = ["Searched", "search"]
 
-_MARGIN_MM = 2.0  # around the breast's bounding box, for the filters' reach
+_MARGIN_MM = 2.0  # Judged: around the breast's bounding box, for the filters' reach
 
 
 @dataclass(frozen=True)

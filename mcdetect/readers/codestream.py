@@ -13,6 +13,7 @@ from mcdetect.readers.signatures import JP2_MAGIC
 
 __all__ = ["Codestream", "parse_codestream"]
 
+# Standard: ITU-T T.81 (JPEG).
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 """JPEG markers without a length: TEM and RST0-7 (ITU-T T.81, B.1.1.3)."""
 

@@ -20,8 +20,9 @@ __all__ = [
     "given_spacing",
 ]
 
+# Judged: what is smaller is no mammogram, what is larger is a damaged header.
 MIN_SIDE_MM = 5.0
-MAX_PIXELS = 150_000_000
+MAX_PIXELS = 150_000_000  # no digitised film has more
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,10 @@ from mcdetect.errors import UnusableImageError
 
 __all__ = ["check_content", "saturation_level"]
 
-_THIN = 8
+# Technical: to be quick.
+_THIN = 8  # every so many rows and columns are looked at first
+
+# Judged: a lower factor takes the white of dense tissue for saturation.
 _PILE = 10.0
 """The topmost level counts as saturated from this many times the typical count below it."""
 

@@ -10,9 +10,12 @@ import numpy.typing as npt
 
 __all__ = ["AirSide", "find_air"]
 
-_GRID = 256
-_STRIP = 0.05
-_MARGIN = 0.015
+# Technical: to be quick.
+_GRID = 256  # pixels along the longer side that are looked at, about
+
+# Judged: strips where air is looked for. Wider ones meet the breast, narrower ones see the film's border.
+_STRIP = 0.05  # their width, as a share of the image's
+_MARGIN = 0.015  # left out at the border, as a share of the image's side
 _SIDES = ("left", "right", "top", "bottom")
 
 

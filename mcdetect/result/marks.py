@@ -14,6 +14,7 @@ __all__ = ["Calcifications", "Marks"]
 
 _Floats = npt.NDArray[np.float64]
 
+# Standard: scale-space theory, T. Lindeberg, Int. J. Comput. Vis. 30 (1998) 79.
 _SCALE_TO_DIAMETER = 2.0 * math.sqrt(2.0)
 """Diameter of a disc over the Gaussian scale at which its response is strongest (scale-space theory)."""
 

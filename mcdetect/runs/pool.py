@@ -26,13 +26,12 @@ __all__ = ["choose_jobs", "run_tasks", "usable_cores"]
 
 logger = logging.getLogger(__name__)
 
+# Technical: worker processes.
 _MEMORY_PER_JOB = 1.5e9
 """Memory to have at hand per worker, in bytes: one large image with its libraries."""
-
 _FEW = 8
 """Below so many images the start of worker processes costs more than it saves."""
-
-_POLL_S = 0.2
+_POLL_S = 0.2  # seconds between two looks at the workers
 
 _DIED = Failure(
     "WorkerDied",

@@ -24,6 +24,7 @@ __all__ = ["Entry", "Store", "detector_digest", "result_key"]
 
 logger = logging.getLogger(__name__)
 
+# Technical: format of the file.
 _LAYOUT = 1
 """Version of the tables below; a store of another layout or schema is made anew."""
 

@@ -11,6 +11,7 @@ from mcdetect.schema.references import BETAL, CHAN, PYRADIOMICS, SHANNON
 
 __all__ = ["BIN_OCTAVES", "BIN_SHARE", "STATISTICS", "Statistic", "has_log_bins", "spread_columns"]
 
+# Judged: finer bins tell more apart, but few members leave most of them empty.
 BIN_SHARE = 0.05
 """Width of the entropy's bins for measures between 0 and 1."""
 BIN_OCTAVES = 0.25

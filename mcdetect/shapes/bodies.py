@@ -12,13 +12,19 @@ from scipy.special import i0e, roots_legendre
 
 __all__ = ["PROFILE_STEP_MM", "RADIUS_MM", "Bodies", "blurred_bodies"]
 
+# Technical: how finely bodies are drawn.
 RADIUS_MM: npt.NDArray[np.float64] = np.geomspace(0.03, 1.2, 42)
 """Radii for which bodies are drawn, in mm; in equal ratios."""
 PROFILE_STEP_MM = 0.02
 """Distance between the samples of a profile, in mm."""
-REACH_MM = 1.2
+REACH_MM = 1.2  # length of a profile, from the centre on
+
+# Physics: thickness along the x-rays at distance r from the centre of a body of radius R.
 EXPONENTS = (0.0, 0.5, 1.0)  # of 1 - (r / R)^2: a plate, a ball and a grain that thins out
-SHARES = (0.45, 0.4, 0.15)
+
+# Judged: what to expect where noise hides size and kind (python -m benchmarks size_accuracy). Another
+# expectation draws the sizes of faint calcifications to itself.
+SHARES = (0.45, 0.4, 0.15)  # of the three kinds, in that order
 TYPICAL_MM, SPREAD = 0.31, 0.47  # diameters: median, and standard deviation of the natural logarithm
 
 

@@ -19,11 +19,15 @@ from mcdetect.shapes.bodies import PROFILE_STEP_MM, RADIUS_MM, blurred_bodies
 
 __all__ = ["Shapes", "measure_shapes"]
 
-GRID_STEP_MM = 0.02
-SMOOTHING = 0.5
-TYPICAL_SCALE_MM = 0.1
-MIN_PER_THREAD = 32
-LEAST_GROWTH, MOST_GROWTH = 0.3, 1.35
+# Technical: how finely and how parallel outlines are traced.
+GRID_STEP_MM = 0.02  # grid on which an outline is traced
+MIN_PER_THREAD = 32  # calcifications, below which a thread costs more than it saves
+
+# Judged: on drawn calcifications of known size (python -m benchmarks size_accuracy). More smoothing steadies
+# outlines in noise and rounds them off; wider bounds correct more blur and follow noise farther.
+SMOOTHING = 0.5  # SD of the Gaussian before tracing, over the scale of the spot
+TYPICAL_SCALE_MM = 0.1  # scale of a spot where none is given
+LEAST_GROWTH, MOST_GROWTH = 0.3, 1.35  # of an outline to the size without blur
 SMALL, LARGE = 2.0, 5.0  # radius of the outline over the blur: what is large is not wide from blur ...
 LEAST_OF_LARGE = 0.95  # ... and shrinks no further than this
 NO_ELLIPSE, ELLIPSE = 0.75, 0.9  # area over that of the ellipse of equal second moments

@@ -18,8 +18,10 @@ from mcdetect.spots.observer import LEVELS_MM, OBSERVER_NAMES, observe, spread_a
 
 __all__ = ["FEATURE_NAMES", "Candidates", "describe_spots", "refined_scale_mm"]
 
+# Judged: the parts that features are made of. The score is fitted to them (python -m benchmarks spot_model):
+# fit it again after a change.
 _BANDS = LEVELS_MM.size - 1
-_SPREAD_BANDS = (1, 3, 5)
+_SPREAD_BANDS = (1, 3, 5)  # whose local spread over the usual one is a feature
 _OUTER = slice(8, 10)  # rings that make the background
 _NEAR = slice(3, 7)  # 0.22 to 0.52 mm
 _FAR = slice(6, 10)  # 0.52 to 1.0 mm

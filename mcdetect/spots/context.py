@@ -13,26 +13,21 @@ from mcdetect.config import CalcificationConfig
 
 __all__ = ["SAME_BODY_MM", "in_context", "nearest_mm"]
 
+# Judged: on calcifications inserted with other seeds than the fit's (python -m benchmarks insertion). More
+# trust in neighbours finds fainter members of groups, and fills dense groups and dusty films too.
 SAME_BODY_MM = 0.35
 """Marks nearer than this may lie on one body: they do not vouch for each other."""
-
 _CHANCE = 1.0
 """Neighbours that say nothing: a scattered calcification has as many by chance."""
-
 _LEAST_LOG_ODDS = -5.0  # of a neighbour that counts at all
-
 _MOST = 3.0
 """Log-odds that neighbours add at most: noise in the midst of a dense group stays noise."""
-
 _USUAL_PER_CM2 = 1.0
 """Doubtful spots per cm2, away from others, where neighbours count as said: film has about as many."""
-
 _RARE = 0.9
 """Logarithm of how much rarer than usual doubtful spots are, at most: 2.5 times."""
-
 _RARE_WEIGHT = 0.5
 """Growth of the weight of neighbours for each unit of that logarithm."""
-
 _NOISE_SNR = 8.0
 """Above this, doubt about a spot is about its kind, not about noise."""
 

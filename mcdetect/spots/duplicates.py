@@ -13,17 +13,20 @@ __all__ = ["one_mark_per_body"]
 
 _Floats = npt.NDArray[np.float64]
 
+# Judged: a longer reach, a lower saddle or a lower height takes neighbours that touch for one body; the
+# reverse counts one body twice.
 REACH_MM = 1.6
 """Marks farther apart than this are never one body."""
 SADDLE = 0.8
 """Least height between two marks of one body, as a share of the lower one."""
 LEAST_HEIGHT = 5.0
 """Least height of a mark above its surroundings, in SD of the noise, for the saddle to mean anything."""
-
-_STEPS = 11  # along the line between two marks
 _CELL_MM = 0.06  # distance of the nine samples that make one value
 _RING_MM = 2.2  # radius at which the surroundings are measured
-_RING_SAMPLES = 24
+
+# Technical: how finely is sampled.
+_STEPS = 11  # along the line between two marks
+_RING_SAMPLES = 24  # on the ring
 
 
 def one_mark_per_body(

@@ -17,11 +17,15 @@ from mcdetect.spots.observer import LEVELS_MM, band_covariance, spread_at
 
 __all__ = ["Spots", "find_spots"]
 
+# Judged: a lower floor or fewer samples follow quiet places more closely, and mark the noise in them. The
+# score is fitted to the spots found (python -m benchmarks spot_model): fit it again after a change.
 _SPREAD_FLOOR = 0.4  # of the band's median spread: no tile is much quieter than the image
 _MIN_SAMPLES = 150  # in a tile, for its spread to count fully
 _FINE_BANDS = 4  # up to 0.18 mm: their maxima tell apart bodies that touch, which coarser bands take for one
 _SAME_MM = 0.17  # a fine peak this near to one over all bands is the same
-_LATTICE_SAMPLES = 40_000
+
+# Technical: to be quick.
+_LATTICE_SAMPLES = 40_000  # pixels on which the covariance of the bands is measured
 
 
 @dataclass(frozen=True)

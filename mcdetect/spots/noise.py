@@ -18,11 +18,17 @@ __all__ = ["Equalised", "equalise"]
 
 _log = logging.getLogger(__name__)
 
-_FINE_MM, _COARSE_MM = 0.05, 0.10  # the band in which noise, not tissue, dominates
-_SAMPLES = 200_000
+# Technical: time and memory.
+_SAMPLES = 200_000  # pixels on which noise is measured, about
 _MIN_STRIP = 64  # rows
-_KNOTS = 8192
+_KNOTS = 8192  # of the table that changes the grey scale
+
+# Standard: the normal distribution.
 _LOW, _LOW_SD = 0.05, 1.6449  # quantile, and how many standard deviations it lies below the mean
+
+# Judged: higher shares let less noise pass for spots, and hide faint calcifications in quiet places. The
+# score is fitted to equalised images (python -m benchmarks spot_model): fit it again after a change.
+_FINE_MM, _COARSE_MM = 0.05, 0.10  # the band in which noise, not tissue, dominates
 _RIMS = 0.85  # of the spread of the low residuals: what a band-pass makes about specks is low as well
 _FLOOR = 0.25  # of the median noise: below it grey levels are clipped or compressed, not quiet
 

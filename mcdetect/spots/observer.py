@@ -22,19 +22,21 @@ from mcdetect.kernels.constants import LEAST_SIGMA_PX
 
 __all__ = ["BODY_MM", "LEVELS_MM", "OBSERVER_NAMES", "band_covariance", "observe", "spread_at"]
 
+# Judged: sizes of microcalcifications, 0.1 to 1 mm, in steps that a band tells apart. The score is fitted
+# with these numbers (python -m benchmarks spot_model): fit it again after a change.
 BODY_MM = (0.10, 0.16, 0.25, 0.38, 0.55, 0.80)
 """Diameters of the bodies that are looked for, in mm."""
-
 LEVELS_MM: npt.NDArray[np.float64] = 0.05 * (0.35 / 0.05) ** (np.arange(8) / 6.0)
 """Gaussian scales in mm; seven bands lie between them, centred at 0.06 to 0.41 mm."""
 
 _Floats = npt.NDArray[np.float64]
 
+# Judged: the same. They trade knowing the noise of this image against resting on few samples.
 _CLIP = 3.0  # SD at which samples are cut, so that calcifications and dust do not count as noise
 _PRIOR_SAMPLES = 300  # weight of the prior correlation
 _PRIOR_CORRELATION = 0.6  # of neighbouring bands
-_LEAST_VARIANCE = 0.25
-_RIDGE = 0.02
+_LEAST_VARIANCE = 0.25  # of a band over its local spread
+_RIDGE = 0.02  # added to every variance, so that the inverse stays tame
 
 
 @dataclass(frozen=True)

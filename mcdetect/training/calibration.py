@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 __all__ = ["fit_line", "fit_sigmoid"]
 
-_STEPS = 60
-_TOLERANCE = 1e-10
+# Technical: Newton's method.
+_STEPS = 60  # at most
+_TOLERANCE = 1e-10  # of a step in log-odds, below which it has converged
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]

@@ -24,10 +24,10 @@ __all__ = ["MIN_PATIENTS", "Training", "train"]
 
 logger = logging.getLogger(__name__)
 
+# Judged: with fewer patients figures only mislead.
 MIN_PATIENTS = 10
 """Fewest patients with which anything can be learned and tested."""
-
-_FEW = 50
+_FEW = 50  # patients of the rarer class below which the page warns
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from mcdetect.validation.evaluation.bootstrap import interval, patient_weights
 
 __all__ = ["Measure", "auc", "measure", "reliability_bins", "roc_curve", "weighted_auc"]
 
-CONFIDENCE = 0.95
+CONFIDENCE = 0.95  # Standard: of intervals, as is usual in medicine
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]

@@ -22,10 +22,12 @@ __all__ = ["Place", "label_dataset", "label_places", "label_regions"]
 
 logger = logging.getLogger(__name__)
 
+# Judged: a lower share labels clusters that a region hardly touches, a higher one leaves more without label.
 MIN_SHARE = 0.5
 """Share of a cluster's members that must lie in a region for the cluster to take its label."""
 
-_SAMPLES = 15
+# Technical: to be quick.
+_SAMPLES = 15  # points along each side of a cluster's box that stand for members that are not known
 _COLUMNS = ["file", "cluster_id", "label", "patient"]
 
 

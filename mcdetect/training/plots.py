@@ -15,8 +15,9 @@ from mcdetect.validation.evaluation.plots import require_matplotlib
 __all__ = ["draw_reliability", "draw_roc", "save_plots"]
 
 _COLOUR = "#0b6e99"
-_GRID = np.linspace(0.0, 1.0, 201)
-_BAND_SAMPLES = 300
+# Technical: how finely curves are drawn.
+_GRID = np.linspace(0.0, 1.0, 201)  # false-positive rates
+_BAND_SAMPLES = 300  # bootstrap samples behind the band of the ROC curve, at most
 
 
 def draw_roc(training: Training) -> Any:

@@ -26,7 +26,7 @@ _NAMES = {
     "calibration_in_the_large": "mean prediction minus prevalence",
 }
 _RANKING = ("auc", "auc_patient")
-_MOST_FEATURES = 30
+_MOST_FEATURES = 30  # Technical: listed on the page; the rest is in the table beside it
 
 
 def _measures(training: Training) -> dict[str, Measure]:

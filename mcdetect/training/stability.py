@@ -14,7 +14,7 @@ from mcdetect.validation.evaluation.bootstrap import patient_weights
 
 __all__ = ["feature_stability"]
 
-_TRIES = 20
+_TRIES = 20  # Technical: samples drawn beyond twice what is asked for, since some miss a class
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]

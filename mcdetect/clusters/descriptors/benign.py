@@ -14,10 +14,11 @@ __all__ = ["BENIGN_KINDS", "BenignKinds", "describe_benign"]
 
 BENIGN_KINDS: tuple[str, ...] = ("vascular", "skin", "rod", "coarse", "rim")
 
+# Judged: after the thickness of skin. Wider bounds name more of the skin's, and findings near it too.
 SKIN_MM = (2.0, 4.0)
 """Distance to the skin line within which a calcification may lie in the skin: it is 1 to 3 mm thick, and is
 seen edge-on there. Skin calcifications away from the skin line cannot be told by place."""
-_SHARE = (0.25, 0.65)
+_SHARE = (0.25, 0.65)  # mean of the members' grades at which a group begins to be of a kind, and wholly is
 
 
 @dataclass(frozen=True)

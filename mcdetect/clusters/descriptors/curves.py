@@ -18,6 +18,7 @@ __all__ = ["Curves", "find_curves"]
 
 _Floats = npt.NDArray[np.float64]
 
+# Judged: after the calibre and course of arteries. A wider reach joins broken walls, and chance rows too.
 REACH_MM = 8.0
 """How far along a curve a calcification looks for others."""
 HALF_WIDTH_MM = 1.2
@@ -27,12 +28,14 @@ Arteries that the mammogram shows calcified are about 1 to 2 mm wide.
 """
 BEND_RADIUS_MM = 25.0
 """The strip widens with the square of the distance, as a curve of this radius leaves its tangent."""
-LINK_MM = 5.0
-TURN_DEG = 35.0
-_DIRECTIONS = 36
-_SMOOTHING_MM = 2.0
-_ROUNDS = 3
-_STEP_MM = 0.5
+LINK_MM = 5.0  # two calcifications of one curve lie at most this far apart
+TURN_DEG = 35.0  # and their directions differ by at most this
+_SMOOTHING_MM = 2.0  # SD of the Gaussian along the curve that the middle line is smoothed with
+
+# Technical: how finely curves are computed.
+_DIRECTIONS = 36  # tried for each calcification, over half a turn
+_ROUNDS = 3  # of smoothing the middle line
+_STEP_MM = 0.5  # between the points of the middle line
 
 
 @dataclass(frozen=True)

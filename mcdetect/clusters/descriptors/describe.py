@@ -28,15 +28,18 @@ __all__ = ["ClusterDescription", "ImageDescription", "describe_clusters"]
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
-PATTERN_GAP_MM = 8.0
-"""Groups at most this far apart are judged as one distribution: pieces of one segment, say."""
+# Standard: BI-RADS, 5th edition (2013): a group ends at 2 cm.
 REGION_GAP_MM = 20.0
 """Flagged groups at most this far apart are foci of one region: 2 cm is where BI-RADS ends a group."""
-CONTEXT_GAP_MM = 10.0
-_CONTEXT_SPACING = 0.5
-_LEAST_PATTERN = 3
-_STRAGGLER, _STRAGGLER_ROUNDS = 2.0, 3
-_LEAST_SCATTER = 10
+
+# Judged: on drawn groups of every kind. Larger gaps keep a sparse finding whole, and join what differs.
+PATTERN_GAP_MM = 8.0
+"""Groups at most this far apart are judged as one distribution: pieces of one segment, say."""
+CONTEXT_GAP_MM = 10.0  # calcifications linked over at most this are one crowd
+_CONTEXT_SPACING = 0.5  # nearest distances in a group over those around it: above, it is no group of its own
+_LEAST_PATTERN = 3  # members from which on a group has a pattern
+_STRAGGLER, _STRAGGLER_ROUNDS = 2.0, 3  # reach of a group in its own spacings, and how often it grows by that
+_LEAST_SCATTER = 10  # calcifications outside findings from which on their scatter is described
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,20 @@ __all__ = ["DISTRIBUTIONS", "Distribution", "describe_distribution"]
 DISTRIBUTIONS: tuple[str, ...] = ("diffuse", "regional", "grouped", "linear", "segmental")
 """The words of BI-RADS (5th edition, 2013) for the distribution of calcifications."""
 
+# Standard: BI-RADS, 5th edition (2013): grouped up to 2 cm, regional beyond. The step's width is judged.
 GROUPED_MM = (16.0, 24.0)
 """Grouped reaches up to 2 cm, regional begins there (BI-RADS); one fades into the other."""
+
+# Judged: on drawn groups of every kind (python -m benchmarks descriptors). They trade word against word.
 LINE_ASPECT = (2.0, 2.9)
 """Extent over width of a line. A disc of even density has 1, an ellipse twice as long as wide 2."""
 LINE_GAP = (0.35, 0.6)
 """Share of the extent that may be empty in a line; two tight groups apart are no line."""
 DIFFUSE_SHARE = (0.3, 0.6)
 """Share of the breast's area that diffuse calcifications take up."""
-_WEDGE_RATIO = 1.2
-_WEDGE_EXTENT_MM = 18.0
-_AIM_SD_DEG = 12.0
+_WEDGE_RATIO = 1.2  # fit of a triangle over that of an ellipse at which either is as likely
+_WEDGE_EXTENT_MM = 18.0  # extent at which a wedge is as likely as not
+_AIM_SD_DEG = 12.0  # by which the tip of a segment misses the nipple
 _AIM_CHANCE_DEG = 60.0  # the corner of any triangle that lies best towards the nipple is that near
 
 

@@ -27,11 +27,14 @@ MORPHOLOGIES: tuple[str, ...] = (
 )
 """The words of BI-RADS (5th edition, 2013) that single calcifications can carry, and `unknown`."""
 
+# Physics: the form of a calcification needs three to five pixels across it. The width of the step is judged.
 FINE_PIXEL_MM = (0.105, 0.145)
 """Pixel size from which the fine kinds (below 0.5 mm) are no longer told apart: three to five pixels across
 0.5 mm carry its form. At 0.1 mm and below they are named, at 0.15 mm and above they are unknown."""
 COARSE_PIXEL_MM = (0.21, 0.30)
 """The same for the coarse kinds (0.5 mm and more)."""
+
+# Standard: sizes that BI-RADS, 5th edition (2013) sets between its words. The width of the steps is judged.
 FINE_MM = (0.42, 0.58)
 """Around the 0.5 mm that BI-RADS sets between fine and coarse, punctate and round, fine linear and rod."""
 COARSE_MM = (0.8, 1.2)
@@ -212,7 +215,7 @@ def describe_morphology(members: Members, pixel_mm: float) -> Morphology:
     return Morphology(**mean, **dict(zip(_SPREADS, spreads, strict=True)))
 
 
-_FALSE_MEMBERS = 6
+_FALSE_MEMBERS = 6  # Judged: one member in so many may be a false detection, and is left out of the spreads
 _SPREADS = ("heterogeneity", "size_spread", "aspect_spread", "contrast_spread")
 
 

@@ -16,8 +16,9 @@ __all__ = ["PointShape", "grown_hull_area", "largest_distance", "measure_points"
 
 _Floats = npt.NDArray[np.float64]
 
-_TRIM = 15
-_MOST_STRAYS = 3
+# Judged: leaving out more makes the shape steadier against false detections, and cuts corners of true ones.
+_TRIM = 15  # one point in so many may be a stray, and is left out
+_MOST_STRAYS = 3  # points left out at most
 
 
 @dataclass(frozen=True)

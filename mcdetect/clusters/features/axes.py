@@ -11,10 +11,11 @@ __all__ = ["angle_to_line", "axis_measures"]
 
 _Floats = npt.NDArray[np.float64]
 
+# Technical: limits of computing.
 _EQUAL = 1e-9
 """Two axes that differ by less than this share are equally long."""
-_LEAST_FOR_LINE = 3
-_LEAST_FOR_CURVE = 4
+_LEAST_FOR_LINE = 3  # members: fewer always lie on a line
+_LEAST_FOR_CURVE = 4  # members: fewer always lie on a parabola
 
 
 def axis_measures(points: _Floats) -> dict[str, float]:

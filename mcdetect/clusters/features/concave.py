@@ -11,7 +11,7 @@ from mcdetect.clusters.features.hull import FLAT, convex_hull, smallest_rectangl
 __all__ = ["concave_area"]
 
 _Floats = npt.NDArray[np.float64]
-_TIE = 1.0 + 1e-9
+_TIE = 1.0 + 1e-9  # Technical: circles that exceed the reach by rounding only count too
 
 
 def concave_area(points: _Floats, reach_mm: float) -> float:

@@ -13,6 +13,7 @@ __all__ = ["FLAT", "convex_hull", "hull_measures", "smallest_rectangle"]
 
 _Floats = npt.NDArray[np.float64]
 
+# Technical: rounding.
 FLAT = 1e-9
 """A hull narrower than this fraction of its length is a line."""
 

@@ -9,14 +9,17 @@ __all__ = ["PUNCTATE_MM", "ROD_ASPECT", "ROUND_ASPECT", "ROUND_CIRCULARITY", "ki
 
 _Floats = npt.NDArray[np.float64]
 
+# Standard: BI-RADS, 5th edition (2013).
+PUNCTATE_MM = 0.5
+"""Round members below this diameter are punctate (BI-RADS, 5th edition, 2013)."""
+
+# Judged: BI-RADS gives no numbers. Stricter bounds leave more members without a kind.
 ROD_ASPECT = 2.0
 """A rod is at least this many times as long as it is wide."""
 ROUND_ASPECT = 1.5
 """A round member is less than this many times as long as it is wide ..."""
 ROUND_CIRCULARITY = 0.8
 """... and its outline at least as close to a circle as this."""
-PUNCTATE_MM = 0.5
-"""Round members below this diameter are punctate (BI-RADS, 5th edition, 2013)."""
 
 
 def kind_fractions(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 __all__ = ["intraclass_correlation"]
 
+# Judged: with fewer, a correlation says next to nothing.
 _LEAST = 3
 """Subjects below which no correlation is given."""
 

@@ -15,12 +15,15 @@ __all__ = ["N_STEPS", "SCALES", "STEP_MM", "JoinCurves", "join_curves", "topolog
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
+# Judged: up to 3 mm, as far as groups hang together; finer steps cost time and say no more than positions do.
 STEP_MM = 0.1
 N_STEPS = 30
 """Members are dilated in steps of `STEP_MM`, so often: to 3 mm."""
 SCALES = {"500um": 5, "1000um": 10, "2000um": 20}
 """Number of steps at the dilations that have columns of their own, by the suffix of the column."""
-_TIE = 1e-9
+
+# Technical: rounding and memory.
+_TIE = 1e-9  # of a step: a gap that a step just closes counts as closed, so that rounding decides nothing
 _CELLS = 1 << 18
 """Graphs of this many cells together are worked on at once."""
 

@@ -24,10 +24,10 @@ __all__ = ["CONTRIBUTIONS", "Feature", "Scorer", "Term", "default_scorer"]
 _FORMAT = "mcdetect suspicion index 1"
 _REMEDY = "use a file that Scorer.to_json wrote, or mend it after mcdetect/models/suspicion.json"
 _FITTING = "use the file that belongs to this version of mcdetect: install mcdetect again"
-_LARGEST_BYTES = 1_000_000
+_LARGEST_BYTES = 1_000_000  # Technical: larger files are refused unread
 _SCALES = ("linear", "log")
 _COMBINE = ("sum", "strongest")
-_MOST = 20.0
+_MOST = 20.0  # Technical: log-odds beyond it are a mistake in the file
 
 CONTRIBUTIONS: tuple[str, ...] = (
     "distribution",

@@ -18,10 +18,14 @@ _Floats = npt.NDArray[np.float32]
 _Doubles = npt.NDArray[np.float64]
 _Mask = npt.NDArray[np.bool_]
 
-_LEAST_INSIDE = 0.55
-_NEIGHBOURS = 8
+# Standard: normalised median test, Westerweel and Scarano 2005, doi:10.1007/s00348-005-0016-6. Its numbers
+# are judged: a stricter test keeps false displacements out, and true ones where tissue moves unevenly.
+_NEIGHBOURS = 8  # blocks that each is compared with
 _NOISE_MM = 0.3  # of one block's displacement, in the normalised median test
-_REJECT = 2.5
+_REJECT = 2.5  # a block farther than so many normalised medians from its neighbours is left out
+
+# Judged: a larger share loses blocks at the skin line, a smaller one lets blocks of little tissue in.
+_LEAST_INSIDE = 0.55  # share of a block that must lie in the breast
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,17 @@ __all__ = ["GROWN", "GROWN_AREA", "describe_changes"]
 
 _Ints = npt.NDArray[np.int64]
 
+# Judged: on drawn pairs (python -m benchmarks pairs). Lower ones miss less growth and call more falsely.
 GROWN = 2.5
 """Standard deviations from which on more members (or a larger diameter) are growth."""
 GROWN_AREA = 3.0
 """Standard deviations from which on a larger hull is growth, when there are new members, too."""
 
+# Judged: from when on a verdict is worth more than "uncertain", and when a note warns.
 _CONTINUED = 0.5  # of a prior group's members within one current group: it goes on there
-_POOR_MM = 3.0
+_POOR_MM = 3.0  # position error beyond which the images register too poorly for a verdict
 _TELLING = 3  # members from which on the absence of a group means anything
-_COARSE = 1.5
+_COARSE = 1.5  # ratio of pixel sizes from which on the other image may not show a group
 _NOT_REGISTERED = "the two images do not register"
 _MEASURES = (
     ("hull_area_mm2", "hull_area"),

@@ -18,15 +18,17 @@ __all__ = ["Match", "match_points"]
 _Doubles = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
+# Judged: on drawn pairs (python -m benchmarks pairs). Wider limits follow poor registration farther, and pair
+# more calcifications that only chance brought together.
 _NEAR_MM = (0.5, 1.0)  # tolerance between members after the group's own shift: least, most
 _SHIFT_MM = (1.0, 8.0)  # farthest shift of a group: least, most
-_SHIFT_ERRORS = 3.0
-_SINGLE_MM = (0.7, 2.0)
-_SINGLE_ERRORS = 2.5
-_AROUND_MM = (8.0, 20.0)
-_CLOSE_MM = 0.35
+_SHIFT_ERRORS = 3.0  # the same, in standard errors of the registration
+_SINGLE_MM = (0.7, 2.0)  # farthest partner of a calcification outside groups: least, most
+_SINGLE_ERRORS = 2.5  # the same, in standard errors of the registration
+_AROUND_MM = (8.0, 20.0)  # radii of the discs in which the other image's calcifications by chance are counted
+_CLOSE_MM = 0.35  # tolerance at the place that paired members tell
 _GUIDES = 5  # paired members that tell where another must lie
-_CHANCE = 0.001
+_CHANCE = 0.001  # probability beyond which what meets may have met by chance
 _SHARE = 0.3
 """Of a group's members that must be seen in the other image for the group to have been there."""
 

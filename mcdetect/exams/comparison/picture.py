@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERDICT_COLOURS", "draw_comparison"]
 
-# Okabe and Ito's colours, which colour-blind readers tell apart too.
+# Standard: after Okabe and Ito's colours, which colour-blind readers tell apart too.
 VERDICT_COLOURS: dict[str, Colour] = {
     "new": (240, 90, 40),
     "grown": (240, 228, 66),
@@ -32,16 +32,17 @@ VERDICT_COLOURS: dict[str, Colour] = {
     "uncertain": (170, 170, 170),
 }
 
-_NARROWEST = 900
-_MARGIN = 12
-_GAP = 8
+# Judged: layout of the picture, by eye; lengths in px unless the name says mm.
+_NARROWEST = 900  # width of a picture
+_MARGIN = 12  # left and right
+_GAP = 8  # between pictures
 _HEADER = 64
 _FOOTER = 58
-_TITLE = 26
-_RADIUS_MM = 0.5
-_CROP_MM = (10.0, 40.0)
-_CROP_MARGIN_MM = 2.5
-_TALLEST = 1500
+_TITLE = 26  # above each magnified group
+_RADIUS_MM = 0.5  # of the circle about a calcification
+_CROP_MM = (10.0, 40.0)  # side of a magnified part: least, most
+_CROP_MARGIN_MM = 2.5  # about the group in it
+_TALLEST = 1500  # height of a breast
 
 
 def draw_comparison(found: Comparison, *, width_px: int = 1800) -> Picture:

@@ -17,11 +17,13 @@ _Doubles = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
 
+# Judged: a lower score calls fewer of the faint calcifications new, and lets more noise stand for them.
 FAINT_SCORE = 0.02
 """Candidates from this own score on count as seen wherever they lie, though too faint to be called."""
 
-_SAME_MM = 0.3
-_ROUND_TRIP_MM = 0.5
+# Judged: about one calcification, and about the error of the inverse map.
+_SAME_MM = 0.3  # a candidate this near to a calcification is the same
+_ROUND_TRIP_MM = 0.5  # a place that maps to and fro farther off than this is outside what both images show
 
 
 @dataclass(frozen=True)

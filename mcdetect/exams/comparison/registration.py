@@ -21,8 +21,8 @@ _log = logging.getLogger(__name__)
 _Floats = npt.NDArray[np.float32]
 _Doubles = npt.NDArray[np.float64]
 
-_OUTLINE_STEP_MM = 2.0
-_LEAST_SIMILARITY = 0.25  # of a block that may steer
+# Judged: on drawn pairs. Large blocks find large shifts and miss small ones; smoothing resists false ones.
+_OUTLINE_STEP_MM = 2.0  # grid on which the outlines are aligned
 _WIDE = (24.0, 16.0, 6.0)  # block, reach, distance in mm: the first look, for the affine part
 _STAGES = (  # the same and the smoothing
     (24.0, 10.0, 6.0, 100.0),
@@ -31,18 +31,25 @@ _STAGES = (  # the same and the smoothing
     (10.0, 2.5, 4.0, 15.0),
 )
 _CHECK = (9.0, 3.0, 3.5)  # independent blocks that measure what is left
-_NOISE_FLOOR_MM = 0.15
-_LEAST_AGREEMENT = 0.4
-_PLENTY = 0.8
+
+# Judged: which blocks steer. Stricter limits lose true blocks, laxer ones let false ones bend the field.
+_LEAST_SIMILARITY = 0.25  # of a block that may steer
 _FEWEST = 6  # blocks that carry an affine map
-_LEAST_OVERLAP = 0.75
-_FAR_MM = 12.0
-_OUTLINE_WEIGHT = 0.5
 _STRAY = 3.0  # blocks farther off the field than so many medians do not steer it
-_STRAY_MM = 0.7
+_STRAY_MM = 0.7  # but blocks nearer than this do
+_OUTLINE_WEIGHT = 0.5  # of a point of the skin line, against 1 for a block of perfect similarity
+_BORDER_MM = 3.0  # skin line nearer than this to the image border does not steer
+
+# Judged: when two images register. Unrelated phantoms agree by up to 0.26, one breast by at least 0.57.
+_LEAST_AGREEMENT = 0.4  # share of blocks that agree on one affine map
+_LEAST_OVERLAP = 0.75  # Dice coefficient of the outlines
+_PLENTY = 0.8  # agreement from which on no further start is tried
+
+# Judged: the position error. Larger values make more verdicts uncertain, smaller ones promise too much.
+_NOISE_FLOOR_MM = 0.15  # least error, however well the blocks agree
+_FAR_MM = 12.0  # error where nothing is known
 _VOLUME = (0.4, 2.5)  # of the Jacobian determinant; beyond, the field is not to be believed
-_DOUBT_MM = 5.0
-_BORDER_MM = 3.0
+_DOUBT_MM = 5.0  # nor this near to such a place
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,17 @@ __all__ = ["STEP_MM", "Sheet", "chest_side", "make_sheet"]
 _Floats = npt.NDArray[np.float32]
 _Mask = npt.NDArray[np.bool_]
 
+# Technical: the grid of the registration; texture of 1 mm and more survives on it.
 STEP_MM = 0.5
 """Grid on which two mammograms are registered."""
 
+# Judged: what is left is texture of some millimetres, alike on any grey scale.
 _MEAN_MM = 6.0  # sigma of the local mean that is taken away
 _SPREAD_MM = 10.0  # sigma of the local spread that is divided by
-_SMOOTH_MM = 0.5
+_SMOOTH_MM = 0.5  # sigma of the smoothing against noise
 _MOST = 2.5  # texture is clipped there, in local SD: calcifications and clips must not steer
 _FLOOR = 0.35  # of the median local spread: flat places are not blown up to noise
-_FARTHEST_MM = 40.0
+_FARTHEST_MM = 40.0  # distance to the outline is clipped there
 _RIM_MM = 4.0  # texture fades out over this distance from the outline
 
 

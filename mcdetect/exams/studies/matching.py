@@ -12,10 +12,10 @@ from mcdetect.config import StudyConfig
 
 __all__ = ["MATCHING_COLUMNS", "Pairing", "match_views"]
 
+# Judged: smaller deviations tell groups apart better, and lose pairs that the other view shows changed.
 _RATIO_SD = {"n_calcifications": 0.3, "extent_mm": 0.5, "diameter_mm_mean": 0.2, "contrast_mean": 0.4}
 """Standard deviation of the natural logarithm of the ratio of a measure between two views of one group."""
-
-_UNKNOWN, _UNKNOWN_DISTANCE = 1.0, 2.0
+_UNKNOWN, _UNKNOWN_DISTANCE = 1.0, 2.0  # deviation, in SD, of a measure and of a distance not known
 
 MATCHING_COLUMNS = ("flagged", "score", "nipple_distance_mm", *_RATIO_SD)
 """Columns of the clusters that are looked at; `nipple_distance_mm` and the measures may be missing."""

@@ -13,7 +13,10 @@ from mcdetect.readers.dicom.tags import items, number, numbers, text
 
 __all__ = ["find_spacing"]
 
+# Physics: source over object distance is 1 in contact and hardly above 2 on a magnification stand.
 MAGNIFICATION_LIMITS = (1.0, 2.5)
+
+# Judged: wider than the rounding of digits, narrower than what tells one detector from another.
 _SAME = 0.005
 """Spacings closer than this relative difference are the same, written with other digits."""
 

@@ -18,6 +18,7 @@ from mcdetect.readers.polarity import AirSide, find_air
 
 __all__ = ["GreyScale", "to_grey_scale"]
 
+# Physics: a breast lets a few per cent of mammography's x-rays through. The bound is judged.
 _LINEAR_RATIO = 0.5
 """Signal behind the breast over that of air; a breast lets far less than this through."""
 

@@ -22,9 +22,11 @@ from mcdetect.readers.examination import MAX_PIXELS
 
 __all__ = ["DicomSource", "PixelElement", "open_dicom"]
 
+# Technical: a bound on memory.
 _MAX_INFLATED = 2 * MAX_PIXELS + 2**24
 """Bytes that a deflated file may unpack to: the largest 16-bit image accepted, and its header."""
 
+# Standard: DICOM PS3.6 (the elements that hold pixels) and PS3.5, 7.1.1 (undefined length).
 _PIXEL_TAGS = {
     (0x7FE0, 0x0010): "PixelData",
     (0x7FE0, 0x0008): "FloatPixelData",

@@ -25,7 +25,7 @@ from mcdetect.validation.datasets.shapes import ASPECT_TOLERANCE, Shape, aspect_
 __all__ = ["Case", "Dataset", "DatasetInfo", "Finding", "Kind", "Region", "TruthStatus"]
 
 _log = logging.getLogger(__name__)
-_LOGGED = 20
+_LOGGED = 20  # Technical: problems logged one by one; the rest are counted
 
 
 class Kind(StrEnum):

@@ -15,6 +15,7 @@ from mcdetect.validation.datasets.tables import number, read_table
 
 __all__ = ["SCANNER_SPACING_MM", "CbisDdsm"]
 
+# Standard: the digitisers of DDSM, as its documentation gives them.
 SCANNER_SPACING_MM = {"DBA": 0.042, "HOWTEK": 0.0435, "LUMISYS": 0.05}
 """Pixel spacing of the digitisers of DDSM, in mm."""
 

@@ -28,7 +28,7 @@ __all__ = ["Cmmd"]
 _PATIENT = re.compile(r"D[12]-\d{4}")
 _ANNOTATION = re.compile(r"(D[12]-\d{4})_([A-Z]+)_([LR])_AnnotationFile", re.IGNORECASE)
 _OTHER_SIDE = {"L": "R", "R": "L"}
-_MAX_JSON = 50_000_000
+_MAX_JSON = 50_000_000  # Technical: bytes; larger annotation files are refused unread
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ _NAME = re.compile(
 _NUMBER = re.compile(r"[0-9]{1,20}")
 _POINT = re.compile(r"\(\s*([^,()\s]+)\s*,\s*([^,()\s]+)\s*\)")
 _AGAIN = "obtain the file again"
-_MAX_XML = 50_000_000
+_MAX_XML = 50_000_000  # Technical: bytes; larger annotation files are refused unread
 
 
 class Inbreast(Dataset):

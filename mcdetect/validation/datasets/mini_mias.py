@@ -21,7 +21,7 @@ from mcdetect.validation.datasets.shapes import Circle
 
 __all__ = ["MiniMias"]
 
-_SIDE = 1024
+_SIDE = 1024  # Standard: pixels along each side of an image, from the data set's description
 _DOUBTFUL = frozenset({"mdb212", "mdb214"})
 _CLASSES = {
     "CALC": "calcification",

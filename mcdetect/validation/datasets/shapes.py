@@ -19,10 +19,12 @@ from mcdetect.validation.datasets.masks import find_mask
 
 __all__ = ["ASPECT_TOLERANCE", "Box", "Circle", "Dot", "MaskFile", "Outline", "Patch", "Runs", "Shape"]
 
+# Judged: wider than rounding of rows and columns, narrower than another cut of the image.
 ASPECT_TOLERANCE = 0.02
 """A mask or annotation grid is stretched onto its image when their aspects differ by no more."""
 
-_LARGEST = 1e6
+# Technical: a bound on input.
+_LARGEST = 1e6  # pixels; coordinates beyond are a damaged table
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["read_workbook"]
 
+# Technical: bounds on memory.
 _MAX_BYTES = 200_000_000
 """Largest sum of the parts of a workbook, unpacked."""
-_MAX_ROWS, _MAX_COLUMNS = 1_048_576, 1_000
+_MAX_ROWS, _MAX_COLUMNS = 1_048_576, 1_000  # Excel holds no more rows; no table of truth has more columns
 _REMEDY = "save the sheet as CSV and give that"
 
 

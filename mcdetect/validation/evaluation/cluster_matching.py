@@ -21,9 +21,10 @@ from mcdetect.validation.evaluation.readers import TableError
 
 __all__ = ["CLUSTER_RULES", "Cluster", "match_clusters", "true_clusters"]
 
-KALLERGI_AREA = (0.5, 4.0)
-KALLERGI_MEMBERS = 3
-KALLERGI_NEIGHBOUR_MM = 10.0 * np.sqrt(2.0)
+# Standard: Kallergi, Carney and Gaviria, Med. Phys. 26 (1999) 267.
+KALLERGI_AREA = (0.5, 4.0)  # detected over true area: least, most
+KALLERGI_MEMBERS = 3  # true members that a detected group must hold
+KALLERGI_NEIGHBOUR_MM = 10.0 * np.sqrt(2.0)  # distance of each to its nearest neighbour, below this
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from mcdetect.validation.evaluation.tally import Axis, Tally
 
 __all__ = ["MOST_THRESHOLDS", "Counts", "count", "found_at", "partial_area", "rates", "thresholds"]
 
+# Technical: time and rounding.
 MOST_THRESHOLDS = 4096
 """With more distinct scores than these, resampled curves are drawn on a thinned set of thresholds."""
-
-_SLACK = 1e-9
+_SLACK = 1e-9  # marks above the number allowed that rounding may add
 
 
 @dataclass(frozen=True)

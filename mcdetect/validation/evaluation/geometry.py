@@ -9,6 +9,7 @@ from mcdetect.validation.evaluation.cases import Bools, Floats
 
 __all__ = ["MARGIN_MM", "bounding_box", "box_area", "circle_area", "hull_area", "in_hull"]
 
+# Judged: about the size of a calcification; the area of a group depends on it when the group is small.
 MARGIN_MM = 0.5
 """How far the outline of a group runs outside the centres of its members."""
 

@@ -25,7 +25,7 @@ from mcdetect.validation.evaluation.tally import Axis, Tally, axes_of
 
 __all__ = ["Figure", "curve_table", "differences_table", "figures", "summary_table"]
 
-_MOST_ROWS = 2000
+_MOST_ROWS = 2000  # Technical: points of a curve in its table; more are thinned
 
 
 @dataclass(frozen=True)

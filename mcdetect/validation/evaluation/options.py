@@ -12,18 +12,24 @@ __all__ = ["TARGETS", "Options"]
 
 TARGETS = ("calcifications", "clusters")
 
+# Judged: where the curves of detectors bend. At so many false positives per image, or per cm2 of
+# breast, the sensitivity is given.
 _RATES = {
     ("calcifications", "image"): (1.0, 2.0, 5.0, 10.0, 20.0),
     ("calcifications", "cm2"): (0.05, 0.1, 0.2, 0.4, 1.0, 2.0, 5.0),
     ("clusters", "image"): (0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
     ("clusters", "cm2"): (),
 }
+
+# Judged: false positives up to which the area under the curve is taken.
 _LIMITS = {
     ("calcifications", "image"): 10.0,
     ("calcifications", "cm2"): 1.0,
     ("clusters", "image"): 1.0,
     ("clusters", "cm2"): 0.01,
 }
+
+# Judged: false positives at which parts of the truth are compared.
 _REFERENCE = {
     ("calcifications", "image"): 5.0,
     ("calcifications", "cm2"): 0.4,

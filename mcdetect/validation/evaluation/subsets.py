@@ -12,9 +12,12 @@ from mcdetect.validation.evaluation.cluster_matching import Cluster
 
 __all__ = ["DIAMETER_EDGES_MM", "SNR_EDGES", "Subset", "subsets_of_clusters", "subsets_of_points"]
 
+# Judged: bins that each hold enough calcifications or groups for a figure.
 DIAMETER_EDGES_MM = (0.15, 0.25, 0.5)
 SNR_EDGES = (3.0, 5.0, 8.0, 12.0)
-MEMBER_EDGES = (5.0, 10.0, 20.0)
+MEMBER_EDGES = (5.0, 10.0, 20.0)  # members of a group
+
+# Physics: a disc of one pixel's area.
 DOT_PX = 1.2
 """A dot of one pixel has the area of a disc 1.13 pixels wide."""
 

@@ -16,6 +16,7 @@ from mcdetect.errors import MissingLibraryError
 
 __all__ = ["MOST_ROWS", "Cell", "MissingExcelError", "write_workbook"]
 
+# Standard: Excel's sheets have 1,048,576 rows.
 MOST_ROWS = 1_048_575
 """Rows that a sheet can hold below the line of column names."""
 
@@ -27,7 +28,7 @@ _OPTIONS = {
     "strings_to_numbers": False,
     "strings_to_urls": False,
 }
-_DATE = dt.datetime(1980, 1, 1)
+_DATE = dt.datetime(1980, 1, 1)  # Technical: written as the date of creation, so that bytes stay equal
 
 
 class MissingExcelError(MissingLibraryError):
