@@ -21,7 +21,7 @@ __all__ = ["SpotModel", "default_spot_model"]
 
 _FORMAT = "mcdetect spot model 1"
 _AGAIN = "use a model that was fitted with this version of mcdetect"
-_REMEDY = "use a model that benchmarks/fit_spot_model.py wrote, whole"
+_REMEDY = "use a model that python -m benchmarks spot_model wrote, whole"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class SpotModel:
         Parameters
         ----------
         path : path-like
-            A JSON file as `benchmarks/fit_spot_model.py` writes it.
+            A JSON file as `python -m benchmarks spot_model` writes it.
 
         Raises
         ------

@@ -33,7 +33,7 @@ _STATUS = {
     "unlocated": "there are some, nobody says where; not evaluated",
     "unknown": "the set does not say; not evaluated",
 }
-_MOST_FAILURES = 50
+_MOST_FAILURES = 50  # Technical: failures listed on the page; the rest is in failures.csv
 _PLOTS = {
     "calcifications": ("froc_per_cm2_all_images.png", "froc_per_image_all_images.png"),
     "clusters": ("froc_per_image_all_images.png",),
