@@ -21,10 +21,11 @@ settings.load_profile("steady")
 @pytest.fixture(autouse=True)
 def package_logger_as_imported() -> Iterator[None]:
     """Give each test the logger of an importing program: the command line configures its own."""
-    package = logging.getLogger("mcdetect")
+    package, kernels = logging.getLogger("mcdetect"), logging.getLogger("mcdetect.kernels")
     before = list(package.handlers), package.propagate, package.level
     package.handlers[:], package.propagate = [], True
     package.setLevel(logging.NOTSET)
+    kernels.setLevel(logging.NOTSET)
     yield
     package.handlers[:], package.propagate = before[0], before[1]
     package.setLevel(before[2])

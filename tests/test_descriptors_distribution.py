@@ -18,7 +18,7 @@ from mcdetect.clusters.descriptors import (
 )
 from mcdetect.clusters.descriptors.curves import find_curves
 from mcdetect.clusters.descriptors.outline_shapes import measure_points, smallest_ellipse_area
-from mcdetect.kernels.spanning import longest_path
+from mcdetect.clusters.descriptors.spanning import longest_path
 from mcdetect.kernels.strips import strip_directions
 from mcdetect.phantom import group_positions_mm, vessel_walls_mm
 

@@ -13,7 +13,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
-from mcdetect.kernels.discs import join_full_discs, link_components, most_in_disc
+from mcdetect.clusters.rule import link_components
+from mcdetect.kernels.discs import join_full_discs, most_in_disc
 
 SLACK = 1e-9
 

@@ -12,6 +12,7 @@ import typer
 from mcdetect import __version__
 from mcdetect.cli.benchmark import benchmark
 from mcdetect.cli.compare import compare
+from mcdetect.cli.compile import compile_
 from mcdetect.cli.detect import detect
 from mcdetect.cli.evaluate import evaluate
 from mcdetect.cli.features import features
@@ -38,6 +39,7 @@ app.command("benchmark")(benchmark)
 app.command("features")(features)
 app.command("train")(train)
 app.command("init-config")(init_config)
+app.command("compile")(compile_)
 
 
 def _print_version(wanted: bool) -> None:

@@ -66,6 +66,8 @@ def log_to(console: Console, *, verbose: int, quiet: bool) -> None:
     package.handlers = [_ConsoleHandler(console)]
     package.propagate = False
     package.setLevel(level)
+    # That kernels are compiled, and where they are kept, is said in any case: it takes long, once.
+    logging.getLogger("mcdetect.kernels").setLevel(level if quiet else min(level, logging.INFO))
 
 
 class Terminal(Observer):

@@ -8,11 +8,14 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from mcdetect.config import GroupConfig
-from mcdetect.kernels.discs import join_full_discs, link_components, most_in_disc
+from mcdetect.kernels.discs import join_full_discs, most_in_disc
 
-__all__ = ["DISTANCE_TOLERANCE", "Groups", "find_groups"]
+__all__ = ["DISTANCE_TOLERANCE", "Groups", "find_groups", "link_components"]
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +131,7 @@ def find_groups(row_mm: npt.ArrayLike, col_mm: npt.ArrayLike, config: GroupConfi
     # From here on points are sorted by (row, col), so that the result does not depend on their order.
     order = np.lexsort((col, row))
     row, col = row[order], col[order]
-    parent = _roots(link_components(row, col, config.link_mm * slack))
+    parent = link_components(row, col, config.link_mm * slack)
     parent = _join_split_discs(row, col, parent, radius_mm * slack, config.min_count)
     _, component, size = np.unique(parent, return_inverse=True, return_counts=True)
     grouped = size[component] >= 2
@@ -167,6 +170,36 @@ def find_groups(row_mm: npt.ArrayLike, col_mm: npt.ArrayLike, config: GroupConfi
         max_row_mm=per_group(np.maximum, row),
         max_col_mm=per_group(np.maximum, col),
     )
+
+
+def link_components(
+    row: npt.NDArray[np.float64], col: npt.NDArray[np.float64], link: float
+) -> npt.NDArray[np.int64]:
+    """Unite points at most `link` apart.
+
+    Parameters
+    ----------
+    row, col : (n,) float64 arrays
+        Coordinates.
+    link : float
+        Link distance, in the unit of the coordinates.
+
+    Returns
+    -------
+    (n,) int64 array
+        For each point the first of those that are joined with it.
+    """
+    n = row.size
+    # The tree may round otherwise than the rule does: it proposes pairs, and the rule decides.
+    tree = cKDTree(np.stack([row, col], axis=1))
+    first, second = tree.query_pairs(link * (1.0 + 1e-9), output_type="ndarray").T
+    d_row, d_col = row[second] - row[first], col[second] - col[first]
+    near = d_row * d_row + d_col * d_col <= link * link
+    graph = coo_array((np.ones(np.count_nonzero(near)), (first[near], second[near])), shape=(n, n))
+    _, component = connected_components(graph, directed=False)
+    _, earliest = np.unique(component, return_index=True)
+    joined: npt.NDArray[np.int64] = earliest[component].astype(np.int64)
+    return joined
 
 
 def _roots(parent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -6,8 +6,11 @@ import math
 
 import numba as nb
 import numpy as np
+import numpy.typing as npt
 
 from mcdetect.kernels.constants import LEAST_SIGMA_PX
+from mcdetect.kernels.jit import kernel
+from mcdetect.kernels.threads import in_parts
 
 __all__ = ["CURVATURE_MM", "DIRECTIONS", "RING_MM", "measure_spots"]
 
@@ -18,15 +21,27 @@ CURVATURE_MM = np.array([0.10, 0.16, 0.26], np.float32)
 DIRECTIONS = 16
 """Directions sampled on every ring."""
 
+_Singles = npt.NDArray[np.float32]
+_Floats = npt.NDArray[np.float64]
+
+_LEAST_SPOTS = 32  # that are worth a thread
 _REACH_SIGMA = 2.8
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
+@kernel  # pragma: no cover - compiled
+def _within(value, low, high):  # type: ignore[no-untyped-def]
+    """Value brought between bounds, to the letter: fast arithmetic may not fold it into what comes before."""
+    if value < low:
+        return low
+    return high if value > high else value
+
+
+@kernel(fast="all")  # pragma: no cover - compiled
 def _at(image, row, col):  # type: ignore[no-untyped-def]
     """Bilinear value; beyond the border the nearest pixel counts."""
     rows, cols = image.shape
-    row = min(max(row, 0.0), rows - 1.0)
-    col = min(max(col, 0.0), cols - 1.0)
+    row = _within(row, 0.0, rows - 1.0)
+    col = _within(col, 0.0, cols - 1.0)
     i = min(int(row), rows - 2) if rows > 1 else 0
     j = min(int(col), cols - 2) if cols > 1 else 0
     i_next, j_next = min(i + 1, rows - 1), min(j + 1, cols - 1)
@@ -38,14 +53,14 @@ def _at(image, row, col):  # type: ignore[no-untyped-def]
     return top * (one - fr) + low * fr
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
+@kernel(inline=True)  # pragma: no cover - compiled
 def _span(centre, sigma):  # type: ignore[no-untyped-def]
     """First pixel and number of pixels within reach of a Gaussian."""
     half = math.ceil(_REACH_SIGMA * sigma) + 1
     return round(centre) - half, 2 * half + 1
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
+@kernel(fast="all")  # pragma: no cover - compiled
 def _weights(centre, first, count, sigma, smooth, slope, bend):  # type: ignore[no-untyped-def]
     """Sampled Gaussian (sum 1), its first derivative, and its second (no response to a constant)."""
     total = np.float32(0.0)
@@ -64,7 +79,7 @@ def _weights(centre, first, count, sigma, smooth, slope, bend):  # type: ignore[
         bend[k] -= moment * smooth[k]
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
+@kernel(inline=True)  # pragma: no cover - compiled
 def _window(image, i0, j0, n, m, out):  # type: ignore[no-untyped-def]
     rows, cols = image.shape
     inside = i0 >= 0 and j0 >= 0 and i0 + n <= rows and j0 + m <= cols
@@ -80,7 +95,7 @@ def _window(image, i0, j0, n, m, out):  # type: ignore[no-untyped-def]
                 out[i, j] = image[a, min(max(j0 + j, 0), cols - 1)]
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True)  # pragma: no cover - compiled
+@kernel(inline=True)  # pragma: no cover - compiled
 def _project(window, top, left, n, m, down, across):  # type: ignore[no-untyped-def]
     """Weighted sum over the part of the window that begins at (top, left)."""
     total = np.float32(0.0)
@@ -94,8 +109,18 @@ def _project(window, top, left, n, m, down, across):  # type: ignore[no-untyped-
     return total
 
 
-@nb.njit(cache=True, nogil=True, parallel=True, fastmath=True)  # pragma: no cover - compiled
-def measure_spots(image, row, col, scale_mm, row_mm, col_mm, levels_mm, ring_mm, curvature_mm, out):  # type: ignore[no-untyped-def]
+def measure_spots(
+    image: _Singles,
+    row: _Floats,
+    col: _Floats,
+    scale_mm: _Floats,
+    row_mm: float,
+    col_mm: float,
+    levels_mm: _Floats,
+    ring_mm: _Singles,
+    curvature_mm: _Singles,
+    out: _Singles,
+) -> None:
     """Measure every spot of a noise-equalised image.
 
     Parameters
@@ -116,12 +141,33 @@ def measure_spots(image, row, col, scale_mm, row_mm, col_mm, levels_mm, ring_mm,
         the second derivatives along rows, along columns and mixed, times the squared scale;
         then the values on the rings, direction by direction (from +row towards +col).
     """
+
+    def measure(first: int, last: int) -> None:
+        part = slice(first, last)
+        _measure_spots(
+            image,
+            row[part],
+            col[part],
+            scale_mm[part],
+            row_mm,
+            col_mm,
+            levels_mm,
+            ring_mm,
+            curvature_mm,
+            out[part],
+        )
+
+    in_parts(measure, row.size, least=_LEAST_SPOTS)
+
+
+@kernel(fast="all")  # pragma: no cover - compiled
+def _measure_spots(image, row, col, scale_mm, row_mm, col_mm, levels_mm, ring_mm, curvature_mm, out):  # type: ignore[no-untyped-def]
     levels = levels_mm.size
     steps = levels + curvature_mm.size + 1
     widest = max(levels_mm[-1], curvature_mm[-1])
     half_n = math.ceil(_REACH_SIGMA * max(widest / row_mm, LEAST_SIGMA_PX)) + 1
     half_m = math.ceil(_REACH_SIGMA * max(widest / col_mm, LEAST_SIGMA_PX)) + 1
-    for spot in nb.prange(row.size):
+    for spot in range(row.size):
         n, m = 2 * half_n + 1, 2 * half_m + 1
         window = np.empty((n, m), np.float32)
         down, across = np.empty((3, n), np.float32), np.empty((3, m), np.float32)
@@ -133,11 +179,11 @@ def measure_spots(image, row, col, scale_mm, row_mm, col_mm, levels_mm, ring_mm,
             if k < levels:
                 sigma = levels_mm[k]
             elif k == levels:
-                sigma = min(scale_mm[spot], widest)
+                sigma = _within(scale_mm[spot], 0.0, widest)
             else:
                 sigma = np.float64(curvature_mm[k - levels - 1])
-            sigma_row = max(sigma / row_mm, LEAST_SIGMA_PX)
-            sigma_col = max(sigma / col_mm, LEAST_SIGMA_PX)
+            sigma_row = _within(sigma / row_mm, LEAST_SIGMA_PX, math.inf)
+            sigma_col = _within(sigma / col_mm, LEAST_SIGMA_PX, math.inf)
             a, n = _span(r, sigma_row)
             b, m = _span(c, sigma_col)
             _weights(r, a, n, sigma_row, down[0], down[1], down[2])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+
+from mcdetect.kernels.jit import kernel
+from mcdetect.kernels.threads import in_parts
 
 __all__ = ["block_means"]
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def block_means(
-    image: npt.NDArray[np.float32], run_rows: int, run_cols: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+_Singles = npt.NDArray[np.float32]
+
+
+def block_means(image: _Singles, run_rows: int, run_cols: int) -> tuple[_Singles, _Singles]:
     """Average an image over runs of pixels, once along columns and once along rows.
 
     Parameters
@@ -34,9 +36,28 @@ def block_means(
     runs = cols // run_cols
     down = np.zeros((bands, cols), np.float32)
     across = np.empty((rows, runs), np.float32)
+    in_parts(
+        lambda first, last: _block_means(image, run_rows, run_cols, first, last, down, across), bands + 1
+    )
+    return down, across
+
+
+@kernel
+def _block_means(
+    image: _Singles,
+    run_rows: int,
+    run_cols: int,
+    first_band: int,
+    last_band: int,
+    down: _Singles,
+    across: _Singles,
+) -> None:
+    rows, cols = image.shape
+    bands = rows // run_rows
+    runs = cols // run_cols
     scale_down = np.float32(1.0 / run_rows)
     scale_across = np.float32(1.0 / run_cols)
-    for band in prange(bands + 1):
+    for band in range(first_band, last_band):
         first = band * run_rows
         last = min(first + run_rows, rows)
         for row in range(first, last):
@@ -52,4 +73,3 @@ def block_means(
         if band < bands:
             for col in range(cols):
                 down[band, col] *= scale_down
-    return down, across

@@ -1,4 +1,4 @@
-"""Components of a proximity graph, and the most points that a disc of given radius can hold."""
+"""The most points that a disc of given radius can hold, and the points of all full discs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-__all__ = ["join_full_discs", "link_components", "most_in_disc"]
+from mcdetect.kernels.jit import kernel
+
+__all__ = ["join_full_discs", "most_in_disc"]
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -17,7 +18,26 @@ TWO_PI = 2.0 * math.pi
 BINS = 128
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
+def _order_by(values: _Floats, count: int, order: _Ints) -> None:
+    """Write the rising order of the first values; Shell's method: a library sort takes long to compile."""
+    for k in range(count):
+        order[k] = k
+    gap = 1
+    while gap < count // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for k in range(gap, count):
+            moved = order[k]
+            m = k
+            while m >= gap and values[order[m - gap]] > values[moved]:
+                order[m] = order[m - gap]
+                m -= gap
+            order[m] = moved
+        gap //= 3
+
+
+@kernel
 def _root(parent: _Ints, point: int) -> int:
     while parent[point] != point:
         parent[point] = parent[parent[point]]
@@ -25,7 +45,7 @@ def _root(parent: _Ints, point: int) -> int:
     return point
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _unite(parent: _Ints, first: int, second: int) -> None:
     one, two = _root(parent, first), _root(parent, second)
     # The smaller number stays the root, so that the result does not depend on who came first.
@@ -35,36 +55,7 @@ def _unite(parent: _Ints, first: int, second: int) -> None:
         parent[one] = two
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def link_components(row: _Floats, col: _Floats, link: float) -> _Ints:
-    """Unite points at most `link` apart.
-
-    Parameters
-    ----------
-    row, col : (n,) float64 arrays
-        Coordinates, sorted by row.
-    link : float
-        Link distance, in the unit of the coordinates.
-
-    Returns
-    -------
-    (n,) int64 array
-        Union-find forest: the parent of each point.
-    """
-    n = row.size
-    parent = np.arange(n)
-    limit = link * link
-    for i in range(n):
-        j = i + 1
-        while j < n and row[j] - row[i] <= link:
-            d_row, d_col = row[j] - row[i], col[j] - col[i]
-            if d_row * d_row + d_col * d_col <= limit:
-                _unite(parent, i, j)
-            j += 1
-    return parent
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _arcs(
     row: _Floats,
     col: _Floats,
@@ -108,7 +99,7 @@ def _arcs(
     return coincident, arcs
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _has_foreign(row: _Floats, col: _Floats, i: int, reach: float, parent: _Ints) -> bool:
     """Whether a point of another set lies within `reach` of point i; points are sorted by row."""
     own = _root(parent, i)
@@ -122,7 +113,7 @@ def _has_foreign(row: _Floats, col: _Floats, i: int, reach: float, parent: _Ints
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _most_about_points(row: _Floats, col: _Floats, low: int, high: int, radius: float) -> tuple[int, int]:
     """Most points within `radius` of one of the points `low` to `high`, and that point."""
     most, where = 0, low
@@ -139,7 +130,7 @@ def _most_about_points(row: _Floats, col: _Floats, low: int, high: int, radius: 
     return most, where
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def join_full_discs(row: _Floats, col: _Floats, radius: float, min_count: int, parent: _Ints) -> None:
     """Unite the points of every disc of `radius` that holds at least `min_count` points.
 
@@ -164,22 +155,25 @@ def join_full_discs(row: _Floats, col: _Floats, radius: float, min_count: int, p
     entry = np.empty(n, np.float64)
     leave = np.empty(n, np.float64)
     who = np.empty(n, np.int64)
-    inside = np.zeros(n, np.bool_)
+    ends = np.empty(n, np.float64)
+    by_entry = np.empty(n, np.int64)
+    by_end = np.empty(n, np.int64)
+    inside = np.empty(n, np.bool_)
     reach = 2.0 * radius
+    low = np.int64(0)
     for i in range(n):
         if not _has_foreign(row, col, i, reach, parent):
             continue
-        coincident, arcs = _arcs(row, col, i, radius, 0, n, entry, leave, who)
+        coincident, arcs = _arcs(row, col, i, radius, low, n, entry, leave, who)
         if 1 + coincident + arcs < min_count:
             continue
         count = 1 + coincident
-        ends = np.empty(arcs, np.float64)
         for k in range(arcs):
             inside[k] = leave[k] >= math.pi
             ends[k] = leave[k] - TWO_PI if inside[k] else leave[k]
             count += inside[k]
-        by_entry = np.argsort(entry[:arcs])
-        by_end = np.argsort(ends)
+        _order_by(entry, arcs, by_entry)
+        _order_by(ends, arcs, by_end)
         if count >= min_count:
             for k in range(arcs):
                 if inside[k]:
@@ -203,22 +197,31 @@ def join_full_discs(row: _Floats, col: _Floats, radius: float, min_count: int, p
                 _unite(parent, i, who[k])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _bin(angle: float) -> int:
     """Number of the bin of directions; it never falls as the angle rises."""
     return min(BINS - 1, max(0, int((angle + math.pi) * (BINS / TWO_PI))))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _deepest(
-    entry: _Floats, leave: _Floats, arcs: int, at_least: int, first: _Ints, last: _Ints, touch: _Ints
+    entry: _Floats,
+    leave: _Floats,
+    arcs: int,
+    at_least: int,
+    first: _Ints,
+    last: _Ints,
+    touch: _Ints,
+    some: _Floats,
+    order: _Ints,
 ) -> tuple[int, float]:
     """Most arcs that overlap, when they are more than `at_least`, and the middle of that overlap.
 
     A histogram says how many arcs touch each bin of directions; only in bins where that exceeds the best
-    so far are the ends of arcs sorted. `leave` is brought into [-pi, pi) here.
+    so far are the ends of arcs sorted. `leave` is brought into [-pi, pi) here; the last five are scratch.
     """
-    touch[:] = 0
+    for k in range(BINS + 1):
+        touch[k] = 0
     for k in range(arcs):
         wraps = leave[k] >= math.pi
         if wraps:
@@ -233,22 +236,21 @@ def _deepest(
         running += touch[b]
         if running <= most:
             continue
-        entered, left = 0, 0
-        for k in range(arcs):
-            entered += first[k] == b
-            left += last[k] == b
-        starts = np.empty(entered, np.float64)
-        ends = np.empty(left, np.float64)
-        entered, left = 0, 0
+        # The arcs that begin here stand first in `some`, those that end here behind them.
+        entered = np.int64(0)
         for k in range(arcs):
             if first[k] == b:
-                starts[entered] = entry[k]
+                some[entered] = entry[k]
                 entered += 1
+        left = np.int64(0)
+        for k in range(arcs):
             if last[k] == b:
-                ends[left] = leave[k]
+                some[entered + left] = leave[k]
                 left += 1
-        starts.sort()
-        ends.sort()
+        starts, by_start = some[:entered], order[:entered]
+        ends, by_end = some[entered:], order[entered:]
+        _order_by(starts, entered, by_start)
+        _order_by(ends, left, by_end)
         inside = running - entered
         angle = -math.pi + b * (TWO_PI / BINS)
         e, x = 0, 0
@@ -256,22 +258,22 @@ def _deepest(
             if inside > most:
                 most = inside
                 until = -math.pi + (b + 1) * (TWO_PI / BINS)
-                if x < left and ends[x] < until:
-                    until = ends[x]
+                if x < left and ends[by_end[x]] < until:
+                    until = ends[by_end[x]]
                 middle = 0.5 * (angle + max(angle, until))
             if e == entered:
                 break
-            if x < left and ends[x] < starts[e]:
+            if x < left and ends[by_end[x]] < starts[by_start[e]]:
                 inside -= 1
                 x += 1
             else:
                 inside += 1
-                angle = starts[e]
+                angle = starts[by_start[e]]
                 e += 1
     return most, middle
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def most_in_disc(row: _Floats, col: _Floats, offset: _Ints, radius: float) -> tuple[_Ints, _Floats, _Floats]:
     """Find the most points of each group that one closed disc can hold, wherever it lies.
 
@@ -298,9 +300,9 @@ def most_in_disc(row: _Floats, col: _Floats, offset: _Ints, radius: float) -> tu
     doi:10.1007/BF02238188).
     """
     groups = offset.size - 1
-    best = np.zeros(groups, np.int64)
-    centre_row = np.full(groups, np.nan)
-    centre_col = np.full(groups, np.nan)
+    best = np.empty(groups, np.int64)
+    centre_row = np.empty(groups, np.float64)
+    centre_col = np.empty(groups, np.float64)
     longest = 0
     for g in range(groups):
         longest = max(longest, offset[g + 1] - offset[g])
@@ -310,6 +312,8 @@ def most_in_disc(row: _Floats, col: _Floats, offset: _Ints, radius: float) -> tu
     first = np.empty(longest, np.int64)
     last = np.empty(longest, np.int64)
     touch = np.empty(BINS + 1, np.int64)
+    some = np.empty(2 * longest, np.float64)
+    order = np.empty(2 * longest, np.int64)
     for g in range(groups):
         low, high = offset[g], offset[g + 1]
         # Discs about the points themselves give a first count, which spares most of the sweeps.
@@ -322,7 +326,8 @@ def most_in_disc(row: _Floats, col: _Floats, offset: _Ints, radius: float) -> tu
             always = 1 + coincident
             if always + arcs <= best[g]:
                 continue
-            overlap, middle = _deepest(entry, leave, arcs, max(best[g] - always, -1), first, last, touch)
+            at_least = best[g] - always
+            overlap, middle = _deepest(entry, leave, arcs, at_least, first, last, touch, some, order)
             if always + overlap > best[g]:
                 best[g] = always + overlap
                 centre_row[g] = row[i] + radius * math.cos(middle)

@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ive
 
+from mcdetect.kernels.jit import kernel
+from mcdetect.kernels.threads import in_parts
+
 __all__ = ["discrete_gaussian", "smooth"]
 
-_STRIP = 32
+_LEAST = 32  # rows that are worth a thread
 _UNROLL = 4
 
 
@@ -64,7 +67,8 @@ def smooth(
     out : (rows, cols) float32 array
         Written; must not overlap `image`.
     """
-    _smooth(image, _padded(taps_rows), _padded(taps_cols), out)
+    down, across = _padded(taps_rows), _padded(taps_cols)
+    in_parts(lambda first, last: _smooth(image, down, across, first, last, out), image.shape[0], least=_LEAST)
 
 
 def _padded(taps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -73,61 +77,59 @@ def _padded(taps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.concatenate((taps, np.zeros(tail, np.float32))).astype(np.float32)
 
 
-@nb.njit(cache=True, nogil=True)  # pragma: no cover - compiled
+@kernel(inline=True)  # pragma: no cover - compiled
 def _reflect(index: int, length: int) -> int:
     period = 2 * length
     index = index % period
     return index if index < length else period - 1 - index
 
 
-@nb.njit(cache=True, nogil=True, parallel=True, fastmath=True)  # pragma: no cover - compiled
-def _smooth(image, taps_rows, taps_cols, out):  # type: ignore[no-untyped-def]
+@kernel(fast="all")  # pragma: no cover - compiled
+def _smooth(image, taps_rows, taps_cols, top, bottom, out):  # type: ignore[no-untyped-def]
     # Unsigned indices: a signed one may count from the end, and that test stops vectorisation.
     rows, cols = image.shape
     reach_rows = taps_rows.size - 1
     reach = taps_cols.size - 1
-    strips = (rows + _STRIP - 1) // _STRIP
-    for strip in nb.prange(strips):
-        line = np.empty(cols + 2 * reach, np.float32)
-        result = np.empty(cols, np.float32)
-        n = nb.uintp(cols)
-        first = nb.uintp(reach)
-        for i in range(strip * _STRIP, min(rows, (strip + 1) * _STRIP)):
-            here = nb.uintp(i)
-            w0 = taps_rows[0]
+    line = np.empty(cols + 2 * reach, np.float32)
+    result = np.empty(cols, np.float32)
+    n = nb.uintp(cols)
+    first = nb.uintp(reach)
+    for i in range(top, bottom):
+        here = nb.uintp(i)
+        w0 = taps_rows[0]
+        for j in range(n):
+            line[first + j] = w0 * image[here, j]
+        for k in range(1, reach_rows + 1, _UNROLL):
+            a0, b0 = nb.uintp(_reflect(i - k, rows)), nb.uintp(_reflect(i + k, rows))
+            a1, b1 = nb.uintp(_reflect(i - k - 1, rows)), nb.uintp(_reflect(i + k + 1, rows))
+            a2, b2 = nb.uintp(_reflect(i - k - 2, rows)), nb.uintp(_reflect(i + k + 2, rows))
+            a3, b3 = nb.uintp(_reflect(i - k - 3, rows)), nb.uintp(_reflect(i + k + 3, rows))
+            w0, w1, w2, w3 = taps_rows[k], taps_rows[k + 1], taps_rows[k + 2], taps_rows[k + 3]
             for j in range(n):
-                line[first + j] = w0 * image[here, j]
-            for k in range(1, reach_rows + 1, _UNROLL):
-                a0, b0 = nb.uintp(_reflect(i - k, rows)), nb.uintp(_reflect(i + k, rows))
-                a1, b1 = nb.uintp(_reflect(i - k - 1, rows)), nb.uintp(_reflect(i + k + 1, rows))
-                a2, b2 = nb.uintp(_reflect(i - k - 2, rows)), nb.uintp(_reflect(i + k + 2, rows))
-                a3, b3 = nb.uintp(_reflect(i - k - 3, rows)), nb.uintp(_reflect(i + k + 3, rows))
-                w0, w1, w2, w3 = taps_rows[k], taps_rows[k + 1], taps_rows[k + 2], taps_rows[k + 3]
-                for j in range(n):
-                    line[first + j] += (
-                        w0 * (image[a0, j] + image[b0, j])
-                        + w1 * (image[a1, j] + image[b1, j])
-                        + w2 * (image[a2, j] + image[b2, j])
-                        + w3 * (image[a3, j] + image[b3, j])
-                    )
-            for k in range(reach):
-                line[k] = line[reach + _reflect(k - reach, cols)]
-                line[reach + cols + k] = line[reach + _reflect(cols + k, cols)]
-            w0 = taps_cols[0]
+                line[first + j] += (
+                    w0 * (image[a0, j] + image[b0, j])
+                    + w1 * (image[a1, j] + image[b1, j])
+                    + w2 * (image[a2, j] + image[b2, j])
+                    + w3 * (image[a3, j] + image[b3, j])
+                )
+        for k in range(reach):
+            line[k] = line[reach + _reflect(k - reach, cols)]
+            line[reach + cols + k] = line[reach + _reflect(cols + k, cols)]
+        w0 = taps_cols[0]
+        for j in range(n):
+            result[j] = w0 * line[first + j]
+        for k in range(1, reach + 1, _UNROLL):
+            w0, w1, w2, w3 = taps_cols[k], taps_cols[k + 1], taps_cols[k + 2], taps_cols[k + 3]
+            a0, b0 = nb.uintp(reach - k), nb.uintp(reach + k)
+            a1, b1 = nb.uintp(reach - k - 1), nb.uintp(reach + k + 1)
+            a2, b2 = nb.uintp(reach - k - 2), nb.uintp(reach + k + 2)
+            a3, b3 = nb.uintp(reach - k - 3), nb.uintp(reach + k + 3)
             for j in range(n):
-                result[j] = w0 * line[first + j]
-            for k in range(1, reach + 1, _UNROLL):
-                w0, w1, w2, w3 = taps_cols[k], taps_cols[k + 1], taps_cols[k + 2], taps_cols[k + 3]
-                a0, b0 = nb.uintp(reach - k), nb.uintp(reach + k)
-                a1, b1 = nb.uintp(reach - k - 1), nb.uintp(reach + k + 1)
-                a2, b2 = nb.uintp(reach - k - 2), nb.uintp(reach + k + 2)
-                a3, b3 = nb.uintp(reach - k - 3), nb.uintp(reach + k + 3)
-                for j in range(n):
-                    result[j] += (
-                        w0 * (line[a0 + j] + line[b0 + j])
-                        + w1 * (line[a1 + j] + line[b1 + j])
-                        + w2 * (line[a2 + j] + line[b2 + j])
-                        + w3 * (line[a3 + j] + line[b3 + j])
-                    )
-            for j in range(n):
-                out[here, j] = result[j]
+                result[j] += (
+                    w0 * (line[a0 + j] + line[b0 + j])
+                    + w1 * (line[a1 + j] + line[b1 + j])
+                    + w2 * (line[a2 + j] + line[b2 + j])
+                    + w3 * (line[a3 + j] + line[b3 + j])
+                )
+        for j in range(n):
+            out[here, j] = result[j]

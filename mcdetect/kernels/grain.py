@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from mcdetect.kernels.jit import kernel
 
 __all__ = ["grain_thickness"]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def grain_thickness(
     u_of_x: npt.NDArray[np.float64],
     u_of_y: npt.NDArray[np.float64],

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from mcdetect.kernels.jit import kernel
 
 __all__ = ["HARMONICS", "OUTLINE_POINTS", "contour_slope", "irregularity", "rim_over_centre"]
 
@@ -24,7 +25,7 @@ CENTRE = 0.2
 LEAST_CENTRE = 0.05
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(inline=True)
 def _evenly(points: _Floats, perimeter: float, out: _Floats) -> None:
     """Points at equal distances along a closed polygon."""
     n, count = points.shape[0], out.shape[0]
@@ -44,7 +45,7 @@ def _evenly(points: _Floats, perimeter: float, out: _Floats) -> None:
         out[m, 1] = points[k, 1] + share * d_col
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def irregularity(points: _Floats, perimeter: float, row: float, col: float) -> tuple[float, float]:
     """Irregularity of a closed polygon from Fourier descriptors and from moments of its boundary.
 
@@ -108,7 +109,7 @@ def irregularity(points: _Floats, perimeter: float, row: float, col: float) -> t
     return 1.0 - weighted / total, (math.sqrt(math.sqrt(fourth)) - math.sqrt(second)) / mean
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _value(window: _Singles, row: float, col: float) -> float:
     """Value between grid points, by bilinear interpolation."""
     n = window.shape[0]
@@ -120,7 +121,7 @@ def _value(window: _Singles, row: float, col: float) -> float:
     return float((1.0 - a) * top + a * bottom)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def contour_slope(window: _Singles, outline: _Floats) -> float:
     """Mean slope of a window across an outline, weighted by its length.
 
@@ -150,7 +151,7 @@ def contour_slope(window: _Singles, outline: _Floats) -> float:
     return total / length if length > 0.0 else math.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def rim_over_centre(
     window: _Singles, outline: _Floats, row: float, col: float, background: float, contrast: float
 ) -> float:

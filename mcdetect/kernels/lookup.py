@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
+import numpy.typing as npt
+
+from mcdetect.kernels.jit import kernel
+from mcdetect.kernels.threads import in_parts
 
 __all__ = ["apply_lookup"]
 
+_Singles = npt.NDArray[np.float32]
 
-@nb.njit(cache=True, nogil=True, parallel=True)  # pragma: no cover - compiled
-def apply_lookup(image, low, step, table, out):  # type: ignore[no-untyped-def]
+_LEAST_ROWS = 64  # that are worth a thread
+
+
+def apply_lookup(image: _Singles, low: float, step: float, table: _Singles, out: _Singles) -> None:
     """Interpolate ``table`` (knots at ``low + k * step``) at every pixel; constant beyond the ends.
 
     Parameters
@@ -22,11 +28,19 @@ def apply_lookup(image, low, step, table, out):  # type: ignore[no-untyped-def]
     out : (rows, cols) float32 array
         Written; may be `image`.
     """
+    zero, inverse = np.float32(low), np.float32(1.0 / step)
+    in_parts(
+        lambda first, last: _apply_lookup(image[first:last], zero, inverse, table, out[first:last]),
+        image.shape[0],
+        least=_LEAST_ROWS,
+    )
+
+
+@kernel
+def _apply_lookup(image, zero, inverse, table, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     rows, cols = image.shape
     top = np.float32(table.size - 1)
-    inverse = np.float32(1.0 / step)
-    zero = np.float32(low)
-    for i in nb.prange(rows):
+    for i in range(rows):
         for j in range(cols):
             place = (image[i, j] - zero) * inverse
             place = min(max(place, np.float32(0.0)), top)

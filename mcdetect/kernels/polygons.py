@@ -6,20 +6,21 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from mcdetect.kernels.jit import kernel
 
 __all__ = ["hull_area", "polygon_geometry"]
 
 _Floats = npt.NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(inline=True)
 def _turn(points: _Floats, a: int, b: int, c: int) -> float:
     ahead = (points[b, 0] - points[a, 0]) * (points[c, 1] - points[a, 1])
     return float(ahead - (points[b, 1] - points[a, 1]) * (points[c, 0] - points[a, 0]))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _order(points: _Floats) -> npt.NDArray[np.int64]:
     """Order of points by (row, col); Shell's method, which compiles faster than two stable sorts."""
     n = points.shape[0]
@@ -44,7 +45,7 @@ def _order(points: _Floats) -> npt.NDArray[np.int64]:
     return order
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def hull_area(points: _Floats) -> float:
     """Area of the convex hull of points.
 
@@ -62,17 +63,14 @@ def hull_area(points: _Floats) -> float:
     n = points.shape[0]
     order = _order(points)
     chain = np.empty(2 * n + 1, np.int64)
-    size = 0
-    for k in range(n):
-        while size >= 2 and _turn(points, chain[size - 2], chain[size - 1], order[k]) <= 0.0:
+    size, least = 0, 2
+    for k in range(2 * n - 1):  # there, and back
+        if k == n:
+            least = size + 1
+        point = order[min(k, 2 * n - 2 - k)]
+        while size >= least and _turn(points, chain[size - 2], chain[size - 1], point) <= 0.0:
             size -= 1
-        chain[size] = order[k]
-        size += 1
-    lower = size + 1
-    for k in range(n - 2, -1, -1):
-        while size >= lower and _turn(points, chain[size - 2], chain[size - 1], order[k]) <= 0.0:
-            size -= 1
-        chain[size] = order[k]
+        chain[size] = point
         size += 1
     twice = 0.0
     for k in range(size - 1):
@@ -81,7 +79,7 @@ def hull_area(points: _Floats) -> float:
     return abs(0.5 * twice)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def polygon_geometry(
     points: _Floats,
 ) -> tuple[float, float, float, float, float, float, float, float]:

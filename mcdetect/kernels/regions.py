@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from mcdetect.kernels.jit import kernel
 
 __all__ = ["BARRED", "FOREIGN", "OWN", "flood", "trace_outline"]
 
@@ -17,7 +18,7 @@ BARRED, OWN, FOREIGN = -1, 1, 2
 """Labels of points that must not be entered, of the summit's own points and of those of other summits."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(inline=True)
 def _push(heap_value: _Singles, heap_place: _Ints, size: int, value: float, place: int) -> None:
     """Add to a binary heap whose largest value is on top; ties go to the smaller place."""
     k = size
@@ -30,7 +31,7 @@ def _push(heap_value: _Singles, heap_place: _Ints, size: int, value: float, plac
     heap_value[k], heap_place[k] = value, place
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(inline=True)
 def _pop(heap_value: _Singles, heap_place: _Ints, size: int) -> None:
     """Remove the top of the heap."""
     last = size - 1
@@ -49,7 +50,7 @@ def _pop(heap_value: _Singles, heap_place: _Ints, size: int) -> None:
     heap_value[k], heap_place[k] = value, place
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def flood(
     window: _Singles,
     label: _Labels,
@@ -128,7 +129,7 @@ def flood(
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def trace_outline(
     window: _Singles, label: _Labels, level: float, start_row: int, start_col: int, out: _Floats
 ) -> int:
@@ -185,7 +186,7 @@ def trace_outline(
             return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(inline=True)
 def _belongs(window: _Singles, label: _Labels, level: float, r: int, c: int) -> bool:
     n = window.shape[0]
     if r < 0 or c < 0 or r >= n or c >= n:

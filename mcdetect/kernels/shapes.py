@@ -10,13 +10,14 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from mcdetect.kernels.constants import MAD_TO_SD
 from mcdetect.kernels.irregularity import contour_slope, irregularity, rim_over_centre
+from mcdetect.kernels.jit import kernel
 from mcdetect.kernels.polygons import polygon_geometry
 from mcdetect.kernels.regions import BARRED, OWN, flood, trace_outline
-from mcdetect.kernels.sizes import RAYS, fit_body, free_reach
+from mcdetect.kernels.sizes import RAYS, fit_bodies, free_reach
+from mcdetect.kernels.threads import in_parts
+from mcdetect.kernels.windows import RING, ring_level, smooth_window
 
 __all__ = ["COLUMNS", "RING", "measure", "ring_level", "smooth_window"]
 
@@ -25,10 +26,9 @@ _Singles = npt.NDArray[np.float32]
 _Ints = npt.NDArray[np.int64]
 _Labels = npt.NDArray[np.int8]
 
-RING = (0.6, 0.95)
-"""Inner and outer radius of the ring that gives the background, in half windows."""
-RING_RADII = 4
-RING_ANGLES = 24
+_LEAST_SPOTS = 8  # that are worth a thread
+_OUTLINED = 17  # columns that come from the outline
+
 DEPTH_FRACTION = 0.15
 DEPTH_NOISE = 2.0
 DEPTH_LIMIT = 0.8
@@ -67,153 +67,7 @@ COLUMNS = (
 """What `measure` returns for each spot, in this order."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _weights(
-    centre: float, spacing: float, sigma: float, step: float, n: int, size: int
-) -> tuple[_Ints, npt.NDArray[np.float32]]:
-    """Gaussian weights that carry pixels of one axis onto the fine grid.
-
-    Returns the first pixel of each fine point, and its (n, taps) weights, normalised over the image.
-    """
-    taps = 2 * math.ceil(3.0 * sigma / spacing) + 1
-    first = np.empty(n, np.int64)
-    weight = np.empty((n, taps), np.float32)
-    half = n // 2
-    for k in range(n):
-        place = centre + (k - half) * step / spacing
-        low = math.floor(place + 0.5) - taps // 2
-        first[k] = low
-        total = 0.0
-        for t in range(taps):
-            if 0 <= low + t < size:
-                z = (low + t - place) * spacing / sigma
-                w = math.exp(-0.5 * z * z)
-            else:
-                w = 0.0
-            weight[k, t] = w
-            total += w
-        if total > 0.0:
-            for t in range(taps):
-                weight[k, t] /= total
-    return first, weight
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def smooth_window(
-    image: _Singles,
-    row: float,
-    col: float,
-    row_mm: float,
-    col_mm: float,
-    sigma_row: float,
-    sigma_col: float,
-    step: float,
-    n: int,
-    out: _Singles,
-) -> None:
-    """Resample an image by Gaussian weights on an (n, n) grid about a point.
-
-    Parameters
-    ----------
-    image : (rows, cols) float32 array
-        Image.
-    row, col : float
-        Centre of the grid, in pixels.
-    row_mm, col_mm : float
-        Pixel spacing, in mm.
-    sigma_row, sigma_col : float
-        Standard deviation of the weights along each axis, in mm.
-    step : float
-        Spacing of the grid, in mm.
-    n : int
-        Points along each axis, odd.
-    out : (n, n) float32 array
-        Written to. Weights are normalised over the pixels inside the image.
-    """
-    rows, cols = image.shape
-    first_row, row_weight = _weights(row, row_mm, sigma_row, step, n, rows)
-    first_col, col_weight = _weights(col, col_mm, sigma_col, step, n, cols)
-    top = max(0, first_row[0])
-    height = max(0, min(rows, first_row[n - 1] + row_weight.shape[1]) - top)
-    left = max(0, first_col[0])
-    width = max(0, min(cols, first_col[n - 1] + col_weight.shape[1]) - left)
-    # Both passes run along contiguous memory: hence the turned patch and the turned lines.
-    patch = np.empty((width, height), np.float32)
-    for r in range(height):
-        for c in range(width):
-            patch[c, r] = image[top + r, left + c]
-    turned = np.zeros((n, height), np.float32)
-    for k in range(n):
-        for t in range(col_weight.shape[1]):
-            c = first_col[k] + t - left
-            if 0 <= c < width:
-                w = col_weight[k, t]
-                for r in range(height):
-                    turned[k, r] += w * patch[c, r]
-    lines = np.empty((height, n), np.float32)
-    for r in range(height):
-        for k in range(n):
-            lines[r, k] = turned[k, r]
-    out[:] = np.float32(0.0)
-    for k in range(n):
-        for t in range(row_weight.shape[1]):
-            r = first_row[k] + t - top
-            if 0 <= r < height:
-                w = row_weight[k, t]
-                for m in range(n):
-                    out[k, m] += w * lines[r, m]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _median(values: _Floats, count: int) -> float:
-    """Median of the first few values, which are sorted in place (by insertion: they are under a hundred)."""
-    for k in range(1, count):
-        moved = values[k]
-        m = k
-        while m > 0 and values[m - 1] > moved:
-            values[m] = values[m - 1]
-            m -= 1
-        values[m] = moved
-    return float(0.5 * (values[(count - 1) // 2] + values[count // 2]))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def ring_level(window: _Singles, label: _Labels) -> tuple[float, float]:
-    """Median and robust standard deviation of a window in a ring about its centre.
-
-    Parameters
-    ----------
-    window : (n, n) float32 array
-        Values.
-    label : (n, n) int8 array
-        -1 where the window has no values.
-
-    Returns
-    -------
-    median, spread : float
-        The spread is 1.4826 times the median absolute deviation; both NaN when the ring is empty.
-    """
-    half = window.shape[0] // 2
-    values = np.empty(RING_RADII * RING_ANGLES, np.float64)
-    count = 0
-    for k in range(RING_RADII):
-        radius = half * (RING[0] + (RING[1] - RING[0]) * k / (RING_RADII - 1))
-        for m in range(RING_ANGLES):
-            angle = 2.0 * math.pi * (m + 0.5 * (k % 2)) / RING_ANGLES
-            r = half + math.floor(radius * math.sin(angle) + 0.5)
-            c = half + math.floor(radius * math.cos(angle) + 0.5)
-            if label[r, c] != BARRED:
-                values[count] = window[r, c]
-                count += 1
-    if count == 0:
-        return math.nan, math.nan
-    median = _median(values, count)
-    for k in range(count):
-        values[k] = abs(values[k] - median)
-    return median, MAD_TO_SD * _median(values, count)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _summit(window: _Singles, label: _Labels, reach: float) -> tuple[int, int]:
     """Highest local maximum within `reach` grid steps of the centre, or the centre if there is none."""
     n = window.shape[0]
@@ -226,21 +80,16 @@ def _summit(window: _Singles, label: _Labels, reach: float) -> tuple[int, int]:
             value = window[r, c]
             if (r - half) ** 2 + (c - half) ** 2 > reach * reach or label[r, c] == BARRED or value <= best:
                 continue
-            if (
-                value >= window[r - 1, c]
-                and value >= window[r + 1, c]
-                and value >= window[r, c - 1]
-                and value >= window[r, c + 1]
-                and value >= window[r - 1, c - 1]
-                and value >= window[r - 1, c + 1]
-                and value >= window[r + 1, c - 1]
-                and value >= window[r + 1, c + 1]
-            ):
+            top = True
+            for near_r in range(r - 1, r + 2):
+                for near_c in range(c - 1, c + 2):
+                    top = top and value >= window[near_r, near_c]
+            if top:
                 best, best_r, best_c = value, r, c
     return best_r, best_c
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _steady_contrast(
     window: _Singles,
     label: _Labels,
@@ -272,7 +121,6 @@ def _steady_contrast(
     return float(min(peak, total / points / mean))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
 def measure(
     image: _Singles,
     pixels: _Singles,
@@ -326,9 +174,71 @@ def measure(
         radians, the size as a position among the bodies. A row is NaN when a spot does not rise above its
         background; size and volume are NaN when no body fits.
     """
+    outlined = np.full((row.size, _OUTLINED), np.nan)
+    least_reach = REACH_PIXELS * max(row_mm, col_mm)
+    sized = np.full((row.size, len(COLUMNS) - _OUTLINED), np.nan)
+    free = np.empty((row.size, RAYS))
+
+    def part(first: int, last: int) -> None:
+        here = slice(first, last)
+        _outline(
+            image,
+            row[here],
+            col[here],
+            scale[here],
+            row_mm,
+            col_mm,
+            fraction,
+            half_mm,
+            step,
+            smoothing,
+            outlined[here],
+            free[here],
+        )
+        area, minor, major, angle = outlined[here, [1, 5, 6, 7]].T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            stretch = np.where(minor > 0.0, np.minimum(np.sqrt(major / minor), MAX_STRETCH), MAX_STRETCH)
+        reach = np.maximum(REACH_SCALES * scale[here] + REACH_BLURS * blur_mm, least_reach)
+        reach = np.maximum(reach, REACH_RADII * np.sqrt(area / math.pi))  # NaN without an outline
+        fit_bodies(
+            pixels,
+            row[here],
+            col[here],
+            row_mm,
+            col_mm,
+            np.where(np.isfinite(angle), angle, 0.0),
+            stretch,
+            reach,
+            step * free[here],
+            profiles,
+            volumes,
+            prior,
+            ring_mm,
+            independent,
+            sized[here],
+        )
+
+    in_parts(part, row.size, least=_LEAST_SPOTS)
+    return np.concatenate((outlined, sized), axis=1)
+
+
+@kernel
+def _outline(
+    image: _Singles,
+    row: _Floats,
+    col: _Floats,
+    scale: _Floats,
+    row_mm: float,
+    col_mm: float,
+    fraction: float,
+    half_mm: float,
+    step: float,
+    smoothing: float,
+    found: _Floats,
+    free: _Floats,
+) -> None:
+    """Write what the outline gives to `found`, and the reach of other summits, in grid steps, to `free`."""
     count = row.size
-    found = np.full((count, len(COLUMNS)), np.nan)
-    free = np.empty(RAYS)
     rows, cols = image.shape
     half = math.ceil(half_mm / step)
     n = 2 * half + 1
@@ -347,7 +257,9 @@ def measure(
         sigma_row = max(smoothing * scale[i], 0.5 * row_mm)
         sigma_col = max(smoothing * scale[i], 0.5 * col_mm)
         smooth_window(image, row[i], col[i], row_mm, col_mm, sigma_row, sigma_col, step, n, window)
-        label[:] = disc
+        for r in range(n):
+            for c in range(n):
+                label[r, c] = disc[r, c]
         # Grid points inside the image, in half-open ranges; the rest is barred.
         low_r = half + math.ceil((-0.5 - row[i]) * row_mm / step)
         high_r = half + math.floor((rows - 0.5 - row[i]) * row_mm / step) + 1
@@ -409,34 +321,8 @@ def measure(
             outline[k, 1] = (outline[k, 1] - col[i] * col_mm) / step + half
         mid_row, mid_col = (y - row[i] * row_mm) / step + half, (x - col[i] * col_mm) / step + half
         rim = rim_over_centre(window, outline, mid_row, mid_col, background, contrast)
-        reach = max(
-            REACH_SCALES * scale[i] + REACH_BLURS * blur_mm,
-            REACH_RADII * math.sqrt(area / math.pi),
-            REACH_PIXELS * max(row_mm, col_mm),
-        )
-        stretch = min(math.sqrt(major / minor), MAX_STRETCH) if minor > 0.0 else MAX_STRETCH
-        free_reach(window, label, level, max(DEPTH_FRACTION * contrast, DEPTH_NOISE * noise), half, free)
-        for k in range(RAYS):
-            free[k] *= step
-        size, volume = fit_body(
-            pixels,
-            row[i],
-            col[i],
-            row_mm,
-            col_mm,
-            angle if math.isfinite(angle) else 0.0,
-            stretch,
-            reach,
-            free,
-            profiles,
-            volumes,
-            prior,
-            ring_mm,
-            independent,
-        )
+        free_reach(window, label, level, max(DEPTH_FRACTION * contrast, DEPTH_NOISE * noise), half, free[i])
         found[i, 0], found[i, 1], found[i, 2], found[i, 3], found[i, 4] = contrast, area, perimeter, y, x
         found[i, 5], found[i, 6], found[i, 7], found[i, 8] = minor, major, angle, hull_area
         found[i, 9], found[i, 10], found[i, 11], found[i, 12] = low_row, low_col, high_row, high_col
         found[i, 13], found[i, 14], found[i, 15], found[i, 16] = rough, moments, slope, rim
-        found[i, 17], found[i, 18] = size, volume
-    return found

@@ -11,11 +11,11 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from mcdetect.kernels.jit import kernel
 from mcdetect.kernels.regions import FOREIGN, OWN
 
-__all__ = ["RAYS", "fit_body", "free_reach"]
+__all__ = ["RAYS", "fit_bodies", "fit_body", "free_reach"]
 
 _Floats = npt.NDArray[np.float64]
 _Singles = npt.NDArray[np.float32]
@@ -29,7 +29,7 @@ FLAT = 1e-9  # what varies less than this share of its square is constant but fo
 LEAST_RELIEF = 1e-8  # a body as flat as this within reach is no different from the background
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def free_reach(
     window: _Singles, label: _Labels, level: float, depth: float, limit: float, out: _Floats
 ) -> None:
@@ -80,7 +80,7 @@ def free_reach(
         out[k] = at if other else limit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(inline=True)
 def _rings(
     image: _Singles,
     row: float,
@@ -108,7 +108,8 @@ def _rings(
     high_c = min(cols - 1, math.floor(col + across / col_mm))
     base = image[min(max(math.floor(row + 0.5), 0), rows - 1), min(max(math.floor(col + 0.5), 0), cols - 1)]
     cos, sin = math.cos(angle), math.sin(angle)
-    ring[:] = 0.0
+    for k in range(ring.shape[1]):
+        ring[0, k], ring[1, k], ring[2, k], ring[3, k] = 0.0, 0.0, 0.0, 0.0
     squares, yy, xy, xx, yv, xv = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for r in range(low_r, high_r + 1):
         y = (r - row) * row_mm
@@ -142,7 +143,7 @@ def _rings(
     return squares, yy, xy, xx, yv, xv
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@kernel(fast="sums", inline=True)
 def fit_body(
     image: _Singles,
     row: float,
@@ -201,8 +202,8 @@ def fit_body(
     parabolas.
     """
     kinds, sizes, rings = profiles.shape
-    chance = np.full((kinds, sizes), -math.inf)
-    volume = np.zeros((kinds, sizes))
+    chance = np.empty((kinds, sizes))
+    volume = np.empty((kinds, sizes))
     ring = np.empty((4, rings + 1))
     reach = min(reach, (rings - 2) * ring_mm)
     last = math.ceil(reach / ring_mm) + 1
@@ -244,6 +245,7 @@ def fit_body(
             tx -= t * x / n + tilt * ty
             tt -= t * t / n + ty * ty * down + tx * tx * right
             tv -= t * total / n + ty * yv * down + tx * xv * right
+            chance[p, s], volume[p, s] = -math.inf, 0.0
             if not (tv > 0.0 and tt > LEAST_RELIEF * n):
                 continue
             rest = max(spread - tv * tv / tt, LEAST_REST * spread)
@@ -266,3 +268,50 @@ def fit_body(
     if not weight > 0.0:
         return math.nan, math.nan
     return place / weight, math.exp(amount / weight)
+
+
+@kernel(fast="sums")
+def fit_bodies(
+    image: _Singles,
+    row: _Floats,
+    col: _Floats,
+    row_mm: float,
+    col_mm: float,
+    angle: _Floats,
+    stretch: _Floats,
+    reach: _Floats,
+    free: _Floats,
+    profiles: _Floats,
+    volumes: _Floats,
+    prior: _Floats,
+    ring_mm: float,
+    independent: float,
+    out: _Floats,
+) -> None:
+    """Fit every body, see `fit_body`.
+
+    Parameters
+    ----------
+    reach : (n,) float64 array
+        A body whose reach is NaN is passed over.
+    out : (n, 2) float64 array
+        Written: place and volume.
+    """
+    for i in range(row.size):
+        if reach[i] > 0.0:
+            out[i, 0], out[i, 1] = fit_body(
+                image,
+                row[i],
+                col[i],
+                row_mm,
+                col_mm,
+                angle[i],
+                stretch[i],
+                reach[i],
+                free[i],
+                profiles,
+                volumes,
+                prior,
+                ring_mm,
+                independent,
+            )

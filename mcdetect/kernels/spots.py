@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
+import numpy.typing as npt
 
 from mcdetect.kernels.constants import MAD_TO_SD
+from mcdetect.kernels.jit import kernel
+from mcdetect.kernels.threads import in_parts
 
 __all__ = ["keep_strongest", "local_maxima", "tile_spread"]
 
+_Singles = npt.NDArray[np.float32]
 
-@nb.njit(cache=True, nogil=True)  # pragma: no cover - compiled
+_LEAST_ROWS = 64  # that are worth a thread
+
+
+@kernel  # pragma: no cover - compiled
 def _middle(values, count):  # type: ignore[no-untyped-def]
     """Return the two middle ones (one, twice, of an odd count) of the first few values; reorders them.
 
@@ -45,8 +52,16 @@ def _middle(values, count):  # type: ignore[no-untyped-def]
     return lower, upper
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)  # pragma: no cover - compiled
-def tile_spread(finer, coarser, mask, tile_rows, tile_cols, stride, out_spread, out_count):  # type: ignore[no-untyped-def]
+def tile_spread(
+    finer: _Singles,
+    coarser: _Singles,
+    mask: npt.NDArray[np.bool_],
+    tile_rows: int,
+    tile_cols: int,
+    stride: int,
+    out_spread: _Singles,
+    out_count: npt.NDArray[np.int64],
+) -> None:
     """Robust spread (1.4826 MAD about the median) of ``finer - coarser`` in every tile.
 
     Parameters
@@ -64,13 +79,25 @@ def tile_spread(finer, coarser, mask, tile_rows, tile_cols, stride, out_spread, 
     out_count : (tiles down, tiles across) int64 array
         Written; pixels looked at.
     """
-    down, across = out_spread.shape
+    in_parts(
+        lambda first, last: _tile_spread(
+            finer, coarser, mask, tile_rows, tile_cols, stride, first, last, out_spread, out_count
+        ),
+        out_spread.size,
+    )
+
+
+@kernel  # pragma: no cover - compiled
+def _tile_spread(  # type: ignore[no-untyped-def]
+    finer, coarser, mask, tile_rows, tile_cols, stride, first, last, out_spread, out_count
+):
+    across = out_spread.shape[1]
     rows, cols = finer.shape
-    for tile in nb.prange(down * across):
+    values = np.empty((tile_rows // stride + 1) * (tile_cols // stride + 1), np.float64)
+    for tile in range(first, last):
         a = tile // across
         b = tile % across
-        values = np.empty((tile_rows // stride + 1) * (tile_cols // stride + 1), np.float64)
-        n = 0
+        n = np.int64(0)
         for i in range(a * tile_rows, min(rows, (a + 1) * tile_rows), stride):
             for j in range(b * tile_cols, min(cols, (b + 1) * tile_cols), stride):
                 if mask[i, j]:
@@ -88,8 +115,16 @@ def tile_spread(finer, coarser, mask, tile_rows, tile_cols, stride, out_spread, 
             out_spread[a, b] = np.float32(MAD_TO_SD) * (0.5 * (lower + upper))
 
 
-@nb.njit(cache=True, nogil=True, parallel=True, fastmath=True)  # pragma: no cover - compiled
-def keep_strongest(finer, coarser, gain, tile_rows, tile_cols, level, best, best_level):  # type: ignore[no-untyped-def]
+def keep_strongest(
+    finer: _Singles,
+    coarser: _Singles,
+    gain: _Singles,
+    tile_rows: int,
+    tile_cols: int,
+    level: int,
+    best: _Singles,
+    best_level: npt.NDArray[np.uint8],
+) -> None:
     """Where ``(finer - coarser) * gain`` beats `best`, replace it and remember the level.
 
     Parameters
@@ -104,14 +139,27 @@ def keep_strongest(finer, coarser, gain, tile_rows, tile_cols, level, best, best
     best, best_level : (rows, cols) float32 and uint8 arrays
         Updated.
     """
-    rows, cols = finer.shape
+    in_parts(
+        lambda first, last: _keep_strongest(
+            finer, coarser, gain, tile_rows, tile_cols, level, first, last, best, best_level
+        ),
+        finer.shape[0],
+        least=_LEAST_ROWS,
+    )
+
+
+@kernel(fast="all")  # pragma: no cover - compiled
+def _keep_strongest(  # type: ignore[no-untyped-def]
+    finer, coarser, gain, tile_rows, tile_cols, level, first, last, best, best_level
+):
+    cols = finer.shape[1]
     down, across = gain.shape
-    for i in nb.prange(rows):
+    along = np.empty(across, np.float32)
+    for i in range(first, last):
         y = min(max((i + 0.5) / tile_rows - 0.5, 0.0), down - 1.0)
         a = min(int(y), max(down - 2, 0))
         a_next = min(a + 1, down - 1)
         fy = np.float32(y - a)
-        along = np.empty(across, np.float32)
         for b in range(across):
             along[b] = gain[a, b] * (np.float32(1.0) - fy) + gain[a_next, b] * fy
         row = nb.uintp(i)
@@ -129,20 +177,7 @@ def keep_strongest(finer, coarser, gain, tile_rows, tile_cols, level, best, best
                     best_level[row, j] = level
 
 
-@nb.njit(cache=True, nogil=True)  # pragma: no cover - compiled
-def _is_peak(best, i, j):  # type: ignore[no-untyped-def]
-    rows, cols = best.shape
-    value = best[i, j]
-    for a in range(max(i - 1, 0), min(i + 2, rows)):
-        for b in range(max(j - 1, 0), min(j + 2, cols)):
-            other = best[a, b]
-            if other > value or (other == value and (a < i or (a == i and b < j))):
-                return False
-    return True
-
-
-@nb.njit(cache=True, nogil=True, parallel=True)  # pragma: no cover - compiled
-def local_maxima(best, mask, threshold):  # type: ignore[no-untyped-def]
+def local_maxima(best: _Singles, mask: npt.NDArray[np.bool_], threshold: float) -> npt.NDArray[np.int64]:
     """Pixels of `mask` at or above `threshold` that no neighbour (of eight) exceeds.
 
     Of equal neighbours the first in reading order counts.
@@ -159,28 +194,14 @@ def local_maxima(best, mask, threshold):  # type: ignore[no-untyped-def]
         Row and column of each, in reading order.
     """
     rows, cols = best.shape
-    least = np.float32(threshold)
-    count = np.zeros(rows, np.int64)
-    for i in nb.prange(rows):
-        high = False
-        row = nb.uintp(i)
-        for j in range(nb.uintp(cols)):
-            high |= best[row, j] >= least
-        if high:
-            n = 0
-            for j in range(cols):
-                if best[i, j] >= least and mask[i, j] and _is_peak(best, i, j):
-                    n += 1
-            count[i] = n
-    first = np.zeros(rows + 1, np.int64)
-    first[1:] = np.cumsum(count)
-    found = np.empty((first[rows], 2), np.int64)
-    for i in nb.prange(rows):
-        if count[i] > 0:
-            n = first[i]
-            for j in range(cols):
-                if best[i, j] >= least and mask[i, j] and _is_peak(best, i, j):
-                    found[n, 0] = i
-                    found[n, 1] = j
-                    n += 1
-    return found
+    row, col = np.nonzero((best >= np.float32(threshold)) & mask)
+    for down, right in ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)):
+        i, j = row + down, col + right
+        inside = (i >= 0) & (i < rows) & (j >= 0) & (j < cols)
+        here = best[row, col]
+        other = best[np.where(inside, i, row), np.where(inside, j, col)]
+        earlier = (down, right) < (0, 0)
+        kept = ~inside | ((other < here) if earlier else (other <= here))
+        row, col = row[kept], col[kept]
+    peaks: npt.NDArray[np.int64] = np.stack((row, col), axis=1).astype(np.int64)
+    return peaks

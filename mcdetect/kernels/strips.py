@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from mcdetect.kernels.jit import kernel
 
 __all__ = ["strip_directions"]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def strip_directions(
     points: npt.NDArray[np.float64],
     reach: float,

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from mcdetect.kernels.jit import kernel
+from mcdetect.kernels.threads import in_parts
 
 __all__ = ["sum_leaves"]
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)  # pragma: no cover - compiled
-def sum_leaves(rows, roots, feature, threshold, left, right, value, out):  # type: ignore[no-untyped-def]
+_Ints = npt.NDArray[np.int32]
+_Floats = npt.NDArray[np.float64]
+
+_LEAST_ROWS = 64  # that are worth a thread
+
+
+def sum_leaves(
+    rows: npt.NDArray[np.float32],
+    roots: _Ints,
+    feature: _Ints,
+    threshold: _Floats,
+    left: _Ints,
+    right: _Ints,
+    value: _Floats,
+    out: _Floats,
+) -> None:
     """Follow every row down every tree and add up the values of the leaves.
 
     Parameters
@@ -27,7 +45,18 @@ def sum_leaves(rows, roots, feature, threshold, left, right, value, out):  # typ
     out : (n,) float64 array
         Written.
     """
-    for i in nb.prange(rows.shape[0]):
+    in_parts(
+        lambda first, last: _sum_leaves(
+            rows[first:last], roots, feature, threshold, left, right, value, out[first:last]
+        ),
+        rows.shape[0],
+        least=_LEAST_ROWS,
+    )
+
+
+@kernel
+def _sum_leaves(rows, roots, feature, threshold, left, right, value, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for i in range(rows.shape[0]):
         total = 0.0
         for tree in range(roots.size):
             node = roots[tree]

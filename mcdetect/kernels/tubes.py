@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from mcdetect.kernels.jit import kernel
 
 __all__ = ["draw_tube"]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def draw_tube(
     out: npt.NDArray[np.float32],
     points_mm: npt.NDArray[np.float64],

@@ -18,13 +18,13 @@ from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import Candidates, Tables
 from mcdetect.readers.image_file import ImageFile
+from mcdetect.runs.compiling import compile_kernels
 from mcdetect.runs.discovery import Discovery, find_inputs
 from mcdetect.runs.pool import choose_jobs, run_tasks
 from mcdetect.runs.report import BatchReport, Observer
 from mcdetect.runs.results import STORED, RunResults, known_keys
 from mcdetect.runs.stopping import stop_on_signal
 from mcdetect.runs.store import Store
-from mcdetect.runs.warm import compile_kernels
 from mcdetect.runs.worker import Task, failure_outcome
 
 if TYPE_CHECKING:

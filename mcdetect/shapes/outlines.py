@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import get_num_threads
 
 from mcdetect.config import BLUR_LIMITS_MM, USUAL_BLUR_MM
 from mcdetect.image.mammogram import PixelSpacing
@@ -19,9 +17,8 @@ from mcdetect.shapes.bodies import PROFILE_STEP_MM, RADIUS_MM, blurred_bodies
 
 __all__ = ["Shapes", "measure_shapes"]
 
-# Technical: how finely and how parallel outlines are traced.
+# Technical: how finely outlines are traced.
 GRID_STEP_MM = 0.02  # grid on which an outline is traced
-MIN_PER_THREAD = 32  # calcifications, below which a thread costs more than it saves
 
 # Judged: on drawn calcifications of known size (python -m benchmarks size_accuracy). More smoothing steadies
 # outlines in noise and rounds them off; wider bounds correct more blur and follow noise farther.
@@ -158,8 +155,8 @@ def measure_shapes(
     least, most = BLUR_LIMITS_MM
     if not least <= blur_mm <= most:
         raise ValueError(f"blur_mm must lie within {least} to {most} mm, got {blur_mm}")
-    row = np.asarray(rows_px, dtype=np.float64)
-    col = np.asarray(cols_px, dtype=np.float64)
+    row = np.ascontiguousarray(rows_px, dtype=np.float64)
+    col = np.ascontiguousarray(cols_px, dtype=np.float64)
     if row.ndim != 1 or row.shape != col.shape:
         raise ValueError(
             f"rows_px and cols_px must be 1-D and of one length, got {row.shape} and {col.shape}"
@@ -178,39 +175,25 @@ def measure_shapes(
     bodies = blurred_bodies(round(all_blur_mm, 5))
     independent = min(1.0, pixel_mm2 / (2.0 * math.pi * blur_mm**2))
 
-    def measured(part: slice) -> npt.NDArray[np.float64]:
-        block: npt.NDArray[np.float64] = measure(
-            image,
-            fitted,
-            np.ascontiguousarray(row[part]),
-            np.ascontiguousarray(col[part]),
-            np.ascontiguousarray(scale[part]),
-            spacing.row_mm,
-            spacing.col_mm,
-            float(contour_fraction),
-            0.5 * float(max_diameter_mm),
-            GRID_STEP_MM,
-            SMOOTHING,
-            bodies.profiles,
-            bodies.volumes,
-            bodies.prior,
-            PROFILE_STEP_MM,
-            all_blur_mm,
-            independent,
-        )
-        return block
-
-    # Plain threads round a kernel that releases the GIL, as many as numba is told to use: the kernel
-    # compiles several times faster than a parallel one.
-    threads = max(1, min(get_num_threads(), row.size // MIN_PER_THREAD))
-    found = np.empty((row.size, len(COLUMNS)))
-    parts = [slice(k, None, threads) for k in range(threads)]
-    if threads == 1:
-        found[:] = measured(parts[0])
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            for part, block in zip(parts, pool.map(measured, parts), strict=True):
-                found[part] = block
+    found = measure(
+        image,
+        fitted,
+        row,
+        col,
+        scale,
+        spacing.row_mm,
+        spacing.col_mm,
+        float(contour_fraction),
+        0.5 * float(max_diameter_mm),
+        GRID_STEP_MM,
+        SMOOTHING,
+        bodies.profiles,
+        bodies.volumes,
+        bodies.prior,
+        PROFILE_STEP_MM,
+        all_blur_mm,
+        independent,
+    )
     value = dict(zip(COLUMNS, found.T, strict=True))
     value["growth"] = growth = _growth(value, all_blur_mm)
     box = {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.kernels.tophat import white_tophat
 
-__all__ = ["tophat_image"]
+__all__ = ["tophat_image", "white_tophat"]
 
 
 def tophat_image(
@@ -33,6 +33,31 @@ def tophat_image(
     height, width = (
         2 * max(1, round(0.5 * width_mm / step)) + 1 for step in (spacing.row_mm, spacing.col_mm)
     )
-    out = np.empty_like(pixels)
-    white_tophat(pixels, height, width, out)
-    return out
+    return white_tophat(pixels, height, width)
+
+
+def white_tophat(pixels: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.float32]:
+    """Return an image less its opening with a rectangle of odd sides.
+
+    Beyond the border nothing is smaller (erosion) and nothing larger (dilation) than inside.
+
+    Parameters
+    ----------
+    pixels : (rows, cols) float32 array
+    height, width : int
+        Sides of the rectangle in pixels, odd.
+
+    Returns
+    -------
+    (rows, cols) float32 array
+
+    Raises
+    ------
+    ValueError
+        When a side is even.
+    """
+    if height % 2 == 0 or width % 2 == 0:
+        raise ValueError("the sides of the rectangle must be odd")
+    rectangle = np.ones((height, width), np.uint8)
+    tophat: npt.NDArray[np.float32] = cv2.morphologyEx(pixels, cv2.MORPH_TOPHAT, rectangle)  # type: ignore[assignment]
+    return tophat

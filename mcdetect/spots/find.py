@@ -185,7 +185,7 @@ def _peaks(
     peaks = peaks[order]
     band = best_band[peaks[:, 0], peaks[:, 1]].astype(np.int64)
     reach_mm = np.sqrt(2.0 * LEVELS_MM[band] * LEVELS_MM[band + 1])
-    keep = _not_shadowed(peaks * (spacing.row_mm, spacing.col_mm), reach_mm)
+    keep = _not_shadowed(peaks * np.array([spacing.row_mm, spacing.col_mm]), reach_mm)
     peaks, band = peaks[keep], band[keep]
     row, col = _sub_pixel(best, peaks)
     return _Peaks(row, col, best[peaks[:, 0], peaks[:, 1]].astype(np.float64), band)

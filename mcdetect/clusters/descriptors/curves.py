@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from mcdetect.kernels.spanning import longest_path
+from mcdetect.clusters.descriptors.spanning import longest_path
 from mcdetect.kernels.strips import strip_directions
 
 __all__ = ["Curves", "find_curves"]

@@ -14,12 +14,12 @@ from mcdetect.output.files import write_text
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import SCHEMAS, TableWriters, csv_text
 from mcdetect.runs import results
+from mcdetect.runs.compiling import compile_kernels
 from mcdetect.runs.pool import choose_jobs, run_tasks
 from mcdetect.runs.report import ImageReport, Observer
 from mcdetect.runs.results import known_keys
 from mcdetect.runs.stopping import stop_on_signal
 from mcdetect.runs.store import Entry, Store
-from mcdetect.runs.warm import compile_kernels
 from mcdetect.runs.worker import Failure, Outcome, Task
 from mcdetect.schema import Column
 from mcdetect.validation.benchmark.report import BenchmarkReport
