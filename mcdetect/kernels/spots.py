@@ -194,7 +194,7 @@ def local_maxima(best: _Singles, mask: npt.NDArray[np.bool_], threshold: float) 
         Row and column of each, in reading order.
     """
     rows, cols = best.shape
-    row, col = np.nonzero((best >= np.float32(threshold)) & mask)
+    row, col = np.divmod(np.flatnonzero((best >= np.float32(threshold)) & mask), cols)
     for down, right in ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)):
         i, j = row + down, col + right
         inside = (i >= 0) & (i < rows) & (j >= 0) & (j < cols)
