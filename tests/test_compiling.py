@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import mcdetect
-from mcdetect import compiling
+from mcdetect.runs import compiling
 from mcdetect.cli import app
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
