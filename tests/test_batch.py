@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from dicom_factory import write_dicom
 from output_fakes import fake_image, fake_result, ring
 
 from mcdetect.config import Config
@@ -277,6 +278,31 @@ def test_an_interrupted_first_run_may_be_run_again(tmp_path: Path) -> None:
     assert record["status"] == "running"
     run_batch([source], tmp_path / "out", overlay=False)
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "complete"
+
+
+# ---------------------------------------------------------------- views that are no whole views
+
+SPECIAL_VIEWS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "magnified": {"PaddleDescription": "10CM MAG"},
+    "spot": {"PaddleDescription": "SPT CMP"},
+    "specimen": {"ImageType": ["DERIVED", "PRIMARY", "", "SPECIMEN"]},
+    "stereotactic": {"ImageType": ["DERIVED", "PRIMARY", "", "STEREOTACTIC"]},
+    "partial": {"PartialView": "YES"},
+    "implant": {"BreastImplantPresent": "YES"},  # a whole view
+}
+
+
+def test_parts_of_a_breast_do_not_stand_for_a_view(tmp_path: Path) -> None:
+    """Their distances are not those of a whole view: an examination with only such a view lacks it."""
+    for name, elements in SPECIAL_VIEWS.items():
+        (tmp_path / name).mkdir()
+        write_dicom(tmp_path / name / "a.dcm", ImagerPixelSpacing=[0.4, 0.4], **elements)
+    run_batch([tmp_path], tmp_path / "out", overlay=False, force=True, studies_by="folder")
+    studies = pd.read_csv(tmp_path / "out" / "studies.csv", keep_default_na=False)
+    lacking = {Path(row["files"]).parts[0]: row["missing_views"] for _, row in studies.iterrows()}
+    whole = {"plain", "implant"}
+    assert lacking == {name: "L MLO" if name in whole else "L CC, L MLO" for name in SPECIAL_VIEWS}
 
 
 # ---------------------------------------------------------------- processes

@@ -134,6 +134,28 @@ def test_an_image_against_itself_has_not_changed() -> None:
     assert found.members["distance_mm"].max() < 0.3
 
 
+@pytest.mark.parametrize(("more", "verdict"), [(3, "stable"), (4, "grown")])
+def test_growth_is_told_from_two_and_a_half_standard_deviations_on(more: int, verdict: str) -> None:
+    """The innermost members of one group are taken out of the prior image, so that its extent stays."""
+    current = results()[1]
+    group = int(current.clusters["cluster_id"].iloc[0])
+    table = current.calcifications
+    members = table[table["cluster_id"] == group]
+    away = np.hypot(*(members[axis] - members[axis].mean() for axis in ("row_px", "col_px")))
+    lacking = members.loc[away.sort_values().index[:more]]
+    prior = dataclasses.replace(
+        current,
+        calcifications=table.drop(lacking.index),
+        candidates=current.candidates[~current.candidates["row_px"].isin(lacking["row_px"])],
+    )
+    found = compare(prior, current).changes
+    row = found[found["current_cluster_id"] == group].iloc[0]
+    assert row["number_change"] == more
+    assert bool(more / row["number_change_sd"] > 2.5) == (verdict == "grown")
+    assert 2.0 < more / row["number_change_sd"] < 3.0
+    assert row["verdict"] == verdict
+
+
 def test_strangers_do_not_register() -> None:
     found = compare(stranger(), results()[1])
     assert not found.registered

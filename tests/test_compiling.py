@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 import mcdetect
-from mcdetect.runs import compiling
 from mcdetect.cli import app
+from mcdetect.runs import compiling
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
 KERNELS = Path(mcdetect.__file__).parent / "kernels"

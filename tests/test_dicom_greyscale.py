@@ -91,6 +91,21 @@ def test_padding_is_masked_before_the_rescale(tmp_path: Path, limits: tuple[int,
     assert image.pixels[~image.valid].max() == image.pixels[image.valid].min()
 
 
+def test_both_ends_of_the_padding_range_are_padding(tmp_path: Path) -> None:
+    stored = IMAGE.copy()
+    stored[stored <= 60] = 61
+    for k, value in enumerate((9, 10, 11, 39, 40, 41)):
+        stored[10 * k : 10 * k + 10, 100:] = value
+    for limits in ((10, 40), (40, 10)):
+        path = write_dicom(
+            tmp_path / "a.dcm", stored, PixelPaddingValue=limits[0], PixelPaddingRangeLimit=limits[1]
+        )
+        valid = read_mammogram(path).valid
+        assert valid is not None
+        assert [bool(valid[10 * k + 5, 110]) for k in range(6)] == [True, False, False, False, False, True]
+        assert valid[:, :100].all()
+
+
 def test_padding_of_inverted_images_stays_dark(tmp_path: Path) -> None:
     stored = (4095 - IMAGE).astype(np.uint16)
     stored[:30] = 0

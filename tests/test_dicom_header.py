@@ -1,8 +1,7 @@
-"""Pixel spacing, view and laterality, eligibility: what is read from the header."""
+"""View and laterality, eligibility: what is read from the header."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -12,175 +11,16 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from mcdetect.errors import MissingSpacingError, NotEligibleError
-from mcdetect.image.mammogram import Intent, PixelSpacing, Plane
+from mcdetect.errors import NotEligibleError
+from mcdetect.image.mammogram import Intent
 from mcdetect.image.views import parse_view_name
 from mcdetect.readers.dicom.eligibility import eligibility_problem
-from mcdetect.readers.dicom.geometry import find_spacing
 from mcdetect.readers.dicom.identity import identify
 from mcdetect.readers.read import read_mammogram
-
-ROW_COL = [0.07, 0.08]
-GIVEN = PixelSpacing(0.05, 0.06)
 
 
 def header(**attributes: Any) -> Dataset:
     return make_dataset(**{"ImagerPixelSpacing": None, **attributes})
-
-
-@pytest.mark.parametrize(
-    ("attributes", "row_mm", "col_mm", "source", "plane"),
-    [
-        ({"ImagerPixelSpacing": ROW_COL}, 0.07, 0.08, "Imager Pixel Spacing", Plane.DETECTOR),
-        (
-            {"ImagerPixelSpacing": ROW_COL, "EstimatedRadiographicMagnificationFactor": 1.6},
-            0.07 / 1.6,
-            0.05,
-            "Imager Pixel Spacing / Estimated Radiographic Magnification Factor of 1.6",
-            Plane.OBJECT,
-        ),
-        (
-            {"ImagerPixelSpacing": ROW_COL, "DistanceSourceToDetector": 660, "DistanceSourceToPatient": 600},
-            0.07 / 1.1,
-            0.08 / 1.1,
-            "Imager Pixel Spacing / (Distance Source to Detector / Distance Source to Patient)",
-            Plane.OBJECT,
-        ),
-        (
-            {"ImagerPixelSpacing": ROW_COL, "EstimatedRadiographicMagnificationFactor": 0},
-            0.07,
-            0.08,
-            "Imager Pixel Spacing",
-            Plane.DETECTOR,
-        ),
-        (
-            {"ImagerPixelSpacing": ROW_COL, "DistanceSourceToDetector": 660, "DistanceSourceToPatient": 0},
-            0.07,
-            0.08,
-            "Imager Pixel Spacing",
-            Plane.DETECTOR,
-        ),
-        ({"PixelSpacing": ROW_COL}, 0.07, 0.08, "Pixel Spacing", Plane.UNKNOWN),
-        ({"NominalScannedPixelSpacing": ROW_COL}, 0.07, 0.08, "Nominal Scanned Pixel Spacing", Plane.FILM),
-        (
-            {"PixelSpacing": ROW_COL, "NominalScannedPixelSpacing": ROW_COL},
-            0.07,
-            0.08,
-            "Nominal Scanned Pixel Spacing",
-            Plane.FILM,
-        ),
-        (
-            {
-                "PixelSpacing": ROW_COL,
-                "ImagerPixelSpacing": [0.1, 0.1],
-                "PixelSpacingCalibrationType": "GEOMETRY",
-                "EstimatedRadiographicMagnificationFactor": 1.5,
-            },
-            0.07,
-            0.08,
-            "Pixel Spacing (calibrated, GEOMETRY; differs from Imager Pixel Spacing)",
-            Plane.OBJECT,
-        ),
-        (
-            {"PixelSpacing": ROW_COL, "ImagerPixelSpacing": [0.1, 0.1]},
-            0.07,
-            0.08,
-            "Pixel Spacing (differs from Imager Pixel Spacing)",
-            Plane.UNKNOWN,
-        ),
-        (
-            {"PixelSpacing": ROW_COL, "ImagerPixelSpacing": ROW_COL},
-            0.07,
-            0.08,
-            "Imager Pixel Spacing",
-            Plane.DETECTOR,
-        ),
-    ],
-)
-def test_where_the_spacing_comes_from(
-    attributes: dict[str, Any], row_mm: float, col_mm: float, source: str, plane: Plane
-) -> None:
-    spacing, _ = find_spacing(header(**attributes), GIVEN)
-    assert (spacing.row_mm, spacing.col_mm) == pytest.approx((row_mm, col_mm))
-    assert spacing.source == source
-    assert spacing.plane is plane
-
-
-def test_differing_spacings_without_calibration_are_flagged() -> None:
-    _, flags = find_spacing(header(PixelSpacing=ROW_COL, ImagerPixelSpacing=[0.1, 0.1]))
-    assert flags == ["Pixel Spacing differs from Imager Pixel Spacing without a calibration type"]
-
-
-def test_functional_groups_hold_the_spacing_of_stacks() -> None:
-    def group(row_mm: float) -> Dataset:
-        measures, holder = Dataset(), Dataset()
-        measures.PixelSpacing = [row_mm, 0.1]
-        holder.PixelMeasuresSequence = Sequence([measures])
-        return holder
-
-    shared = header(SharedFunctionalGroupsSequence=Sequence([group(0.09)]))
-    assert find_spacing(shared)[0].row_mm == 0.09
-    frames = header(PerFrameFunctionalGroupsSequence=Sequence([group(0.08), group(0.06)]))
-    assert find_spacing(frames, frame=1)[0].row_mm == 0.06
-
-
-def test_detector_element_spacing_is_never_used() -> None:
-    with pytest.raises(MissingSpacingError, match="--pixel-spacing"):
-        find_spacing(header(DetectorElementSpacing=[0.05, 0.05]))
-
-
-def test_given_spacing_serves_images_without_one_and_the_header_wins() -> None:
-    assert find_spacing(header(), GIVEN)[0] is GIVEN
-    assert find_spacing(header(PixelSpacing=ROW_COL), GIVEN)[0].row_mm == 0.07
-
-
-@pytest.mark.parametrize(
-    "values",
-    [b"0\\0 ", b"-0.07\\-0.07 ", b"NaN\\NaN ", b"abc\\def ", b"0.07", b"7\\7 ", b"inf\\inf ", b"1e-9\\0.1 "],
-)
-@pytest.mark.parametrize("tag", [0x00181164, 0x00280030])
-def test_impossible_spacing_names_the_tag_and_the_remedy(tmp_path: Path, values: bytes, tag: int) -> None:
-    ds = header(StudyID="x")
-    path = tmp_path / "a.dcm"
-    placeholder = "0" * (len(values) + len(values) % 2)
-    ds.add_new(tag, "DS", [placeholder[: len(values)].strip()[:14] or "0"])
-    from dicom_factory import save
-
-    save(ds, path)
-    data = path.read_bytes()
-    head = bytes((tag >> 16 & 0xFF, tag >> 24, tag & 0xFF, tag >> 8 & 0xFF)) + b"DS"
-    start = data.index(head)
-    length = int.from_bytes(data[start + 6 : start + 8], "little")
-    padded = values + b" " * (len(values) % 2)
-    path.write_bytes(
-        data[: start + 6] + len(padded).to_bytes(2, "little") + padded + data[start + 8 + length :]
-    )
-    name = "Imager Pixel Spacing" if tag == 0x00181164 else "Pixel Spacing"
-    with pytest.raises(MissingSpacingError, match=rf"a\.dcm: {name} in the header .*--pixel-spacing"):
-        read_mammogram(path)
-    image = read_mammogram(path, pixel_spacing_mm=0.07)
-    assert image.spacing.row_mm == 0.07
-    assert f"impossible {name}: the given spacing is used" in image.flags
-
-
-def test_impossible_spacing_beside_a_good_one_is_passed_over() -> None:
-    spacing, flags = find_spacing(header(ImagerPixelSpacing=[0, 0], PixelSpacing=ROW_COL))
-    assert spacing.source == "Pixel Spacing"
-    assert flags == ["impossible Imager Pixel Spacing ignored"]
-
-
-def test_cbis_films_are_told_the_two_digitisers() -> None:
-    with pytest.raises(MissingSpacingError, match=r"0\.0435.*0\.05"):
-        find_spacing(header(StudyID="DDSM"))
-    with pytest.raises(MissingSpacingError) as caught:
-        find_spacing(header(StudyID="1"))
-    assert "0.0435" not in str(caught.value)
-
-
-@pytest.mark.parametrize("value", [0.0, -0.1, math.nan, math.inf, 0.9, (0.1,), (0.1, "x")])
-def test_impossible_given_spacing_is_a_value_error(tmp_path: Path, value: Any) -> None:
-    with pytest.raises(ValueError, match="pixel_spacing_mm"):
-        read_mammogram(write_dicom(tmp_path / "a.dcm"), pixel_spacing_mm=value)
 
 
 @pytest.mark.parametrize(

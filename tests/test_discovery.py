@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcdetect.errors import UnreadableFileError
 from mcdetect.runs import find_inputs
 
 DICOM = b"\0" * 128 + b"DICM" + b"\0" * 64
@@ -136,3 +138,125 @@ def test_special_files_are_never_opened(tmp_path: Path) -> None:
 def test_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"a\xff.dcm")).write_bytes(DICOM)
     assert found(tmp_path) == ["a\\xff.dcm"]
+
+
+# ------------------------------------------------------------------------------------------ to the word
+
+
+def test_problems_of_paths_are_told_to_the_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "in" / "locked").mkdir(parents=True)
+    (tmp_path / "in" / "a.dcm").write_bytes(DICOM)
+    (tmp_path / "shut").mkdir()
+    original = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path).name in ("locked", "shut"):
+            raise PermissionError(13, "Permission denied")
+        return original(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    paths = [tmp_path / name for name in ("missing.dcm", "empty", "in", "shut")]
+    found = find_inputs(paths)
+    assert [item.file for item in found.inputs] == ["a.dcm"]
+    told = [(name, error.cause, error.remedy) for name, error in found.problems]
+    nothing = (
+        "no mammogram was found in the folder",
+        "give a folder with DICOM files, or name the files one by one",
+    )
+    assert told == [
+        ("missing.dcm", "the file does not exist", "check the path"),
+        ("empty", *nothing),
+        ("shut", *nothing),
+        ("locked", "the folder cannot be read", "check its permissions"),
+        ("shut", "the folder cannot be read", "check its permissions"),
+    ]
+    assert all(type(error) is UnreadableFileError for _, error in found.problems)
+    assert (found.skipped, found.duplicates) == (0, 0)
+
+
+def test_a_path_that_the_system_refuses_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        if path.name.startswith("odd"):
+            raise OSError if path.name == "odd2" else OSError(5, "Input/Output Error")
+        return False
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    found = find_inputs([tmp_path / "odd1", tmp_path / "odd2"])
+    assert [(name, error.cause, error.remedy) for name, error in found.problems] == [
+        ("odd1", "cannot be opened (input/output error)", "check the path and its permissions"),
+        ("odd2", "cannot be opened (oserror)", "check the path and its permissions"),
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_is_refused_to_the_word(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.dcm")
+    ((name, error),) = find_inputs([tmp_path / "pipe.dcm"]).problems
+    assert (name, error.cause, error.remedy) == (
+        "pipe.dcm",
+        "not a regular file or folder",
+        "name a file or a folder",
+    )
+
+
+def test_every_suffix_of_ours_is_known_in_any_case(tmp_path: Path) -> None:
+    pictures = [".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".tif", ".tiff"]
+    names = [f"x{suffix}" for suffix in [*pictures, ".dcm", ".dicom", ".dic", ".ima", ".dcm30"]]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+        (tmp_path / name.upper().replace("X", "Y", 1)).write_bytes(b"x")
+    (tmp_path / "x.raw").write_bytes(b"x")
+    (tmp_path / "late").write_bytes(b"\0" * 129 + b"DICM")
+    (tmp_path / "dicomdir").write_bytes(DICOM)
+    (tmp_path / "index.dcm").write_bytes(DICOM + b"1.2.840.10008.1.3.10\0")
+    (tmp_path / "like.dcm").write_bytes(DICOM + b"1.2.840.10008.1.3.100")
+    (tmp_path / "bare.raw").write_bytes(b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100")  # a suffix, no magic
+    found = find_inputs([tmp_path])
+    assert len(found.inputs) == 2 * len(names) + 1
+    assert found.skipped == 5
+
+
+def test_a_file_that_cannot_be_looked_into_is_judged_by_its_suffix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.dcm", "b", "c.png"):
+        (tmp_path / name).write_bytes(DICOM)
+    original = Path.open
+
+    def refuse(path: Path, *given: Any, **options: Any) -> Any:
+        if path.parent == tmp_path:
+            raise PermissionError(13, "Permission denied")
+        return original(path, *given, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    found = find_inputs([tmp_path])
+    assert [item.file for item in found.inputs] == ["a.dcm", "c.png"]
+    assert found.skipped == 1
+
+
+def test_dead_links_are_inputs_by_their_suffix_only(tmp_path: Path) -> None:
+    for name in ("a.dcm", "b.PNG", "c.txt", "d"):
+        (tmp_path / name).symlink_to(tmp_path / f"nowhere-{name}")
+    found = find_inputs([tmp_path])
+    assert [item.file for item in found.inputs] == ["a.dcm", "b.PNG"]
+    assert found.skipped == 2
+
+
+def test_pictures_of_an_earlier_run_are_passed_over(tmp_path: Path) -> None:
+    for folder in ("out", "mine"):
+        (tmp_path / folder / "overlays").mkdir(parents=True)
+        (tmp_path / folder / "overlays" / "a.png").write_bytes(b"x")
+        (tmp_path / folder / "b.png").write_bytes(b"x")
+    (tmp_path / "out" / "run.json").write_text('{"program": "mcdetect"}')
+    (tmp_path / "mine" / "run.json").write_text('{"program": "another"}')
+    found = find_inputs([tmp_path])
+    assert [item.file for item in found.inputs] == ["mine/b.png", "mine/overlays/a.png", "out/b.png"]
+    assert found.skipped == 2  # the two records
+
+
+def test_the_folder_here_is_called_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert [name for name, _ in find_inputs(["."]).problems] == ["here"]
+    assert [name for name, _ in find_inputs(["nothing"]).problems] == ["nothing"]

@@ -201,3 +201,44 @@ def test_nothing_is_printed(capsys, caplog):
         find_groups(*polygon(5, 2.0), RULE)
     assert capsys.readouterr().out == ""
     assert "1 flagged" in caplog.text
+
+
+def test_the_link_distance_itself_links():
+    assert find_groups([0.0, 5.0], [0.0, 0.0], RULE).n_members.tolist() == [2]
+    assert len(find_groups([0.0, 5.0 + 1e-6], [0.0, 0.0], RULE)) == 0
+
+
+def test_one_group_has_a_centre_and_a_box():
+    groups = find_groups([1.0, 2.0, 6.0], [4.0, 3.0, 2.0])  # the usual rule
+    assert groups.row_mm.tolist() == [3.0]
+    assert groups.col_mm.tolist() == [3.0]
+    assert (groups.min_row_mm.tolist(), groups.max_row_mm.tolist()) == ([1.0], [6.0])
+    assert (groups.min_col_mm.tolist(), groups.max_col_mm.tolist()) == ([2.0], [4.0])
+    assert groups.flagged.tolist() == [False]
+
+
+def test_of_groups_alike_in_the_disc_the_one_with_more_members_comes_first():
+    row = np.concatenate([np.arange(3) * 4.5, 100.0 + np.arange(6) * 4.5])
+    groups = find_groups(row, np.zeros(9), RULE)
+    assert groups.max_in_window.tolist() == [3, 3]
+    assert groups.n_members.tolist() == [6, 3]
+    assert groups.label.tolist() == [2, 2, 2] + [1] * 6
+    # and of those with as many, the one whose first member comes first
+    groups = find_groups(row[[3, 4, 5, 0, 1, 2]], np.zeros(6), RULE)
+    assert groups.label.tolist() == [2, 2, 2, 1, 1, 1]
+
+
+def test_numbers_are_double_and_counts_whole():
+    groups = find_groups(np.array([0, 1, 2], np.float32), np.array([0, 3, 0], np.float32), RULE)
+    for name in ("row_mm", "col_mm", "min_row_mm", "max_col_mm", "window_row_mm"):
+        assert getattr(groups, name).dtype == np.float64
+    for name in ("label", "n_members", "max_in_window"):
+        assert getattr(groups, name).dtype == np.int64
+
+
+def test_what_is_wrong_with_coordinates_is_said(caplog):
+    with pytest.raises(ValueError, match=r"^row_mm and col_mm must be finite$"):
+        find_groups([0.0, np.inf], [0.0, 1.0], RULE)
+    with caplog.at_level(logging.DEBUG):
+        find_groups([0.0, 1.0, 90.0], [0.0, 0.0, 0.0], RULE)
+    assert caplog.messages == ["3 points in 1 groups, 0 flagged"]

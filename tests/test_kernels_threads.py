@@ -77,7 +77,7 @@ def test_few_items_stay_in_the_callers_thread(monkeypatch: pytest.MonkeyPatch) -
 
 def test_several_threads_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "thread_count", lambda: 2)
-    both = threading.Barrier(2, timeout=60)
+    both = threading.Barrier(2, timeout=300)
     seen: set[int] = set()
 
     def work(first: int, last: int) -> None:

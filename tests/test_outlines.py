@@ -159,6 +159,18 @@ def test_neighbours_are_kept_apart(heights, gap):
     assert shapes.contrast[0] / shapes.contrast[1] == pytest.approx(heights[0] / heights[1], rel=0.2)
 
 
+def test_a_valley_of_15_percent_parts_two_summits():
+    """Between the summits the image falls by 13 % of their height, and by 28 %."""
+    image, centres, spacing = pair(0.30, (1, 1))
+    one = measure(image, centres, spacing, scale_mm=scale_of(0.3))
+    np.testing.assert_allclose(one.max_col_px, one.max_col_px[0], atol=0.1)
+    assert one.min_col_px[1] < centres[0][1] / spacing.col_mm
+    image, centres, spacing = pair(0.32, (1, 1))
+    two = measure(image, centres, spacing, scale_mm=scale_of(0.3))
+    middle = 1.5 / spacing.col_mm
+    assert two.max_col_px[0] < middle + 1 < middle + 5 < two.max_col_px[1]
+
+
 def test_one_object_is_not_split():
     spacing = PixelSpacing(0.05, 0.05)
     image, _ = draw(ellipse((1.5, 1.5), 0.9, 0.5, 20), (3, 3), spacing)

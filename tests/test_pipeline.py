@@ -153,7 +153,9 @@ def test_a_mammogram_keeps_its_source() -> None:
     result = detect(image)
     for table in (result.candidates, result.calcifications, result.clusters, result.summary()):
         assert set(table["file"]) == {"a/b.dcm"}
-    with pytest.raises(ValueError, match="its own spacing"):
+    with pytest.raises(
+        ValueError, match=r"^a Mammogram has its own spacing; pixel_spacing_mm is for arrays$"
+    ):
         detect(image, pixel_spacing_mm=0.1)
 
 
@@ -163,7 +165,11 @@ def test_a_mammogram_keeps_its_source() -> None:
         (np.zeros((100, 100, 3)), 0.1, "2-D"),
         (np.zeros((0, 5)), 0.1, "non-empty"),
         (np.zeros((100, 100), complex), 0.1, "real grey levels"),
-        (np.zeros((100, 100)), None, "pixel_spacing_mm"),
+        (
+            np.zeros((100, 100)),
+            None,
+            r"^give pixel_spacing_mm \(in mm\) with an array: sizes mean nothing without it$",
+        ),
     ],
 )
 def test_wrong_arguments(array: np.ndarray, spacing: float | None, words: str) -> None:

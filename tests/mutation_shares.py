@@ -1,0 +1,44 @@
+"""Print, for each file that the mutation campaign changes, how many of its mutants the tests kill.
+
+Run after ``mutmut run``, in the same folder::
+
+    python tests/mutation_shares.py
+
+It fails when a file's share lies below 85 %.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+LEAST = 0.85
+_SURVIVED, _UNTESTED = 0, (5, 33)  # exit codes of pytest: all tests passed; there were none
+
+
+def shares(folder: Path) -> list[tuple[str, int, int, int]]:
+    """Return name, number of mutants, of killed ones, and of those not tried yet, for each changed file."""
+    lines = []
+    for file in sorted(folder.rglob("*.py.meta")):
+        codes = list(json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"].values())
+        tried = [code for code in codes if code is not None]
+        killed = sum(code not in (_SURVIVED, *_UNTESTED) for code in tried)
+        if codes:
+            name = file.relative_to(folder).as_posix().removesuffix(".meta")
+            lines.append((name, len(tried), killed, len(codes) - len(tried)))
+    return lines
+
+
+def main() -> int:
+    """Print the table; return 1 when a share is too low, or mutants are left."""
+    found = shares(Path("mutants"))
+    for name, tried, killed, left in found:
+        share = f"{killed / tried:6.1%}" if tried else "     -"
+        print(f"{name:32} {tried:5} mutants {killed:5} killed {share}" + (f", {left} not tried" * (left > 0)))
+    good = all(left == 0 and killed >= LEAST * tried for _, tried, killed, left in found)
+    return 0 if found and good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
