@@ -79,14 +79,33 @@ def test_several_threads_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "thread_count", lambda: 2)
     both = threading.Barrier(2, timeout=300)
     seen: set[int] = set()
+    together = False
 
     def work(first: int, last: int) -> None:
-        if threading.get_ident() not in seen:
+        if together and threading.get_ident() not in seen:
             seen.add(threading.get_ident())
             both.wait()  # goes on only when another thread works at the same time
 
     in_parts(work, 8)
+    together = True
+    in_parts(work, 8)
     assert len(seen) == 2
+
+
+def test_kernels_are_compiled_in_the_callers_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "thread_count", lambda: 2)
+    threads._pool.cache_clear()
+    calls: list[int] = []
+
+    def work(first: int, last: int) -> None:
+        if first == 0:
+            assert threading.current_thread() is threading.main_thread()
+            assert threads._pool.cache_info().currsize == 0, "others were started before it was done"
+        calls.append(threading.get_ident())
+
+    in_parts(work, 8)
+    assert len(calls) == 8
+    assert threads._pool.cache_info().currsize == 1
 
 
 def test_many_callers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

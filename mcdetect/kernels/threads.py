@@ -8,12 +8,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from itertools import pairwise
+from types import CodeType
 
 import numba
 
 __all__ = ["in_parts", "thread_count"]
 
 _PARTS_PER_THREAD = 4  # so that one that is held up leaves its share to the others
+
+_called: set[CodeType] = set()
+"""The work done before, whose kernels are compiled."""
 
 
 def thread_count() -> int:
@@ -29,7 +33,7 @@ def in_parts(work: Callable[[int, int], object], count: int, *, least: int = 1) 
 
     Parameters
     ----------
-    work : callable
+    work : function
         Runs a kernel on the items from `first` to before `last`; must not depend on how they are divided,
         nor call `in_parts` itself.
     count : int
@@ -48,6 +52,10 @@ def in_parts(work: Callable[[int, int], object], count: int, *, least: int = 1) 
     pieces = min(threads * _PARTS_PER_THREAD, count)
     bounds = [count * k // pieces for k in range(pieces + 1)]
     parts = deque(pairwise(bounds))
+    if work.__code__ not in _called:
+        # Compilation takes a third longer in other threads than the first, for the sake of their memory.
+        work(*parts.popleft())
+        _called.add(work.__code__)
 
     def drain() -> None:
         while True:
