@@ -192,3 +192,14 @@ def test_the_digest_covers_code_kernels_and_models(tmp_path: Path, file: str, co
     with (package / file).open("a", encoding="utf-8") as stream:
         stream.write(" \n")
     assert (digest_of(package) != detector_digest()) == counts
+
+
+def test_the_digest_is_of_code_and_models_only(tmp_path: Path) -> None:
+    (tmp_path / "spots").mkdir()
+    (tmp_path / "spots" / "find.py").write_text("a")
+    only = digest_of(tmp_path)
+    (tmp_path / "spots" / "find.pyc").write_text("compiled")
+    (tmp_path / "spots" / "folder.py").mkdir()
+    assert digest_of(tmp_path) == only
+    (tmp_path / "spots" / "find.py").rename(tmp_path / "spots" / "found.py")
+    assert digest_of(tmp_path) != only
