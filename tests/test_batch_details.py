@@ -197,6 +197,45 @@ def test_a_model_that_fails_costs_its_image_only(tmp_path: Path, detector: Detec
     assert set(pd.read_csv(tmp_path / "out" / "candidates.csv")["file"]) == {"none.dcm"}
 
 
+def test_what_results_depend_on_is_searched_anew(tmp_path: Path, detector: Detector) -> None:
+    def model(digest: str) -> Any:
+        return SimpleNamespace(
+            digest=digest, kind="k", target="t", calibration=None, columns=(), apply=lambda clusters: clusters
+        )
+
+    source = write(tmp_path / "in", a="good")
+    for options, anew in (
+        ({}, True),
+        ({}, False),
+        ({"force": True}, True),
+        ({"model": model("1")}, True),
+        ({"model": model("2")}, True),
+        ({"model": model("1")}, False),
+        ({"pixel_spacing_mm": 0.07}, True),
+        ({"pixel_spacing_mm": 0.08}, True),
+        ({"studies_by": "folder"}, False),
+    ):
+        detector.detected.clear()
+        report, *_ = run(tmp_path, source, overlay=False, **options)
+        assert bool(detector.detected) == anew, options
+        assert len(report.processed) == 1
+
+
+def test_a_stop_removes_no_picture_of_an_earlier_run(tmp_path: Path, detector: Detector) -> None:
+    class Stopping(Witness):
+        def finished(self, image: ImageReport) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    source, out = write(tmp_path / "in", a="good", b="good"), tmp_path / "out"
+    run(tmp_path, source)
+    report = run_batch([source], out, observer=Stopping(out))
+    assert (report.interrupted, len(report.images)) == (True, 1)
+    assert sorted(path.name for path in (out / "overlays").iterdir()) == ["a.png", "b.png"]
+    assert pd.read_csv(out / "images.csv")["file"].tolist() == ["a.dcm"]
+    run(tmp_path, source)
+    assert [name for name, _ in detector.detected] == ["a.dcm", "b.dcm"]  # nothing is searched twice
+
+
 def test_pictures_of_a_run_that_was_killed_are_removed_by_the_next(
     tmp_path: Path, detector: Detector
 ) -> None:
