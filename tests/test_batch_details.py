@@ -143,6 +143,22 @@ def test_images_of_one_breast_are_brought_together(tmp_path: Path, detector: Det
         run(tmp_path, tmp_path / "one", studies_by="x")
 
 
+def test_options_of_examinations_reach_them(
+    tmp_path: Path, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+    original = run_module.study_tables
+
+    def study_tables(images: Any, config: Any, *, by: str) -> dict[str, pd.DataFrame]:
+        asked.append(([image.file for image in images], config, by))
+        return original(images, config, by=by)
+
+    monkeypatch.setattr(run_module, "study_tables", study_tables)
+    config = Config().replace(max_mismatch=2.0)
+    run(tmp_path, write(tmp_path / "in", a="good", b="bad"), overlay=False, config=config)
+    assert asked == [(["a.dcm"], config.studies, "auto")]
+
+
 def test_headers_tell_examinations_apart(tmp_path: Path, detector: Detector) -> None:
     source = write(tmp_path / "in", a="study 1", b="study 2", c="study 1")
     run(tmp_path, source, overlay=False)
@@ -224,12 +240,13 @@ def test_what_results_depend_on_is_searched_anew(tmp_path: Path, detector: Detec
 def test_a_stop_removes_no_picture_of_an_earlier_run(tmp_path: Path, detector: Detector) -> None:
     class Stopping(Witness):
         def finished(self, image: ImageReport) -> None:
-            signal.raise_signal(signal.SIGINT)
+            if image.file == "a.dcm":
+                signal.raise_signal(signal.SIGINT)
 
     source, out = write(tmp_path / "in", a="good", b="good"), tmp_path / "out"
     run(tmp_path, source)
-    report = run_batch([source], out, observer=Stopping(out))
-    assert (report.interrupted, len(report.images)) == (True, 1)
+    report = run_batch([source, tmp_path / "missing"], out, observer=Stopping(out))
+    assert (report.interrupted, len(report.images)) == (True, 2)
     assert sorted(path.name for path in (out / "overlays").iterdir()) == ["a.png", "b.png"]
     assert pd.read_csv(out / "images.csv")["file"].tolist() == ["a.dcm"]
     run(tmp_path, source)
