@@ -355,6 +355,28 @@ def test_what_has_no_outline_has_the_size_of_its_scale(monkeypatch: pytest.Monke
     assert found.loc[0, "diameter_mm"] != pytest.approx(np.sqrt(8.0) * found.loc[0, "scale_mm"])
 
 
+def test_lines_of_the_image_reach_the_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How much a calcification lies on a line tells vessels from ducts."""
+    from mcdetect.clusters.descriptors import describe_clusters
+    from mcdetect.spots.appearance import FEATURE_NAMES
+
+    measures: list[dict[str, npt.NDArray[np.float64]]] = []
+
+    def described(label: Any, row_mm: Any, col_mm: Any, given: Any, *rest: Any, **options: Any) -> Any:
+        measures.append({**given, "row_mm": row_mm})
+        return describe_clusters(label, row_mm, col_mm, given, *rest, **options)
+
+    monkeypatch.setattr("mcdetect.pipeline.detection.describe_clusters", described)
+    found, searched = result().calcifications, search(scene().mammogram)
+    (given,) = measures
+    near = cKDTree(np.stack([searched.spots.row_px, searched.spots.col_px], axis=1))
+    _, own = near.query(found[["row_px", "col_px"]].to_numpy())
+    np.testing.assert_array_equal(given["line"], searched.features[own, FEATURE_NAMES.index("line_near")])
+    assert given["line"].dtype == np.float64
+    for name in ("skin_distance_mm", "diameter_mm", "snr"):
+        np.testing.assert_array_equal(given[name], found[name])
+
+
 @pytest.mark.parametrize("empty", [("mask", "searched"), ("searched",)])
 def test_a_breast_of_which_nothing_is_left(monkeypatch: pytest.MonkeyPatch, empty: tuple[str, ...]) -> None:
     usual = result().breast
