@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ from scipy.spatial.distance import cdist
 from mcdetect import Config, Result, detect
 from mcdetect.errors import UnusableImageError
 from mcdetect.pipeline import search
+from mcdetect.shapes.outlines import Shapes, measure_shapes
 
 GROUPS = (DENSE, LARGE, SPARSE, CHAIN)  # by rank
 BODIES = np.array([*(place for group in GROUPS for place in group), LONE, ROD])
@@ -332,6 +334,47 @@ def test_nothing_that_is_sure_enough_gives_empty_tables() -> None:
     assert set(found.candidates["cluster_id"]) == {0}
     assert found.scatter_distribution == ""
     assert found.summary().loc[0, "n_flagged"] == 0
+
+
+def test_a_score_that_just_reaches_the_least_is_enough() -> None:
+    least = usual_result().calcifications["score"].min()
+    found = detect(scene().mammogram, config=Config().replace(min_score=least))
+    assert found.calcifications["score"].min() == least
+
+
+def test_what_has_no_outline_has_the_size_of_its_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_the_second(*given: Any, **options: Any) -> Shapes:
+        values = measure_shapes(*given, **options).as_dict()
+        gone = np.arange(len(values["area_mm2"])) == 1
+        return Shapes({name: np.where(gone, np.nan, value) for name, value in values.items()})
+
+    monkeypatch.setattr("mcdetect.pipeline.detection.measure_shapes", without_the_second)
+    found = result().calcifications
+    assert found["area_mm2"].isna().tolist() == [k == 1 for k in range(len(BODIES))]
+    assert found.loc[1, "diameter_mm"] == pytest.approx(np.sqrt(8.0) * found.loc[1, "scale_mm"])
+    assert found.loc[0, "diameter_mm"] != pytest.approx(np.sqrt(8.0) * found.loc[0, "scale_mm"])
+
+
+def test_lines_of_the_image_reach_the_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How much a calcification lies on a line tells vessels from ducts."""
+    from mcdetect.clusters.descriptors import describe_clusters
+    from mcdetect.spots.appearance import FEATURE_NAMES
+
+    measures: list[dict[str, npt.NDArray[np.float64]]] = []
+
+    def described(label: Any, row_mm: Any, col_mm: Any, given: Any, *rest: Any, **options: Any) -> Any:
+        measures.append({**given, "row_mm": row_mm})
+        return describe_clusters(label, row_mm, col_mm, given, *rest, **options)
+
+    monkeypatch.setattr("mcdetect.pipeline.detection.describe_clusters", described)
+    found, searched = result().calcifications, search(scene().mammogram)
+    (given,) = measures
+    near = cKDTree(np.stack([searched.spots.row_px, searched.spots.col_px], axis=1))
+    _, own = near.query(found[["row_px", "col_px"]].to_numpy())
+    np.testing.assert_array_equal(given["line"], searched.features[own, FEATURE_NAMES.index("line_near")])
+    assert given["line"].dtype == np.float64
+    for name in ("skin_distance_mm", "diameter_mm", "snr"):
+        np.testing.assert_array_equal(given[name], found[name])
 
 
 @pytest.mark.parametrize("empty", [("mask", "searched"), ("searched",)])

@@ -260,3 +260,9 @@ def test_the_folder_here_is_called_by_its_name(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path / "here")
     assert [name for name, _ in find_inputs(["."]).problems] == ["here"]
     assert [name for name, _ in find_inputs(["nothing"]).problems] == ["nothing"]
+
+
+def test_the_root_of_all_folders_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcdetect.runs.discovery._images_in", lambda root, walk: iter(()))
+    ((name, _),) = find_inputs([Path(Path.cwd().anchor)]).problems
+    assert name == "input"

@@ -150,3 +150,11 @@ def test_full_discs_join_equals_brute_force(points, radius, min_count):
     low, high = twin(1e-12), twin(SLACK + 1e-11)
     if same_partition(low, high):  # else a point lies within the tolerance of a boundary
         assert same_partition(partition(parent), low)
+
+
+def test_the_limit_of_a_link_is_exact() -> None:
+    """Apart by the link itself is joined, apart by a little more than rounding is not."""
+    for share, joined in ((1.0, True), (1.0 + 4e-10, False), (1.0 - 4e-10, True)):
+        for row, col in ((0.0, share), (share, 0.0), (0.6 * share, 0.8 * share)):
+            found = link_components(np.array([2.0, 2.0 + row]), np.array([3.0, 3.0 + col]), 1.0)
+            assert found.tolist() == ([0, 0] if joined else [0, 1]), (row, col)

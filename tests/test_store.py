@@ -90,6 +90,84 @@ def test_a_file_that_is_no_store_is_put_aside(tmp_path: Path) -> None:
     assert (tmp_path / "results.sqlite.old").read_bytes().startswith(b"something else")
 
 
+def test_what_is_put_aside_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "results.sqlite"
+    path.write_bytes(b"something else\n" * 1000)
+    with Store(path, STORED), Store(tmp_path / "other.sqlite", STORED):
+        pass
+    told = "results.sqlite is {}: kept as results.sqlite.old, and made anew"
+    assert caplog.messages == [told.format("damaged")]
+    with Store(path, {"images": STORED["images"]}):
+        pass
+    assert caplog.messages[1:] == [told.format("of another version")]
+
+
+def test_a_store_without_a_version_is_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "results.sqlite"
+    with Store(path, STORED) as store:
+        store.put("a.dcm", "k", tables(), {})
+        store._connection.execute("DELETE FROM layout")
+    with Store(path, STORED) as store:
+        assert store.find("a.dcm") == []
+        assert store.alias("1.2.3")
+    assert (tmp_path / "results.sqlite.old").is_file()
+
+
+def test_a_file_that_cannot_be_opened_stays_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "results.sqlite").mkdir()
+    with pytest.raises(OSError, match=r"^results\.sqlite: unable to open database file$"):
+        Store(tmp_path / "results.sqlite", STORED)
+    assert [path.name for path in tmp_path.iterdir()] == ["results.sqlite"]
+
+
+def test_what_a_crash_leaves_is_whole(store: Store) -> None:
+    """Readers do not wait for the writer, nothing is half written, and no row outlives its entry."""
+    ask = store._connection.execute
+    settings = [
+        ask(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")
+    ]
+    assert settings == ["wal", 1, 1]
+    assert store._connection.isolation_level is None  # transactions are ours only
+    with Store(store.path, STORED) as other:
+        assert other.find("a.dcm") == []
+        entry = store.put("a.dcm", "k", tables(), {})
+        (found,) = other.find("a.dcm")
+        assert (found.number, found.name, found.key) == (entry.number, "a.dcm", "k")
+        assert len(other.rows(found, "clusters")) == 2
+    with pytest.raises(sqlite3.ProgrammingError):
+        other.find("a.dcm")
+
+
+def test_rows_keep_their_order_columns_and_entry(store: Store) -> None:
+    given = tables()
+    turned = {name: rows[::-1].reset_index(drop=True) for name, rows in given.items()}
+    turned["clusters"] = turned["clusters"].assign(model_score=[0.25, np.nan])
+    first = store.put("a.dcm", "k", given, {"n": 1})
+    second = store.put("b.dcm", "k", turned, {})
+    pd.testing.assert_frame_equal(store.rows(first, "clusters", CLUSTERS), given["clusters"])
+    pd.testing.assert_frame_equal(
+        store.rows(second, "calcifications", CALCIFICATIONS), turned["calcifications"]
+    )
+    whole = store.rows(second, "clusters")
+    assert list(whole) == [column.name for column in STORED["clusters"]]
+    assert whole["model_score"].tolist()[0] == 0.25
+    assert whole[["model_score", "probability"]].isna().to_numpy().tolist() == [[False, True], [True, True]]
+    assert (first.name, first.key, first.facts, first.number != second.number) == (
+        "a.dcm",
+        "k",
+        {"n": 1},
+        True,
+    )
+
+
+def test_pseudonyms_hide_what_they_stand_for(store: Store) -> None:
+    assert store.alias("") == ""
+    one, other = store.alias("1.2.3"), store.alias("1.2.4")
+    assert one != other
+    assert len(one) == len(other) == 16
+    assert set(one + other) <= set("0123456789abcdef")
+
+
 def test_keys_change_with_what_results_depend_on() -> None:
     keys = {result_key(*given) for given in (("a", ["x"]), ("b", ["x"]), ("a", ["y"]), ("a", ["x", ""]))}
     assert len(keys) == 4
@@ -114,3 +192,14 @@ def test_the_digest_covers_code_kernels_and_models(tmp_path: Path, file: str, co
     with (package / file).open("a", encoding="utf-8") as stream:
         stream.write(" \n")
     assert (digest_of(package) != detector_digest()) == counts
+
+
+def test_the_digest_is_of_code_and_models_only(tmp_path: Path) -> None:
+    (tmp_path / "spots").mkdir()
+    (tmp_path / "spots" / "find.py").write_text("a")
+    only = digest_of(tmp_path)
+    (tmp_path / "spots" / "find.pyc").write_text("compiled")
+    (tmp_path / "spots" / "folder.py").mkdir()
+    assert digest_of(tmp_path) == only
+    (tmp_path / "spots" / "find.py").rename(tmp_path / "spots" / "found.py")
+    assert digest_of(tmp_path) != only

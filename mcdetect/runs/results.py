@@ -95,7 +95,7 @@ class RunResults:
         failure, entry = outcome.failure, None
         if outcome.known:
             entry = next(e for e in self.store.find(outcome.file) if e.key == outcome.key)
-        elif outcome.tables:
+        elif "images" in outcome.tables:  # without its own row the rest of an image is worth nothing
             entry, failure = self._put(outcome)
         row: dict[str, Any] = {}
         best = float("nan")

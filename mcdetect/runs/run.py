@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,7 +100,9 @@ def run_batch(
     found = find_inputs(paths)
     jobs = choose_jobs(len(found.inputs), jobs)
     earlier = prepare_output(folder)
-    outputs = [*_outputs(found, model, candidates=candidates, overlay=overlay), *further]
+    files = [item.file for item in found.inputs]
+    pictures = dict(zip(files, overlay_names(files), strict=True)) if overlay else {}
+    outputs = [*_outputs(model, pictures, candidates=candidates, overlay=overlay), *further]
     options = {
         "pixel_spacing_mm": pixel_spacing_mm,
         "candidates": candidates,
@@ -118,7 +120,7 @@ def run_batch(
         },
     }
     record = RunRecord(config, options, jobs, skipped=found.skipped, duplicates=found.duplicates)
-    record.inputs = [InputRecord(item.file, "pending") for item in found.inputs]
+    record.inputs = [InputRecord(file, "pending", overlay=pictures.get(file)) for file in files]
     record.write(folder)
     record.inputs = []
     report = BatchReport(skipped=found.skipped, duplicates=found.duplicates)
@@ -149,13 +151,11 @@ def run_batch(
 
 
 def _outputs(
-    found: Discovery, model: ClusterModel | None, *, candidates: bool, overlay: bool
+    model: ClusterModel | None, pictures: Mapping[str, str], *, candidates: bool, overlay: bool
 ) -> list[Output]:
     outputs: list[Output] = [Tables(model)]
     outputs += [Candidates()] * candidates
-    if overlay:
-        files = [item.file for item in found.inputs]
-        outputs.append(Overlays(dict(zip(files, overlay_names(files), strict=True))))
+    outputs += [Overlays(pictures)] * overlay
     return outputs
 
 
