@@ -340,6 +340,7 @@ def test_a_small_fit_gives_a_model_and_those_of_the_folds(models: Path) -> None:
 
 SMALL: dict[str, tuple[str, ...]] = {
     "fda_p0": ("--limit", "1"),
+    "real": ("--limit", "1", "--samples", "5"),
     "insertion": ("--kinds", "phantom", "--least-mm", "0.1", "--samples", "10"),
     "robustness": (
         "--kinds",
@@ -363,7 +364,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "films": ("--limit", "1", "--times", "1"),
     "repeatability": ("--pairs", "1"),
 }
-FOLDERS = {"fda_p0": "fda_p0", "peers": "fda_p0", "mini_mias": "mini_mias"}
+FOLDERS = {"real": "real", "fda_p0": "fda_p0", "peers": "fda_p0", "mini_mias": "mini_mias"}
 
 
 def test_every_benchmark_has_a_small_run() -> None:
