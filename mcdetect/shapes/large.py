@@ -29,7 +29,7 @@ LEAST_MM = 0.8
 """Diameter of the disc of equal area from which a body counts as large."""
 LEAST_SLOPE = 20.0
 """Least mean slope of its border, in SD of the noise per mm: tissue is less steep."""
-LEAST_EDGE = 0.5
+LEAST_EDGE = 1.5
 """Least of that slope over the body's height, per mm: calcium has a sharp border at every size."""
 LEAST_SOLIDITY = 0.8
 """Least area over that of its convex hull: groups of specks that a haze joins are not solid."""
@@ -50,6 +50,8 @@ _CLIMB_MM = 0.2  # from a mark to the summit it means
 _CLOSING_MM = 0.15  # gaps in a ring that are closed
 _LEAST_FILLED = 0.2  # share of a body that its bright part fills, below which no ring is closed
 _RING = 1.25  # area with holes filled over that without, from which it is a ring
+_MOST_CLOSED = 1.2  # area with gaps closed over that without
+_AS_STEEP = 0.8  # least slope of a border over the steepest: a haze round several specks is flatter
 _COARSER = 2.5  # area over that with the steepest border, from which that was of a part of the body
 _SHARES = (0.6, 0.5, 0.43, 0.36, 0.3, 0.25, 0.2, 0.16, 0.12)  # levels between summit and surroundings
 
@@ -191,9 +193,11 @@ def _figure(smooth: npt.NDArray[np.float32], row: int, col: int, spacing: PixelS
     ]
     slopes = border_slopes(window, place, counts.astype(np.int64), spacing.row_mm, spacing.col_mm)
     for k in np.argsort(-slopes, kind="stable"):
-        if slopes[k] < max(LEAST_SLOPE, LEAST_EDGE * height):
+        if slopes[k] < max(LEAST_SLOPE, LEAST_EDGE * height, _AS_STEEP * slopes.max()):
             break
-        mask, (r0, c0) = _closed(place[: counts[k]], window.shape[1], spacing)
+        closed, mask, (r0, c0) = _closed(place[: counts[k]], window.shape[1], spacing)
+        if closed > _MOST_CLOSED * counts[k]:
+            continue  # specks side by side, with gaps between them
         area = int(np.count_nonzero(mask))
         steepest = counts[np.argmax(slopes)]
         if counts[k] != steepest and area < min(_RING * counts[k], _COARSER * steepest):
@@ -212,15 +216,15 @@ def _summit(smooth: npt.NDArray[np.float32], row: int, col: int, spacing: PixelS
     return top + int(r), left + int(c)
 
 
-def _closed(place: _Ints, cols: int, spacing: PixelSpacing) -> tuple[_Mask, tuple[int, int]]:
-    """Return pixels as a mask with small gaps closed and holes filled, and where it begins."""
+def _closed(place: _Ints, cols: int, spacing: PixelSpacing) -> tuple[int, _Mask, tuple[int, int]]:
+    """Return how many pixels there are with gaps closed; them with holes filled, too; and where they begin."""
     row, col = place // cols, place % cols
     down, across = (max(1, round(_CLOSING_MM / step)) for step in (spacing.row_mm, spacing.col_mm))
     r0, c0 = int(row.min()) - 2 * down, int(col.min()) - 2 * across  # room to grow and shrink again
     mask = np.zeros((int(row.max()) - r0 + 2 * down + 1, int(col.max()) - c0 + 2 * across + 1), np.bool_)
     mask[row - r0, col - c0] = True
     closed = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_CLOSE, _ellipse(down, across).view(np.uint8))
-    return _filled(np.asarray(closed)), (r0, c0)
+    return int(np.count_nonzero(closed)), _filled(np.asarray(closed)), (r0, c0)
 
 
 def _filled(mask: npt.NDArray[np.uint8]) -> _Mask:
