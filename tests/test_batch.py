@@ -423,7 +423,8 @@ def test_an_image_is_searched_again_only_when_something_changed(
     assert run(candidates=True) == []
     assert run(config=Config().replace(min_count=4)) == ["a.dcm", "b.dcm"]
     assert run(pixel_spacing_mm=0.05) == ["a.dcm", "b.dcm"]
-    assert run() == []  # what other options gave is still there
+    assert run() == ["a.dcm", "b.dcm"]  # its pictures were overwritten by those of other options
+    assert run(config=Config().replace(min_count=4), overlay=False) == []  # its results are still there
 
 
 @pytest.mark.usefixtures("detector")
@@ -484,3 +485,17 @@ def test_a_further_output_sees_every_image_and_all_results(
         assert json.loads((out / "run.json").read_text())["rows"]["names"] == 2
         assert (out / "a.dcm.txt").read_text() == "2"
         (out / "opened").unlink()
+
+
+@pytest.mark.usefixtures("detector")
+def test_two_runs_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    class Meanwhile(Observer):
+        def finished(self, image: ImageReport) -> None:
+            with pytest.raises(OutputError, match="another run works in it"):
+                run_batch([source], tmp_path / "out")
+
+    source = write_inputs(tmp_path / "in", a="good")
+    report = run_batch([source], tmp_path / "out", overlay=False, observer=Meanwhile())
+    assert len(report.processed) == 1
+    assert len(pd.read_csv(tmp_path / "out" / "images.csv")) == 1
+    run_batch([source], tmp_path / "out", overlay=False)  # the lock is gone

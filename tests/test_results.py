@@ -172,20 +172,24 @@ def test_an_image_is_known_when_all_that_is_asked_for_is_there(tmp_path: Path, s
     class Both(Output):
         name = "both"
 
+    drawn, both = {"tables": [], "overlays": ["o/p.png"]}, {"tables": [], "both": ["1", "2"]}
     store.put("a.dcm", "plain", {}, {"outputs": {"tables": []}})
-    store.put("a.dcm", "drawn", {}, {"outputs": {"tables": [], "overlays": ["o/p.png"]}})
-    store.put("a.dcm", "both", {}, {"outputs": {"tables": [], "overlays": ["o/p.png"], "both": ["1", "2"]}})
+    store.put("a.dcm", "drawn before", {}, {"outputs": drawn}, {"o/p.png": 3})
+    store.put("a.dcm", "drawn", {}, {"outputs": drawn}, {"o/p.png": 3})  # over the picture of the other
+    store.put("a.dcm", "both", {}, {"outputs": both}, {"1": 0, "2": 0})
     store.put("b.dcm", "not this", {}, {"outputs": {"tables": []}})
 
     def known(*outputs: Output) -> frozenset[str]:
         return known_keys(store, "a.dcm", tmp_path, outputs)
 
-    assert known(Tables()) == {"plain", "drawn", "both"}
+    assert known(Tables()) == {"plain", "drawn before", "drawn", "both"}
     assert known(Tables(), Candidates()) == frozenset()
     assert known(Tables(), Pictures()) == frozenset()  # it was removed
     (tmp_path / "o").mkdir()
-    (tmp_path / "o" / "p.png").touch()
-    assert known(Tables(), Pictures()) == {"drawn", "both"}
+    (tmp_path / "o" / "p.png").write_bytes(b"other")
+    assert known(Tables(), Pictures()) == frozenset()
+    (tmp_path / "o" / "p.png").write_bytes(b"png")
+    assert known(Tables(), Pictures()) == {"drawn"}
     (tmp_path / "1").touch()
     assert known(Both()) == frozenset()
     (tmp_path / "2").touch()

@@ -95,11 +95,35 @@ def test_what_is_put_aside_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixt
     path.write_bytes(b"something else\n" * 1000)
     with Store(path, STORED), Store(tmp_path / "other.sqlite", STORED):
         pass
-    told = "results.sqlite is {}: kept as results.sqlite.old, and made anew"
-    assert caplog.messages == [told.format("damaged")]
+    told = "results.sqlite is {}: kept as results.sqlite.{}, and made anew"
+    assert caplog.messages == [told.format("damaged", "old")]
     with Store(path, {"images": STORED["images"]}):
         pass
-    assert caplog.messages[1:] == [told.format("of another version")]
+    assert caplog.messages[1:] == [told.format("of another version", "old2")]
+    assert (tmp_path / "results.sqlite.old").read_bytes().startswith(b"something else")
+
+
+def test_a_store_damaged_within_is_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "results.sqlite"
+    with Store(path, STORED) as store:
+        for number in range(40):
+            store.put(f"{number}.dcm", "k", tables(), {})
+    content = bytearray(path.read_bytes())
+    rng = np.random.default_rng(0)
+    content[len(content) // 2 :] = rng.integers(0, 256, len(content) - len(content) // 2, np.uint8).tobytes()
+    path.write_bytes(bytes(content))
+    with Store(path, STORED) as store:
+        assert store.find("39.dcm") == []
+        store.put("a.dcm", "k", tables(), {})
+    assert (tmp_path / "results.sqlite.old").is_file()
+
+
+def test_a_file_belongs_to_whoever_wrote_it_last(store: Store) -> None:
+    one = store.put("a.dcm", "k", {}, {}, {"overlays/a.png": 10})
+    assert store.owned(one) == {"overlays/a.png": 10}
+    two = store.put("b.dcm", "k", {}, {}, {"overlays/a.png": 12, "overlays/b.png": 5})
+    assert store.owned(one) == {}
+    assert store.owned(two) == {"overlays/a.png": 12, "overlays/b.png": 5}
 
 
 def test_a_store_without_a_version_is_put_aside(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sqlite3
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,19 @@ from mcdetect.output.overlays import OVERLAY_FOLDER
 from mcdetect.output.run_record import RUN_FILE, read_record
 from mcdetect.output.tables import CSV_ONLY, SCHEMAS
 
-__all__ = ["COMPARISON_FILE", "STORE_FILE", "OutputError", "prepare_output", "remove_stale"]
+__all__ = [
+    "COMPARISON_FILE",
+    "STORE_FILE",
+    "OutputError",
+    "locked",
+    "make_folder",
+    "prepare_output",
+    "remove_stale",
+]
 
 COMPARISON_FILE = "comparison.png"
 STORE_FILE = "results.sqlite"
+_LOCK = ".lock"
 
 logger = logging.getLogger(__name__)
 
@@ -51,17 +61,7 @@ def prepare_output(folder: Path) -> dict[str, Any] | None:
         When the folder cannot be made or written to, or holds files that carry the names of
         ours but were not written by mcdetect.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder.name} is a file; name a folder for the output")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise OutputError(
-            f"{folder.name or folder}: cannot write to the output folder ({reason}); name another one"
-        ) from error
+    make_folder(folder)
     earlier = read_record(folder)
     if earlier is None:
         _refuse_foreign(folder)
@@ -73,18 +73,74 @@ def prepare_output(folder: Path) -> dict[str, Any] | None:
     return earlier
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for the output, and see whether it can be written to.
+
+    Raises
+    ------
+    OutputError
+        When it cannot be made or written to.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder.name} is a file; name a folder for the output")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise OutputError(
+            f"{folder.name or folder}: cannot write to the output folder ({reason}); name another one"
+        ) from error
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep an output folder for one run; the lock goes with the process, however that ends.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; it must be there.
+
+    Raises
+    ------
+    OutputError
+        When another run works in it.
+    """
+    place = folder / _LOCK
+    try:
+        lock = sqlite3.connect(place, timeout=0.0, isolation_level=None)
+    except sqlite3.Error as error:
+        raise OutputError(f"{folder.name or folder}: cannot be locked ({error}); name another one") from error
+    try:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise OutputError(f"{folder.name or folder}: cannot be locked ({error})") from error
+            raise OutputError(
+                f"{folder.name or folder}: another run works in it; wait for its end, or name another folder"
+            ) from error
+        yield
+    finally:
+        lock.close()
+        with contextlib.suppress(OSError):
+            place.unlink()
+
+
 def _table_names() -> list[str]:
     names = [f"{name}.csv" for name in SCHEMAS]
     return names + [f"{name}.parquet" for name in SCHEMAS if name not in CSV_ONLY]
 
 
 def _own_names() -> list[str]:
-    return [RUN_FILE, COMPARISON_FILE, STORE_FILE, *_export_names()]
+    return [RUN_FILE, STORE_FILE, *_export_names()]
 
 
 def _export_names() -> list[str]:
     """Return the names of files that are made anew from the store at the end of each run."""
-    return [*_table_names(), *(name for output in FURTHER.values() for name in output.files)]
+    return [COMPARISON_FILE, *_table_names(), *(name for output in FURTHER.values() for name in output.files)]
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -112,8 +168,9 @@ def remove_stale(folder: Path, earlier: dict[str, Any] | None, keep: Collection[
         Names of the pictures of the present run.
     """
     inputs = (earlier or {}).get("inputs")
-    names = [item.get("overlay") for item in inputs if isinstance(item, dict)] if inputs else []
-    for name in set(names) - set(keep):
-        if isinstance(name, str) and name.endswith(".png") and Path(name).name == name:
+    items = [item for item in inputs if isinstance(item, dict)] if isinstance(inputs, list) else []
+    names = {name for item in items if isinstance(name := item.get("overlay"), str)}
+    for name in names - set(keep):
+        if name.endswith(".png") and Path(name).name == name:
             with contextlib.suppress(OSError):
                 (folder / OVERLAY_FOLDER / name).unlink()

@@ -185,7 +185,7 @@ class TableWriter:
 
 
 class TableWriters:
-    """The tables of one run; a context that finishes them also when the run is interrupted.
+    """The tables of one run; a context that finishes them when all went well.
 
     Parameters
     ----------
@@ -236,11 +236,14 @@ class TableWriters:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finish the tables; when the disk itself failed, what reached it stays in the temporary files."""
-        if isinstance(error, OSError):
-            self.discard(remove=False)
-        else:
+        """Finish the tables; after an error none appears.
+
+        When the disk itself failed, what reached it stays in the temporary files.
+        """
+        if error is None:
             self.close()
+        else:
+            self.discard(remove=not isinstance(error, OSError))
 
 
 @dataclass(frozen=True)

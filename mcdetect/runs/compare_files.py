@@ -69,6 +69,11 @@ def compare_files(
         ImageFile(file, name, spacing, force).opened()
         for file, name, spacing in zip(files, names, spacings, strict=True)
     ]
+    if not force:
+        try:
+            check_alike(*(source.read() for source in sources))
+        except InputFileError as error:
+            raise error if error.path is not None else error.with_path(names[1]) from error
     prepare_output(folder)
     record = RunRecord(
         options,
@@ -83,8 +88,6 @@ def compare_files(
     )
     record.write(folder)
     try:
-        if not force:
-            check_alike(*(source.read() for source in sources))
         results = [detect_file(source, options) for source in sources]
         found = compare(*results, config=options, force=force)
     except InputFileError as error:

@@ -21,7 +21,7 @@ from mcdetect.schema import FAILURES, MODEL_COLUMNS, make_table
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STORED", "RunResults", "known_keys"]
+__all__ = ["STORED", "RunResults", "known_keys", "lengths"]
 
 STORED = {
     **{name: SCHEMAS[name] for name in ("images", "calcifications", "candidates")},
@@ -41,9 +41,24 @@ def known_keys(store: Store, name: str, folder: Path, outputs: Sequence[Output])
     keys = set()
     for entry in store.find(name):
         made: dict[str, list[str]] = entry.facts["outputs"]
-        if asked <= set(made) and all((folder / file).is_file() for name in asked for file in made[name]):
+        owned = store.owned(entry)
+        files = [file for name in asked & set(made) for file in made[name]]
+        if asked <= set(made) and all(_length(folder / file) == owned.get(file, -2) for file in files):
             keys.add(entry.key)
     return frozenset(keys)
+
+
+def _length(path: Path) -> int:
+    """Return the length of a file in bytes; -1 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def lengths(folder: Path, outputs: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return the files that outputs wrote into a folder, with their length in bytes."""
+    return {file: _length(folder / file) for files in outputs.values() for file in files}
 
 
 class RunResults:
@@ -52,7 +67,7 @@ class RunResults:
     Parameters
     ----------
     store : Store
-        Where results are kept.
+        Where results are kept, in the output folder.
     record : RunRecord
         Gets a line for each input.
     report : BatchReport
@@ -126,7 +141,8 @@ class RunResults:
             "model_columns": [c.name for c in MODEL_COLUMNS if c.name in clusters.columns],
         }
         try:
-            return self.store.put(outcome.file, outcome.key, outcome.tables, facts), outcome.failure
+            files = lengths(self.store.path.parent, outcome.outputs)
+            return self.store.put(outcome.file, outcome.key, outcome.tables, facts, files), outcome.failure
         except OSError as error:
             cause = f"its results could not be written ({error})"
             return None, Failure("OutputError", cause, "make room and run it again")

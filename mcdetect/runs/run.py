@@ -6,12 +6,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcdetect.config import Config
 from mcdetect.exams.studies import GROUPINGS, study_tables
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.output.folder import STORE_FILE, prepare_output, remove_stale
+from mcdetect.output.folder import STORE_FILE, locked, make_folder, prepare_output, remove_stale
 from mcdetect.output.further import further_outputs
 from mcdetect.output.overlays import Overlays, overlay_names
 from mcdetect.output.run_record import InputRecord, RunRecord
@@ -99,7 +99,6 @@ def run_batch(
     further = further_outputs(also)
     found = find_inputs(paths)
     jobs = choose_jobs(len(found.inputs), jobs)
-    earlier = prepare_output(folder)
     files = [item.file for item in found.inputs]
     pictures = dict(zip(files, overlay_names(files), strict=True)) if overlay else {}
     outputs = [*_outputs(model, pictures, candidates=candidates, overlay=overlay), *further]
@@ -119,6 +118,29 @@ def run_batch(
             "calibrated": model.calibration is not None,
         },
     }
+    make_folder(folder)
+    with locked(folder):
+        return _run(
+            found, folder, config, options, outputs, pictures, jobs, observer, pixel_spacing_mm, force, model
+        )
+
+
+def _run(
+    found: Discovery,
+    folder: Path,
+    config: Config,
+    options: dict[str, Any],
+    outputs: Sequence[Output],
+    pictures: Mapping[str, str],
+    jobs: int,
+    observer: Observer,
+    pixel_spacing_mm: float | None,
+    force: bool,
+    model: ClusterModel | None,
+) -> BatchReport:
+    """Work on the inputs in a folder that nobody else works in."""
+    earlier = prepare_output(folder)
+    files = [item.file for item in found.inputs]
     record = RunRecord(config, options, jobs, skipped=found.skipped, duplicates=found.duplicates)
     record.inputs = [InputRecord(file, "pending", overlay=pictures.get(file)) for file in files]
     record.write(folder)
@@ -129,20 +151,18 @@ def run_batch(
         for output in outputs:
             output.open(folder)
         run = RunResults(store, record, report, observer)
-        try:
-            for name, error in found.problems:
-                run.take(failure_outcome(name, error))
-            tasks = _tasks(found, store, folder, config, outputs, pixel_spacing_mm, force, model)
-            if jobs > 1:
-                compile_kernels(config)
-            with closing(run_tasks(tasks, jobs=jobs, stop=stop)) as outcomes:
-                for outcome in outcomes:
-                    run.take(outcome)
-            report.interrupted = stop.is_set() and len(record.inputs) < len(tasks) + len(found.problems)
-        finally:
-            run.finish(study_tables(run.views, config.studies, by=studies_by))
-            for output in outputs:
-                record.rows = {**record.rows, **output.close(folder, run)}
+        for name, error in found.problems:
+            run.take(failure_outcome(name, error))
+        tasks = _tasks(found, store, folder, config, outputs, pixel_spacing_mm, force, model)
+        if jobs > 1:
+            compile_kernels(config)
+        with closing(run_tasks(tasks, jobs=jobs, stop=stop)) as outcomes:
+            for outcome in outcomes:
+                run.take(outcome)
+        report.interrupted = stop.is_set() and len(record.inputs) < len(tasks) + len(found.problems)
+        run.finish(study_tables(run.views, config.studies, by=str(options["studies_by"])))
+        for output in outputs:
+            record.rows = {**record.rows, **output.close(folder, run)}
     record.status = "interrupted" if report.interrupted else "complete"
     if not report.interrupted:
         remove_stale(folder, earlier, keep=[item.overlay for item in record.inputs])

@@ -25,7 +25,7 @@ __all__ = ["Entry", "Store", "detector_digest", "result_key"]
 logger = logging.getLogger(__name__)
 
 # Technical: format of the file.
-_LAYOUT = 1
+_LAYOUT = 2
 """Version of the tables below; a store of another layout or schema is made anew."""
 
 _SQL_TYPES = {"str": "TEXT", "float64": "REAL", "int64": "INTEGER", "bool": "INTEGER"}
@@ -125,14 +125,18 @@ class Store:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute("PRAGMA foreign_keys=ON")
-        self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (state,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if state != "ok":
+            raise sqlite3.DatabaseError(state)
 
     def _put_aside(self, why: str) -> None:
         self._connection.close()
-        logger.warning("%s is %s: kept as %s.old, and made anew", self.path.name, why, self.path.name)
+        names = (f"{self.path.name}.old{number or ''}" for number in (0, *range(2, 10_000)))
+        kept = next(place for name in names if not (place := self.path.with_name(name)).exists())
+        logger.warning("%s is %s: kept as %s, and made anew", self.path.name, why, kept.name)
         for ending in ("-wal", "-shm"):
             self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
-        self.path.replace(self.path.with_name(f"{self.path.name}.old"))
+        self.path.replace(kept)
         self._open()
 
     def _wanted(self) -> str:
@@ -154,6 +158,10 @@ class Store:
                 "CREATE TABLE entries (entry INTEGER PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL, "
                 "facts TEXT NOT NULL, UNIQUE (name, key))"
             )
+            run(
+                "CREATE TABLE files (file TEXT PRIMARY KEY, bytes INTEGER NOT NULL, "
+                "entry INTEGER NOT NULL REFERENCES entries ON DELETE CASCADE)"
+            )
             for name, columns in self.tables.items():
                 declared = ", ".join(f'"{c.name}" {_SQL_TYPES[c.dtype]}' for c in columns)
                 run(
@@ -173,7 +181,14 @@ class Store:
             raise
         execute("COMMIT")
 
-    def put(self, name: str, key: str, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> Entry:
+    def put(
+        self,
+        name: str,
+        key: str,
+        tables: Mapping[str, pd.DataFrame],
+        facts: Mapping[str, Any],
+        files: Mapping[str, int] | None = None,
+    ) -> Entry:
         """Keep the results of one image, whole or not at all; one of that name and key is replaced.
 
         Parameters
@@ -184,6 +199,9 @@ class Store:
             Its rows; columns that the store has and a table lacks are left empty.
         facts : mapping
             What else is to be kept, ready for JSON.
+        files : mapping of str to int, optional
+            Files that were written for it, with their length in bytes; whoever wrote them before owns
+            them no longer.
 
         Raises
         ------
@@ -198,6 +216,8 @@ class Store:
                 number = int(made.lastrowid)
                 for table, rows in tables.items():
                     self._insert(number, table, rows)
+                for file, size in (files or {}).items():
+                    run("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (file, size, number))
         except sqlite3.OperationalError as error:
             raise OSError(f"{self.path.name}: {error}") from error
         return Entry(number, name, key, text)
@@ -216,6 +236,11 @@ class Store:
         """Return a pseudonym that is the same within this store only; empty for an empty text."""
         (salt,) = self._connection.execute("SELECT salt FROM layout").fetchone()
         return hashlib.sha256(f"{salt} {text}".encode()).hexdigest()[:16] if text else ""
+
+    def owned(self, entry: Entry) -> dict[str, int]:
+        """Return the files that were last written for an entry, with their length in bytes."""
+        found = self._connection.execute("SELECT file, bytes FROM files WHERE entry = ?", (entry.number,))
+        return {str(file): int(size) for file, size in found}
 
     def find(self, name: str) -> list[Entry]:
         """Return the entries of an image, one for each key."""

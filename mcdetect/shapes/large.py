@@ -217,7 +217,7 @@ def _summit(smooth: npt.NDArray[np.float32], row: int, col: int, spacing: PixelS
 
 
 def _closed(place: _Ints, cols: int, spacing: PixelSpacing) -> tuple[int, _Mask, tuple[int, int]]:
-    """Return how many pixels there are with gaps closed; them with holes filled, too; and where they begin."""
+    """Return the number of pixels with gaps closed, these with holes filled, too, and where they begin."""
     row, col = place // cols, place % cols
     down, across = (max(1, round(_CLOSING_MM / step)) for step in (spacing.row_mm, spacing.col_mm))
     r0, c0 = int(row.min()) - 2 * down, int(col.min()) - 2 * across  # room to grow and shrink again

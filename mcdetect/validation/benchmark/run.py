@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mcdetect.config import Config
 from mcdetect.errors import InputFileError, McdetectWarning
 from mcdetect.output.files import write_text
-from mcdetect.output.folder import STORE_FILE
+from mcdetect.output.folder import STORE_FILE, locked
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import Candidates, Tables, csv_text
 from mcdetect.runs.report import Observer
@@ -147,7 +147,7 @@ def run_benchmark(
     candidates = "calcifications" in targets
     outputs: list[Output] = [Tables()]
     outputs += [Candidates()] * candidates
-    with Store(folder / STORE_FILE, STORED) as store:
+    with locked(folder), Store(folder / STORE_FILE, STORED) as store:
         entries = detect_cases(chosen, folder, store, report, outputs, jobs, restart, observer)
         _write_failures(folder, report)
         if report.interrupted:
@@ -250,8 +250,10 @@ def _prepare(folder: Path) -> None:
             "name another output folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    # No page and no figures of other cases shall stand beside the new ones.
+    # No page, no figures and no tables of other cases shall stand beside the new ones.
     (folder / PAGE).unlink(missing_ok=True)
+    (folder / TRUTH).unlink(missing_ok=True)
+    shutil.rmtree(folder / DETECTIONS, ignore_errors=True)
     for target, rules in _known_rules().items():
         for rule in rules:
             shutil.rmtree(folder / RESULTS / f"{target}_{rule}", ignore_errors=True)
