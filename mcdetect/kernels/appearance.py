@@ -14,18 +14,23 @@ from mcdetect.kernels.threads import in_parts
 
 __all__ = ["CURVATURE_MM", "DIRECTIONS", "RING_MM", "measure_spots"]
 
+# Judged: from within the smallest calcifications to their surroundings. More samples cost time, fewer miss
+# what a spot looks like. The score is fitted to them (python -m benchmarks spot_model): fit it again after a
+# change.
 RING_MM = np.array([0.06, 0.10, 0.15, 0.22, 0.30, 0.40, 0.52, 0.66, 0.82, 1.0], np.float32)
 """Radii of the rings, in mm."""
 CURVATURE_MM = np.array([0.10, 0.16, 0.26], np.float32)
 """Gaussian scales at which curvature is measured, in mm; the spot's own scale comes first."""
 DIRECTIONS = 16
-"""Directions sampled on every ring."""
+"""Directions sampled on every ring, evenly over a full turn."""
 
 _Singles = npt.NDArray[np.float32]
 _Floats = npt.NDArray[np.float64]
 
-_LEAST_SPOTS = 32  # that are worth a thread
-_REACH_SIGMA = 2.8
+_LEAST_SPOTS = 32  # Technical: fewest spots that are worth a thread
+
+# Judged: a longer reach costs time, a shorter one cuts off more than half a per cent of the weight.
+_REACH_SIGMA = 2.8  # reach of a sampled Gaussian, in its SD; fit the score again after a change (spot_model)
 
 
 @kernel  # pragma: no cover - compiled

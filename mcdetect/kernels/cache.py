@@ -43,7 +43,7 @@ __all__ = ["KEPT", "KernelCache", "cache_folder", "version_folder"]
 _log = logging.getLogger(__name__)
 
 KEPT = 4
-"""Versions whose compiled kernels are kept: enough for some environments side by side."""
+"""Technical: versions whose compiled kernels are kept: enough for some environments side by side."""
 
 _SUFFIX = ".kernel"
 _SUBFOLDER = re.compile(r"kernels-[0-9a-f]{16}")

@@ -14,6 +14,8 @@ __all__ = ["join_full_discs", "most_in_disc"]
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
+# Technical: a full turn, in radians, and the bins into which it is divided to count arcs. No count depends on
+# their number: more bins cost time where arcs are few, with fewer bins more ends of arcs are sorted.
 TWO_PI = 2.0 * math.pi
 BINS = 128
 

@@ -14,8 +14,9 @@ from mcdetect.kernels.threads import in_parts
 
 __all__ = ["discrete_gaussian", "smooth"]
 
-_LEAST = 32  # rows that are worth a thread
-_UNROLL = 4
+# Technical: division of the work.
+_LEAST = 32  # fewest rows that are worth a thread
+_UNROLL = 4  # taps on either side that are added in one visit of a line; `_smooth` is written out for so many
 
 
 def discrete_gaussian(sigma_px: float, tail: float = 1e-3) -> npt.NDArray[np.float32]:

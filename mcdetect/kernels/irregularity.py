@@ -14,15 +14,19 @@ __all__ = ["HARMONICS", "OUTLINE_POINTS", "contour_slope", "irregularity", "rim_
 _Floats = npt.NDArray[np.float64]
 _Singles = npt.NDArray[np.float32]
 
+# Judged: more points cost time, fewer lose detail; more orders count steps of the grid as irregular, fewer
+# take rough outlines for smooth ones.
 OUTLINE_POINTS = 128
 """Points, evenly spaced along an outline, on which its irregularity is measured."""
-
 HARMONICS = 16
 """Orders, of either sign, of the Fourier descriptors that count; finer ones are steps of the grid."""
 
+# Judged: farther out the blur of the edge lowers a rim, farther in it is no rim. A lower least centre lets
+# rings stand out more, and noise in hollow ones too.
 RIM = (0.5, 0.6, 0.7, 0.8)
-CENTRE = 0.2
-LEAST_CENTRE = 0.05
+"""Sizes of the drawn-in outlines on which a rim is looked for, as shares of the outline's own."""
+CENTRE = 0.2  # the same of the outline that, with the centroid, gives the height at the centre
+LEAST_CENTRE = 0.05  # that height is taken as at least this share of the contrast
 
 
 @kernel(inline=True)

@@ -13,7 +13,7 @@ from mcdetect.kernels.sources import sources_digest
 
 __all__ = ["FAST", "kernel", "sources_digest"]
 
-_SELDOM = 100_000  # objects made between two searches
+_SELDOM = 100_000  # Technical: objects made between two searches
 
 FAST: dict[str, bool | set[str]] = {
     "": False,

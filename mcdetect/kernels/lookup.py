@@ -12,7 +12,7 @@ __all__ = ["apply_lookup"]
 
 _Singles = npt.NDArray[np.float32]
 
-_LEAST_ROWS = 64  # that are worth a thread
+_LEAST_ROWS = 64  # Technical: fewest rows that are worth a thread
 
 
 def apply_lookup(image: _Singles, low: float, step: float, table: _Singles, out: _Singles) -> None:

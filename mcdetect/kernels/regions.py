@@ -15,7 +15,7 @@ _Ints = npt.NDArray[np.int64]
 _Labels = npt.NDArray[np.int8]
 
 BARRED, OWN, FOREIGN = -1, 1, 2
-"""Labels of points that must not be entered, of the summit's own points and of those of other summits."""
+"""Technical: labels of points that must not be entered, of the summit's own points and of other summits'."""
 
 
 @kernel(inline=True)

@@ -26,18 +26,26 @@ _Singles = npt.NDArray[np.float32]
 _Ints = npt.NDArray[np.int64]
 _Labels = npt.NDArray[np.int8]
 
-_LEAST_SPOTS = 8  # that are worth a thread
-_OUTLINED = 17  # columns that come from the outline
+# Technical: division of the work and of the columns.
+_LEAST_SPOTS = 8  # fewest that are worth a thread
+_OUTLINED = 17  # the first of `COLUMNS`, which come from the outline
 
-DEPTH_FRACTION = 0.15
-DEPTH_NOISE = 2.0
-DEPTH_LIMIT = 0.8
-REACH_SCALES = 2.0
-REACH_BLURS = 1.6
-REACH_RADII = 1.2
-REACH_PIXELS = 1.75
-MAX_STRETCH = 5.0
+# Judged: how far a way must climb from its lowest point to have come to another summit. More takes neighbours
+# that touch for one body, less cuts a noisy body in pieces.
+DEPTH_FRACTION = 0.15  # at least this share of the contrast,
+DEPTH_NOISE = 2.0  # and this many SD of the background ring,
+DEPTH_LIMIT = 0.8  # but at most this share of the height of the summit above the outline's level
 
+# Judged: to which pixels bodies are fitted: the largest of three reaches, and in what shape. A farther reach
+# steadies the size, and takes in tissue and neighbours (measure after a change: python -m benchmarks
+# size_accuracy).
+REACH_SCALES = 2.0  # from the centre, in the spot's own Gaussian scale,
+REACH_BLURS = 1.6  # plus this many SD of the blur
+REACH_RADII = 1.2  # in radii of the disc of the outline's area
+REACH_PIXELS = 1.75  # in the larger pixel spacing
+MAX_STRETCH = 5.0  # long over short axis of a body; a body with a thinner outline is fitted with this
+
+# Physics: optics of a disc behind a Gaussian blur. Values are rounded to four digits.
 CORE_RADIUS = (1.25, 1.45, 1.56, 1.72, 1.90, 2.34, 2.84, 3.87, 5.92)
 CORE_MEAN = (0.7205, 0.7226, 0.7246, 0.7290, 0.7363, 0.7545, 0.7784, 0.8240, 0.8784)
 """Mean height of a blurred disc above its half maximum, over its maximum, by the radius of that part

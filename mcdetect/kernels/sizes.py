@@ -21,10 +21,13 @@ _Floats = npt.NDArray[np.float64]
 _Singles = npt.NDArray[np.float32]
 _Labels = npt.NDArray[np.int8]
 
+# Judged: more cost time, fewer miss narrow neighbours or make the size jump.
 RAYS = 24
-"""Directions in which `free_reach` looks."""
-SUB = 5
-LEAST_REST = 1e-6
+"""Directions in which `free_reach` looks, evenly over a full turn."""
+SUB = 5  # places, from one of the drawn sizes to the next, at which the likelihood is interpolated
+
+# Technical: rounding.
+LEAST_REST = 1e-6  # what a body leaves unexplained is taken as at least this share of the variation
 FLAT = 1e-9  # what varies less than this share of its square is constant but for rounding
 LEAST_RELIEF = 1e-8  # a body as flat as this within reach is no different from the background
 

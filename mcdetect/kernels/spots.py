@@ -14,7 +14,7 @@ __all__ = ["keep_strongest", "local_maxima", "tile_spread"]
 
 _Singles = npt.NDArray[np.float32]
 
-_LEAST_ROWS = 64  # that are worth a thread
+_LEAST_ROWS = 64  # Technical: fewest rows that are worth a thread
 
 
 @kernel  # pragma: no cover - compiled

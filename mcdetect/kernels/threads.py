@@ -14,7 +14,7 @@ import numba
 
 __all__ = ["in_parts", "thread_count"]
 
-_PARTS_PER_THREAD = 4  # so that one that is held up leaves its share to the others
+_PARTS_PER_THREAD = 4  # Technical: of the work; one that is held up leaves its share to the others
 
 _called: set[CodeType] = set()
 """The work done before, whose kernels are compiled."""

@@ -14,7 +14,7 @@ __all__ = ["sum_leaves"]
 _Ints = npt.NDArray[np.int32]
 _Floats = npt.NDArray[np.float64]
 
-_LEAST_ROWS = 64  # that are worth a thread
+_LEAST_ROWS = 64  # Technical: fewest rows that are worth a thread
 
 
 def sum_leaves(

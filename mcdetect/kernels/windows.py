@@ -18,10 +18,12 @@ _Singles = npt.NDArray[np.float32]
 _Ints = npt.NDArray[np.int64]
 _Labels = npt.NDArray[np.int8]
 
+# Judged: nearer takes in the body itself, farther another background. More samples cost time, fewer are
+# noisier.
 RING = (0.6, 0.95)
 """Inner and outer radius of the ring that gives the background, in half windows."""
-RING_RADII = 4
-RING_ANGLES = 24
+RING_RADII = 4  # circles sampled, evenly from the inner to the outer radius
+RING_ANGLES = 24  # samples on each, evenly over a full turn
 
 
 @kernel
