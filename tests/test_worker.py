@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +193,26 @@ def test_of_several_failures_the_first_is_told(
         found = outcome(tmp_path, "good", *outputs)
         assert found.failure is not None
         assert found.failure.error == error
+
+
+@pytest.mark.slow
+def test_a_worker_ends_with_its_parent_however_that_ends() -> None:
+    """The worker holds the parent's output open, so that it is read to its end when both are gone."""
+    code = """
+import multiprocessing, os, signal
+from concurrent.futures import ProcessPoolExecutor
+from mcdetect.runs.worker import initialise_worker
+
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("spawn"), initializer=initialise_worker, initargs=(1,)
+    )
+    print(pool.submit(os.getpid).result() != os.getpid(), flush=True)
+    pool.submit(exec, "import time; time.sleep(40); print('still alive', flush=True)")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "parent.py"
+        script.write_text(code)
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.stdout == "True\n"

@@ -44,7 +44,7 @@ class InputRecord:
     ----------
     file : str
         Its name in the tables.
-    status : {"processed", "failed"}
+    status : {"pending", "processed", "failed"}
         What became of it.
     sha256 : str or None
         Hash of the file's bytes; None when it could not be read.
@@ -105,6 +105,7 @@ class RunRecord:
     def as_dict(self) -> dict[str, Any]:
         """Return what goes into run.json."""
         failed = sum(item.status == "failed" for item in self.inputs)
+        processed = sum(item.status == "processed" for item in self.inputs)
         return {
             "program": "mcdetect",
             "version": __version__,
@@ -121,7 +122,7 @@ class RunRecord:
             "config": self.config.as_dict(),
             "config_sha256": self.config.digest,
             "counts": {
-                "processed": len(self.inputs) - failed,
+                "processed": processed,
                 "failed": failed,
                 "skipped": self.skipped,
                 "duplicates": self.duplicates,

@@ -31,7 +31,8 @@ class ViewImage:
         Its name in the tables.
     study : str
         Pseudonym of the examination from the header (`mcdetect.image.mammogram.Mammogram.study`); empty when
-        unknown. It serves to tell examinations apart and is never written.
+        unknown. It serves to tell examinations apart; no table, log or picture
+        holds it, the store of a run a salted hash of it.
     laterality, view : str
         Empty when unknown.
     special : bool
