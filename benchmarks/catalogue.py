@@ -82,13 +82,11 @@ BENCHMARKS: dict[str, Benchmark] = {
     "real": Benchmark(
         "benchmarks.detection.real",
         "Real mammograms of known outcome",
-        "191 real mammograms of 78 women: screening without cancer, and diagnostic images with "
-        "BI-RADS. The index of each "
-        "woman comes from coefficients fitted on the other women; the individual score saw none of "
-        "them. A calcification is "
-        "found by a candidate within 0.5 mm of the readers' point (or within their outline and 0.2 "
-        "mm). Labels were given "
-        "by eye to what version 0.1.0 flagged, not by a radiologist. Intervals: 95 %, over women.",
+        "191 real mammograms of 78 women: screening without cancer, and diagnostic images with BI-RADS. "
+        "Nothing was fitted on them. A calcification is found by a candidate within 0.5 mm of the "
+        "readers' point (or "
+        "within their outline and 0.2 mm). Labels were given by eye to what version 0.1.0 flagged, not by a "
+        "radiologist. Intervals: 95 %, over women.",
         (
             View(
                 "",

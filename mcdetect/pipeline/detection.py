@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 
@@ -19,7 +16,6 @@ from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.searching import Searched, search
 from mcdetect.result import Calcifications, Clusters, Marks, Result
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
-from mcdetect.shapes.large import LargeBody, find_large_bodies, one_mark_per_large_body
 from mcdetect.shapes.outlines import measure_shapes
 from mcdetect.shapes.tophat import tophat_image
 from mcdetect.spots.appearance import FEATURE_NAMES, refined_scale_mm
@@ -62,11 +58,9 @@ def detect(
         found = search(mammogram, config, clock)
         with clock.stage("score"):
             candidates = _score(found, mammogram.spacing, spot_model or default_spot_model(), config)
-            likely = _accept(candidates, found, mammogram.spacing, config)
-        with clock.stage("bodies"):
-            accepted, bodies = _whole(candidates, likely, found, mammogram.spacing)
+            accepted = _accept(candidates, found, mammogram.spacing, config)
         with clock.stage("outlines"):
-            calcifications = _measure(candidates.take(accepted), bodies, found, mammogram.spacing, config)
+            calcifications = _measure(candidates.take(accepted), found, mammogram.spacing, config)
         with clock.stage("groups"):
             clusters = _group(calcifications, found.breast, mammogram.spacing, config)
             cluster_id = np.zeros(len(candidates), np.int64)
@@ -128,19 +122,7 @@ def _accept(
     return likely[one_mark_per_body(found.equalised, row, col, marks.log_odds, spacing)]
 
 
-def _whole(
-    candidates: Marks, likely: npt.NDArray[np.int64], found: Searched, spacing: PixelSpacing
-) -> tuple[npt.NDArray[np.int64], dict[int, LargeBody]]:
-    """Return the marks to keep, one for each large body, and the bodies by their place among these."""
-    marks = candidates.take(likely)
-    bodies = find_large_bodies(found.equalised, *found.in_part(marks), marks.log_odds, spacing)
-    keep, body = one_mark_per_large_body(bodies, marks.log_odds)
-    return likely[keep], {k: bodies[number] for k, number in enumerate(body[keep]) if number >= 0}
-
-
-def _measure(
-    marks: Marks, bodies: Mapping[int, LargeBody], found: Searched, spacing: PixelSpacing, config: Config
-) -> Calcifications:
+def _measure(marks: Marks, found: Searched, spacing: PixelSpacing, config: Config) -> Calcifications:
     """Outline the calcifications in the top-hat of the equalised image, and say where in the breast "
     "they lie."""
     row, col = found.in_part(marks)
@@ -156,35 +138,16 @@ def _measure(
     )
     outlined = np.isfinite(shapes.area_mm2)
     diameter_mm = np.where(outlined, shapes.diameter_mm, marks.scale_diameter_mm)
-    measures = {**shapes.as_dict(), "diameter_mm": diameter_mm, "snr": marks.snr}
-    marks = _at_centres(marks, bodies, found, spacing)
-    for k, body in bodies.items():
-        for name, value in body.measures.items():
-            measures[name][k] = value
     breast = found.breast
     return Calcifications(
         marks=marks,
-        measures=measures,
+        measures={**shapes.as_dict(), "diameter_mm": diameter_mm, "snr": marks.snr},
         nearest_mm=nearest_mm(marks.row_mm, marks.col_mm),
         skin_distance_mm=breast.skin_distance_at(marks.row_px, marks.col_px),
         chest_distance_mm=breast.chest_distance_at(marks.row_px, marks.col_px),
         in_pectoral=breast.pectoral[
             np.rint(marks.row_px).astype(np.intp), np.rint(marks.col_px).astype(np.intp)
         ],
-    )
-
-
-def _at_centres(
-    marks: Marks, bodies: Mapping[int, LargeBody], found: Searched, spacing: PixelSpacing
-) -> Marks:
-    """Move the marks of large bodies to the bodies' centres."""
-    row, col = marks.row_px.copy(), marks.col_px.copy()
-    last = np.array(found.breast.mask.shape) - 1.0
-    for k, body in bodies.items():
-        place = np.array([body.row_px + found.origin_px[0], body.col_px + found.origin_px[1]])
-        row[k], col[k] = np.clip(place, 0.0, last)
-    return dataclasses.replace(
-        marks, row_px=row, col_px=col, row_mm=row * spacing.row_mm, col_mm=col * spacing.col_mm
     )
 
 
@@ -227,7 +190,7 @@ def _group(
         breast_area_mm2=float(np.count_nonzero(breast.mask)) * spacing.row_mm * spacing.col_mm,
     )
     columns = {**features, **described.columns()}
-    scored = default_scorer().score({**columns, "max_in_window": groups.max_in_window})
+    scored = default_scorer().score(columns)
     return Clusters(
         groups=groups,
         score=score,

@@ -241,6 +241,4 @@ WORDS: tuple[Column, ...] = (
     _reason("density", "its density"),
     _reason("benign", "a typically benign kind (lowers it)"),
     _reason("casting", "the casting type"),
-    _reason("crowding", "how many members one disc of 1 cm2 holds"),
-    _reason("breadth", "how far its members spread beside one curve"),
 )
