@@ -69,14 +69,15 @@ def search_real(limit: int | None = None, jobs: int = 2) -> RealSet:
     Parameters
     ----------
     limit : int, optional
-        Only the images of so many women of each set.
+        Only the images of so many women of each set, with and without suspicious calcifications.
     jobs : int
         Processes.
     """
     images = _images()
     if limit is not None:
-        some = images.groupby("set").woman.unique().map(lambda women: list(women[:limit]))
-        images = images[images.woman.isin([woman for women in some for woman in women])]
+        called = images.groupby("woman").calc_suspicious.transform("any")
+        some = images.assign(called=called).groupby(["set", "called"]).woman.unique()
+        images = images[images.woman.isin([woman for women in some for woman in women[:limit]])]
     tasks = [(str(REAL / row["set"]), row["file"], row["spacing_mm"]) for row in images.to_dict("records")]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         parts = list(pool.map(_search, tasks, chunksize=4))
