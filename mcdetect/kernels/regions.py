@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from mcdetect.kernels.jit import kernel
 
-__all__ = ["BARRED", "FOREIGN", "OWN", "flood", "trace_outline"]
+__all__ = ["BARRED", "FOREIGN", "OWN", "flood", "pop", "push", "trace_outline"]
 
 _Floats = npt.NDArray[np.float64]
 _Singles = npt.NDArray[np.float32]
@@ -19,7 +19,7 @@ BARRED, OWN, FOREIGN = -1, 1, 2
 
 
 @kernel(inline=True)
-def _push(heap_value: _Singles, heap_place: _Ints, size: int, value: float, place: int) -> None:
+def push(heap_value: _Singles, heap_place: _Ints, size: int, value: float, place: int) -> None:
     """Add to a binary heap whose largest value is on top; ties go to the smaller place."""
     k = size
     while k > 0:
@@ -32,7 +32,7 @@ def _push(heap_value: _Singles, heap_place: _Ints, size: int, value: float, plac
 
 
 @kernel(inline=True)
-def _pop(heap_value: _Singles, heap_place: _Ints, size: int) -> None:
+def pop(heap_value: _Singles, heap_place: _Ints, size: int) -> None:
     """Remove the top of the heap."""
     last = size - 1
     value, place = heap_value[last], heap_place[last]
@@ -97,7 +97,7 @@ def flood(
         value, place = heap_value[0], heap_place[0]
         if value < level:
             break
-        _pop(heap_value, heap_place, size)
+        pop(heap_value, heap_place, size)
         size -= 1
         lower = False
         if flat[place] == OWN:
@@ -122,7 +122,7 @@ def flood(
                 if flat[near] != 0 or (values[near] > value) != (higher == 1):
                     continue
                 flat[near] = own
-                _push(heap_value, heap_place, size, values[near], near)
+                push(heap_value, heap_place, size, values[near], near)
                 size += 1
                 pushed[count] = near
                 count += 1

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logit
 
 from mcdetect.breast import BreastRegion
 from mcdetect.clusters.descriptors import describe_clusters
@@ -16,6 +20,7 @@ from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.searching import Searched, search
 from mcdetect.result import Calcifications, Clusters, Marks, Result
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
+from mcdetect.shapes.large import LargeBody, find_large_bodies, one_mark_per_large_body
 from mcdetect.shapes.outlines import measure_shapes
 from mcdetect.shapes.tophat import tophat_image
 from mcdetect.spots.appearance import FEATURE_NAMES, refined_scale_mm
@@ -24,6 +29,8 @@ from mcdetect.spots.duplicates import one_mark_per_body
 from mcdetect.spots.score import SpotModel, default_spot_model
 
 __all__ = ["detect"]
+
+_LEAST_SCORE = 1e-9  # Technical: an operating point of 0 or 1 has no finite log-odds
 
 
 def detect(
@@ -58,9 +65,11 @@ def detect(
         found = search(mammogram, config, clock)
         with clock.stage("score"):
             candidates = _score(found, mammogram.spacing, spot_model or default_spot_model(), config)
-            accepted = _accept(candidates, found, mammogram.spacing, config)
+            likely = _accept(candidates, found, mammogram.spacing, config)
+        with clock.stage("bodies"):
+            candidates, accepted, bodies = _whole(candidates, likely, found, mammogram.spacing, config)
         with clock.stage("outlines"):
-            calcifications = _measure(candidates.take(accepted), found, mammogram.spacing, config)
+            calcifications = _measure(candidates.take(accepted), bodies, found, mammogram.spacing, config)
         with clock.stage("groups"):
             clusters = _group(calcifications, found.breast, mammogram.spacing, config)
             cluster_id = np.zeros(len(candidates), np.int64)
@@ -122,7 +131,30 @@ def _accept(
     return likely[one_mark_per_body(found.equalised, row, col, marks.log_odds, spacing)]
 
 
-def _measure(marks: Marks, found: Searched, spacing: PixelSpacing, config: Config) -> Calcifications:
+def _whole(
+    candidates: Marks, likely: npt.NDArray[np.int64], found: Searched, spacing: PixelSpacing, config: Config
+) -> tuple[Marks, npt.NDArray[np.int64], dict[int, LargeBody]]:
+    """Find the large bodies.
+
+    Return the candidates, with those that a body lies under raised to the operating point; which of them to
+    keep, one for each body; and the bodies by their place among these.
+    """
+    certain = np.zeros(len(candidates), np.bool_)
+    certain[likely] = True
+    row, col = found.in_part(candidates)
+    bodies = find_large_bodies(found.equalised, row, col, candidates.log_odds, certain, spacing)
+    keep, body = one_mark_per_large_body(bodies, candidates.log_odds, certain)
+    kept = np.flatnonzero(keep)
+    least = float(logit(np.clip(config.calcifications.min_score, _LEAST_SCORE, 1.0 - _LEAST_SCORE)))
+    log_odds = candidates.log_odds.copy()
+    log_odds[kept] = np.maximum(log_odds[kept], least)
+    candidates = dataclasses.replace(candidates, log_odds=log_odds)
+    return candidates, kept, {k: bodies[number] for k, number in enumerate(body[kept]) if number >= 0}
+
+
+def _measure(
+    marks: Marks, bodies: Mapping[int, LargeBody], found: Searched, spacing: PixelSpacing, config: Config
+) -> Calcifications:
     """Outline the calcifications in the top-hat of the equalised image, and say where in the breast "
     "they lie."""
     row, col = found.in_part(marks)
@@ -138,16 +170,38 @@ def _measure(marks: Marks, found: Searched, spacing: PixelSpacing, config: Confi
     )
     outlined = np.isfinite(shapes.area_mm2)
     diameter_mm = np.where(outlined, shapes.diameter_mm, marks.scale_diameter_mm)
+    measures = {**shapes.as_dict(), "diameter_mm": diameter_mm, "snr": marks.snr}
+    marks = _at_centres(marks, bodies, found, spacing)
+    for k, body in bodies.items():
+        for name, value in body.measures.items():
+            measures[name][k] = value
     breast = found.breast
+    kind = np.full(len(marks), "", dtype=object)
+    kind[list(bodies)] = [body.kind for body in bodies.values()]
     return Calcifications(
         marks=marks,
-        measures={**shapes.as_dict(), "diameter_mm": diameter_mm, "snr": marks.snr},
+        kind=kind,
+        measures=measures,
         nearest_mm=nearest_mm(marks.row_mm, marks.col_mm),
         skin_distance_mm=breast.skin_distance_at(marks.row_px, marks.col_px),
         chest_distance_mm=breast.chest_distance_at(marks.row_px, marks.col_px),
         in_pectoral=breast.pectoral[
             np.rint(marks.row_px).astype(np.intp), np.rint(marks.col_px).astype(np.intp)
         ],
+    )
+
+
+def _at_centres(
+    marks: Marks, bodies: Mapping[int, LargeBody], found: Searched, spacing: PixelSpacing
+) -> Marks:
+    """Move the marks of large bodies to the bodies' centres."""
+    row, col = marks.row_px.copy(), marks.col_px.copy()
+    last = np.array(found.breast.mask.shape) - 1.0
+    for k, body in bodies.items():
+        place = np.array([body.row_px + found.origin_px[0], body.col_px + found.origin_px[1]])
+        row[k], col[k] = np.clip(place, 0.0, last)
+    return dataclasses.replace(
+        marks, row_px=row, col_px=col, row_mm=row * spacing.row_mm, col_mm=col * spacing.col_mm
     )
 
 

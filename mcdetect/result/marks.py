@@ -85,6 +85,8 @@ class Calcifications:
     ----------
     marks : Marks
         Where they are and how they score.
+    kind : object array
+        What a large body looks like: "rim", "rod", "coarse" or "object"; "" for a speck.
     measures : mapping of str to float64 array
         The measures of `mcdetect.schema.MEASURES`; the diameter is that of the scale where there is no
         outline.
@@ -97,6 +99,7 @@ class Calcifications:
     """
 
     marks: Marks
+    kind: npt.NDArray[np.object_]
     measures: Mapping[str, _Floats]
     nearest_mm: _Floats
     skin_distance_mm: _Floats

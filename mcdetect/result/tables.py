@@ -65,6 +65,7 @@ def calcification_table(
             "score": marks.score,
             "own_score": marks.own_score,
             "cluster_id": clusters.groups.label,
+            "kind": calcifications.kind,
             "scale_mm": marks.scale_mm,
             "nearest_mm": calcifications.nearest_mm,
             "skin_distance_mm": calcifications.skin_distance_mm,

@@ -34,6 +34,13 @@ CALCIFICATIONS: tuple[Column, ...] = (
     *_SCORES,
     *(column for name, column in _MEASURES.items() if name not in ("diameter_mm", "snr")),
     Column(
+        "kind",
+        "str",
+        "",
+        "what a large body looks like: rim, rod, coarse (popcorn and dystrophic too) or object (a clip); "
+        "empty for specks",
+    ),
+    Column(
         "nearest_mm",
         "float64",
         "mm",

@@ -1,0 +1,147 @@
+"""Figures of bodies on the pixels: closing, filling, joining, and the step across their border."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage as ndi
+
+from mcdetect.image.mammogram import PixelSpacing
+
+__all__ = [
+    "Figure",
+    "border_step",
+    "close_gaps",
+    "ellipse",
+    "fill_holes",
+    "join",
+    "paint",
+    "shared_px",
+    "solidity",
+    "window",
+]
+
+_Ints = npt.NDArray[np.int64]
+_Mask = npt.NDArray[np.bool_]
+
+# Technical: how finely is looked.
+_CLOSING_MM = 0.15  # gaps in a ring that are closed
+_RIM_MM, _GAP_MM = 0.2, 0.1  # width of the rings on both sides of the border; what lies between is blur
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A body on the pixels: its mask, holes filled, and where that begins; height; slope of its border."""
+
+    mask: _Mask
+    top: int
+    left: int
+    height: float
+    surroundings: float
+    slope: float
+
+
+def close_gaps(place: _Ints, cols: int, spacing: PixelSpacing) -> tuple[int, _Mask, tuple[int, int]]:
+    """Return the number of pixels with gaps closed, these with holes filled, too, and where they begin."""
+    row, col = place // cols, place % cols
+    down, across = (max(1, round(_CLOSING_MM / step)) for step in (spacing.row_mm, spacing.col_mm))
+    r0, c0 = int(row.min()) - 2 * down, int(col.min()) - 2 * across  # room to grow and shrink again
+    mask = np.zeros((int(row.max()) - r0 + 2 * down + 1, int(col.max()) - c0 + 2 * across + 1), np.bool_)
+    mask[row - r0, col - c0] = True
+    closed = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_CLOSE, ellipse(down, across).view(np.uint8))
+    return int(np.count_nonzero(closed)), fill_holes(np.asarray(closed)), (r0, c0)
+
+
+def fill_holes(mask: npt.NDArray[np.uint8]) -> _Mask:
+    """Return a mask with its holes filled."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros(mask.shape, np.uint8)
+    cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
+    return filled.astype(np.bool_)
+
+
+def solidity(mask: _Mask) -> float:
+    """Area over that of the convex hull of the pixels' centres, about."""
+    outlines, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    points = np.concatenate([np.asarray(outline) for outline in outlines])
+    hull = cv2.convexHull(points)
+    around = cv2.contourArea(hull) + 0.5 * cv2.arcLength(hull, True) + 1.0  # of the pixels, not their centres
+    return float(np.count_nonzero(mask)) / around
+
+
+def border_step(
+    smooth: npt.NDArray[np.float32], mask: _Mask, top: int, left: int, spacing: PixelSpacing
+) -> float:
+    """Return the median of the ring just inside a body's border less that of the ring outside."""
+    reach = [max(1, round((_GAP_MM + _RIM_MM) / step)) for step in (spacing.row_mm, spacing.col_mm)]
+    down, across = reach
+    inside = np.pad(mask, ((down, down), (across, across)))
+    values = window(smooth, top - down, left - across, inside.shape)
+    outward = ndi.distance_transform_edt(~inside, sampling=(spacing.row_mm, spacing.col_mm))
+    inward = ndi.distance_transform_edt(inside, sampling=(spacing.row_mm, spacing.col_mm))
+    there = np.isfinite(values)
+    rim = inside & (inward <= _RIM_MM) & there
+    around = ~inside & (outward > _GAP_MM) & (outward <= _GAP_MM + _RIM_MM) & there
+    if not around.any():
+        return 0.0
+    return float(np.median(values[rim]) - np.median(values[around]))
+
+
+def window(
+    image: npt.NDArray[np.float32], top: int, left: int, shape: tuple[int, ...]
+) -> npt.NDArray[np.float64]:
+    """Return a part of an image; NaN outside of it."""
+    rows, cols = shape
+    values = np.full(shape, np.nan)
+    r0, c0 = max(0, -top), max(0, -left)
+    part = image[top + r0 : top + rows, left + c0 : left + cols]
+    values[r0 : r0 + part.shape[0], c0 : c0 + part.shape[1]] = part
+    return values
+
+
+def ellipse(down: int, across: int) -> _Mask:
+    row, col = np.ogrid[-down : down + 1, -across : across + 1]
+    figure: _Mask = (row / (down + 0.5)) ** 2 + (col / (across + 0.5)) ** 2 <= 1.0
+    return figure
+
+
+def shared_px(one: Figure, other: Figure) -> int:
+    """Return how many pixels two figures share."""
+    top, left = max(one.top, other.top), max(one.left, other.left)
+    bottom = min(one.top + one.mask.shape[0], other.top + other.mask.shape[0])
+    right = min(one.left + one.mask.shape[1], other.left + other.mask.shape[1])
+    if bottom <= top or right <= left:
+        return 0
+    parts = [f.mask[top - f.top : bottom - f.top, left - f.left : right - f.left] for f in (one, other)]
+    return int(np.count_nonzero(parts[0] & parts[1]))
+
+
+def join(one: Figure, other: Figure) -> Figure:
+    """Return one figure of two that overlap, with the height of the higher."""
+    top, left = min(one.top, other.top), min(one.left, other.left)
+    bottom = max(f.top + f.mask.shape[0] for f in (one, other))
+    right = max(f.left + f.mask.shape[1] for f in (one, other))
+    mask = np.zeros((bottom - top, right - left), np.bool_)
+    for f in (one, other):
+        mask[
+            f.top - top : f.top - top + f.mask.shape[0], f.left - left : f.left - left + f.mask.shape[1]
+        ] |= f.mask
+    high = max(one, other, key=lambda f: f.height)
+    return Figure(fill_holes(mask.view(np.uint8)), top, left, high.height, high.surroundings, high.slope)
+
+
+def paint(
+    label: npt.NDArray[np.int32], figure: Figure, number: int, reach_mm: float, spacing: PixelSpacing
+) -> None:
+    """Number the pixels of a body and of what lies within reach, where they carry no number yet."""
+    down, across = (max(1, round(reach_mm / step)) for step in (spacing.row_mm, spacing.col_mm))
+    padded = np.pad(figure.mask, ((down, down), (across, across))).view(np.uint8)
+    grown = np.asarray(cv2.dilate(padded, ellipse(down, across).view(np.uint8))) > 0
+    top, left = figure.top - down, figure.left - across
+    r0, c0 = max(0, top), max(0, left)
+    r1, c1 = min(label.shape[0], top + grown.shape[0]), min(label.shape[1], left + grown.shape[1])
+    part, inside = label[r0:r1, c0:c1], grown[r0 - top : r1 - top, c0 - left : c1 - left]
+    part[inside & (part == 0)] = number

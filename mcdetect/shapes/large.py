@@ -1,0 +1,252 @@
+"""Large bodies: calcifications wider than a speck, each outlined whole, so that it carries one mark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.kernels.growth import border_slopes, grow, steepest_near
+from mcdetect.shapes.figures import Figure, border_step, close_gaps, join, paint, shared_px, solidity
+from mcdetect.shapes.whole import body_kind, measure_body
+
+__all__ = ["LEAST_MM", "LargeBody", "find_large_bodies", "one_mark_per_large_body"]
+
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int64]
+_Mask = npt.NDArray[np.bool_]
+
+# Judged: on the pieces into which real rings, rods and popcorn fell, against groups of real fine
+# calcifications, which must stay apart. Smaller or looser bounds take dense groups for bodies, larger ones
+# leave pieces.
+LEAST_MM = 0.8
+"""Diameter of the disc of equal area from which a body counts as large."""
+LEAST_SLOPE = 40.0
+"""Least mean slope of its border, in SD of the noise per mm: tissue is less steep."""
+LEAST_EDGE = 1.5
+"""Least of that slope over the body's height, per mm: calcium has a sharp border at every size."""
+LEAST_SOLIDITY = 0.8
+"""Least area over that of its convex hull: groups of specks that a haze joins are not solid."""
+LEAST_STEP = 12.0
+"""Least by which the median just inside the border exceeds that just outside, in SD of the noise."""
+LEAST_SHARE = 0.3
+"""Least of that step over the body's height: a haze around a bright speck has a low border."""
+STEEP = 200.0
+"""Where the image is so steep, in SD of the noise per mm, is looked under marks that are not certain, too."""
+SURE_SLOPE, SURE_STEP = 160.0, 40.0
+"""Least slope and step of the border of a body without a certain mark: ends of vessels and ligaments reach
+less."""
+SKIRT_MM = 0.2
+"""What lies so near to a large body belongs to it: that is blur."""
+HALO_MM, HALO_HEIGHT = 1.0, 0.15
+"""What lies so near and is no higher than this share of the body belongs to it, too: processing and lossy
+coding leave rings beside what is very bright."""
+_SAME = 0.2  # share of the smaller of two bodies that lies on the other, from which both are one
+
+# Standard: what BI-RADS, 5th edition, calls coarse, rim and rod reaches from 1 mm to over 1 cm.
+_MOST_MM = 12.0  # diameter of the largest body
+_REACH_MM = 8.0  # from the summit to the border of what is looked at
+
+# Technical: how finely is looked.
+_NEAR_MM = 0.4  # around a mark, where steepness is looked for
+_SPAN_MM = 0.15  # half the distance over which it is measured
+_SMOOTHING_MM = 0.06  # SD of the Gaussian ahead of the growth
+_CLIMB_MM = 0.2  # from a mark to the summit it means
+_LEAST_FILLED = 0.2  # share of a body that its bright part fills, below which no ring is closed
+_RING = 1.25  # area with holes filled over that without, from which it is a ring
+_MOST_CLOSED = 1.2  # area with gaps closed over that without
+_AS_STEEP = 0.8  # least slope of a border over the steepest: a haze round several specks is flatter
+_LEAST_PART = 0.5  # of LEAST_MM: diameter of a part with a steeper border, from which the whole may be larger
+_COARSER = 2.5  # area over that with the steepest border, from which that was of a part of the body
+_SHARES = (0.6, 0.5, 0.43, 0.36, 0.3, 0.25, 0.2, 0.16, 0.12)  # levels between summit and surroundings
+
+
+@dataclass(frozen=True)
+class LargeBody:
+    """One large calcification.
+
+    Parameters
+    ----------
+    marks : (k,) int64 array
+        The marks that lie on it or in its skirt.
+    row_px, col_px : float
+        Centroid, in pixels.
+    measures : dict of str to float
+        Of the whole body, by the names of `mcdetect.schema.MEASURES`.
+    kind : str
+        One of `BODY_KINDS`.
+    """
+
+    marks: _Ints
+    row_px: float
+    col_px: float
+    measures: Mapping[str, float]
+    kind: str
+
+
+def find_large_bodies(
+    pixels: npt.NDArray[np.float32],
+    row_px: _Floats,
+    col_px: _Floats,
+    strength: _Floats,
+    certain: _Mask,
+    spacing: PixelSpacing,
+) -> list[LargeBody]:
+    """Outline the large bodies that marks lie on.
+
+    From the summit under each mark pixels are taken downhill until the growth leaks into the tissue. Of
+    the levels between summit and leak that one is the border whose mean slope is steepest. Small gaps are
+    closed and holes filled, so that a ring is one body. A body is large when it is wide, solid and has a
+    border as sharp as calcium's. Marks on it or in its skirt belong to it. Under a mark that is not certain
+    is looked only where the image is steep, and more is asked of the border: the filters for specks see
+    little of a large body.
+
+    Parameters
+    ----------
+    pixels : (rows, cols) float32 array
+        Noise-equalised grey levels (noise of unit SD).
+    row_px, col_px : (n,) float64 arrays
+        Marks, in pixels.
+    strength : (n,) float64 array
+        Marks are taken from the strongest to the weakest, certain ones first.
+    certain : (n,) bool array
+        Marks that were accepted as calcifications.
+    spacing : PixelSpacing
+        Pixel spacing in mm.
+
+    Returns
+    -------
+    list of LargeBody
+        Each mark lies on one at most.
+    """
+    if row_px.size == 0:
+        return []
+    steep = steepest_near(pixels, row_px, col_px, spacing.row_mm, spacing.col_mm, _NEAR_MM, _SPAN_MM)
+    sigma = _SMOOTHING_MM / spacing.col_mm, _SMOOTHING_MM / spacing.row_mm
+    smooth = np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma[0], sigmaY=sigma[1]), dtype=np.float32)
+    label = np.zeros(pixels.shape, np.int32)
+    figures: list[Figure] = []
+    row, col = np.rint(row_px).astype(np.intp), np.rint(col_px).astype(np.intp)
+    order = np.lexsort((-strength, ~certain))
+    for k in order[certain[order] | (steep[order] >= STEEP)]:
+        if label[row[k], col[k]]:
+            continue
+        figure = _figure(smooth, int(row[k]), int(col[k]), bool(certain[k]), spacing)
+        if figure is not None:
+            _add(figures, figure, label, spacing)
+    on = label[row, col]
+    halo = np.zeros_like(label)
+    for number, figure in enumerate(figures, start=1):
+        paint(halo, figure, number, HALO_MM, spacing)
+        faint = smooth[row, col] - figure.surroundings < HALO_HEIGHT * figure.height
+        on[(on == 0) & (halo[row, col] == number) & faint] = number
+    return [
+        _body(np.flatnonzero(on == number), figure, smooth, spacing)
+        for number, figure in enumerate(figures, start=1)
+        if (on == number).any()
+    ]
+
+
+def _body(marks: _Ints, figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpacing) -> LargeBody:
+    row_px, col_px, measures = measure_body(figure, smooth, spacing)
+    return LargeBody(marks, row_px, col_px, measures, body_kind(figure, smooth, measures, spacing))
+
+
+def one_mark_per_large_body(
+    bodies: list[LargeBody], strength: _Floats, certain: _Mask
+) -> tuple[_Mask, _Ints]:
+    """Keep one mark of each body, the strongest of the certain ones, and the certain marks off bodies.
+
+    Parameters
+    ----------
+    bodies : list of LargeBody
+        As `find_large_bodies` returns them.
+    strength : (n,) float64 array
+        Strength of each mark.
+    certain : (n,) bool array
+        Marks that were accepted as calcifications.
+
+    Returns
+    -------
+    keep : (n,) bool array
+        The marks to keep.
+    body : (n,) int64 array
+        Number of the body of each mark, from 0; -1 for none.
+    """
+    keep = certain.copy()
+    body = np.full(strength.size, -1, np.int64)
+    for number, found in enumerate(bodies):
+        body[found.marks] = number
+        keep[found.marks] = False
+        keep[found.marks[np.lexsort((strength[found.marks], certain[found.marks]))[-1]]] = True
+    return keep, body
+
+
+def _figure(
+    smooth: npt.NDArray[np.float32], row: int, col: int, certain: bool, spacing: PixelSpacing
+) -> Figure | None:
+    """Return the large body under a mark, or None."""
+    least_slope, least_step = (LEAST_SLOPE, LEAST_STEP) if certain else (SURE_SLOPE, SURE_STEP)
+    row, col = _summit(smooth, row, col, spacing)
+    down, across = (round(_REACH_MM / step) for step in (spacing.row_mm, spacing.col_mm))
+    top, left = max(0, row - down), max(0, col - across)
+    window = np.ascontiguousarray(smooth[top : row + down + 1, left : col + across + 1])
+    pixel_mm2 = spacing.row_mm * spacing.col_mm
+    most = min(window.size, round(math.pi / 4.0 * _MOST_MM**2 / pixel_mm2))
+    place, level = grow(window, (row - top) * window.shape[1] + col - left, most)
+    summit = float(np.sort(window.ravel()[place[: max(4, round(0.15 / pixel_mm2))]])[-3:].mean())
+    leak = float(level[-1])
+    height = summit - leak
+    if height <= 0.0:
+        return None
+    wanted = np.array([leak + share * height for share in _SHARES], np.float32)
+    counts = np.unique(np.searchsorted(-level, -wanted, side="right"))
+    counts = counts[
+        (counts < place.size) & (counts * pixel_mm2 >= _LEAST_FILLED * math.pi / 4.0 * LEAST_MM**2)
+    ]
+    slopes = border_slopes(window, place, counts.astype(np.int64), spacing.row_mm, spacing.col_mm)
+    if counts.size == 0:
+        return None
+    steepest, part = counts[np.argmax(slopes)], math.pi / 4.0 * (_LEAST_PART * LEAST_MM) ** 2 / pixel_mm2
+    for k in np.argsort(-slopes, kind="stable"):
+        if slopes[k] < max(least_slope, LEAST_EDGE * height, _AS_STEEP * slopes.max()):
+            break
+        closed, mask, (r0, c0) = close_gaps(place[: counts[k]], window.shape[1], spacing)
+        if closed > _MOST_CLOSED * counts[k]:
+            continue  # specks side by side, with gaps between them
+        area = int(np.count_nonzero(mask))
+        ring, coarser = area >= _RING * counts[k], steepest >= part and area >= _COARSER * steepest
+        if counts[k] != steepest and not (ring or coarser):
+            continue  # another level of the same border, or what lies around a speck
+        wide = 4.0 * area * pixel_mm2 >= math.pi * LEAST_MM**2
+        if not wide or solidity(mask) < LEAST_SOLIDITY:
+            continue
+        step = border_step(smooth, mask, top + r0, left + c0, spacing)
+        if step >= max(least_step, LEAST_SHARE * height):
+            return Figure(mask, top + r0, left + c0, height, leak, float(slopes[k]))
+    return None
+
+
+def _summit(smooth: npt.NDArray[np.float32], row: int, col: int, spacing: PixelSpacing) -> tuple[int, int]:
+    down, across = (max(1, int(_CLIMB_MM / step)) for step in (spacing.row_mm, spacing.col_mm))
+    top, left = max(0, row - down), max(0, col - across)
+    part = smooth[top : row + down + 1, left : col + across + 1]
+    r, c = np.unravel_index(int(np.argmax(part)), part.shape)
+    return top + int(r), left + int(c)
+
+
+def _add(figures: list[Figure], figure: Figure, label: npt.NDArray[np.int32], spacing: PixelSpacing) -> None:
+    """Add a figure to the list and to the image of their numbers, or join it to the one that it lies on."""
+    for number, other in enumerate(figures, start=1):
+        shared = shared_px(figure, other)
+        if shared > _SAME * min(np.count_nonzero(figure.mask), np.count_nonzero(other.mask)):
+            figures[number - 1] = joined = join(figure, other)
+            paint(label, joined, number, SKIRT_MM, spacing)
+            return
+    figures.append(figure)
+    paint(label, figure, len(figures), SKIRT_MM, spacing)
