@@ -208,7 +208,7 @@ def random_body(
     row_px: float,
     col_px: float,
     size_mm: tuple[float, float] | None = None,
-    snr: tuple[float, float] = (3.0, 12.0),
+    snr: tuple[float, float] = (5.0, 15.0),
 ) -> BodySpec:
     """Draw size, width, density and details of a body of a form.
 

@@ -281,5 +281,5 @@ def _dystrophic(size_mm: float, orientation: float, lucent: bool, rng: np.random
         centre = 0.65 * np.exp(-((rho / 0.45) ** 2)) if lucent else 0.0
         return np.asarray(0.4 * size_mm * (1.0 - rho**2) ** 0.25 * uneven * (1.0 - centre))
 
-    waves = rng.normal(0.0, 0.2 / np.arange(1, 9) ** 0.7)
+    waves = rng.normal(0.0, 0.2 / np.arange(1, 9) ** 1.1)
     return _star(size_mm, orientation, waves, rng.uniform(1.0, 2.0), rng, profile)
