@@ -165,6 +165,64 @@ BENCHMARKS: dict[str, Benchmark] = {
         ),
         ("insertion_froc.png",),
     ),
+    "inserted_bodies": Benchmark(
+        "benchmarks.detection.inserted_bodies",
+        "Large bodies of exact outlines",
+        "Rods, popcorn, rims, dystrophic plates, clips and tram tracks drawn into backgrounds. Nothing was "
+        "fitted on such bodies. A mark is of a body within 0.5 mm of its hull, of a tram track within 1 mm "
+        "of its plaques. Errors are those of a body's largest mark, over the true size, less 1. A kind is "
+        "that of the marks, or of their groups. Intervals: 95 %, over bodies.",
+        (
+            View("", (Column("images", "images"),)),
+            View(
+                "Marks, kinds and groups",
+                (
+                    Column("bodies", "bodies"),
+                    Column("not marked", "not marked", form=".2f"),
+                    Column("exactly one mark", "exactly one mark", form=".2f"),
+                    Column("further marks per body", "further marks", form=".2f"),
+                    Column("beside it", "marks beside", form=".2f"),
+                    Column("kind right", "kind right", form=".2f"),
+                    Column("flagged groups per body", "flagged groups", form=".2f"),
+                    Column("with an index of 50 or more", "index of 50 or more", form=".2f"),
+                ),
+                down=("form", "size"),
+            ),
+            View(
+                "Sizes of those that are marked",
+                (
+                    Column("diameter, median error", "diameter error", form="+.2f"),
+                    Column("diameter within 10 %", "diameter within 10 %", form=".2f"),
+                    Column("long axis, median error", "long axis error", form="+.2f"),
+                    Column("long axis within 10 %", "long axis within 10 %", form=".2f"),
+                ),
+                down=("form", "size"),
+            ),
+            View(
+                "Tram tracks",
+                (
+                    Column("tracks", "tracks"),
+                    Column("not marked", "tracks not marked"),
+                    Column("with one finding", "tracks with one finding"),
+                    Column("marks per track", "marks per track"),
+                    Column("flagged groups per track", "flagged groups per track"),
+                    Column("named vascular", "tracks named vascular"),
+                    Column("with an index of 50 or more", "tracks with an index of 50 or more"),
+                ),
+                turned=True,
+            ),
+            View(
+                "By background, without tram tracks",
+                (
+                    Column("bodies", "bodies by background"),
+                    Column("not marked", "not marked by background"),
+                    Column("exactly one mark", "exactly one mark by background"),
+                    Column("flagged groups per body", "flagged groups by background"),
+                ),
+                down=("background",),
+            ),
+        ),
+    ),
     "robustness": Benchmark(
         "benchmarks.detection.robustness",
         "What other processing costs",

@@ -343,6 +343,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "fda_p0": ("--limit", "1"),
     "real": ("--limit", "1", "--samples", "5"),
     "insertion": ("--kinds", "phantom", "--least-mm", "0.1", "--samples", "10"),
+    "inserted_bodies": ("--kinds", "phantom", "--limit", "1", "--turns", "1", "--jobs", "1"),
     "robustness": (
         "--kinds",
         "phantom",

@@ -23,11 +23,15 @@ from mcdetect.phantom.members import MemberForm, draw_member, vessel_walls_mm
 # Imported when first used: these need more of SciPy, and pydicom.
 _LATER = {
     "Acquisition": "mcdetect.phantom.exposure",
+    "BodyForm": "mcdetect.phantom.body_forms",
+    "BodySpec": "mcdetect.phantom.bodies",
+    "BodyStamp": "mcdetect.phantom.bodies",
     "Calcifications": "mcdetect.phantom.placement",
     "Deformation": "mcdetect.phantom.deformation",
     "Encoding": "mcdetect.phantom.dicom_writer",
     "FilmLook": "mcdetect.phantom.film",
     "Group": "mcdetect.phantom.placement",
+    "InsertedBodies": "mcdetect.phantom.bodies",
     "PhantomMammogram": "mcdetect.phantom.frame",
     "PhantomPair": "mcdetect.phantom.pairs",
     "Scatter": "mcdetect.phantom.placement",
@@ -35,14 +39,20 @@ _LATER = {
     "Tissue": "mcdetect.phantom.anatomy",
     "called_verdicts": "mcdetect.phantom.pairs",
     "deform_image": "mcdetect.phantom.deformation",
+    "draw_body": "mcdetect.phantom.bodies",
     "draw_mammogram": "mcdetect.phantom.frame",
     "draw_pair": "mcdetect.phantom.pairs",
+    "insert_bodies": "mcdetect.phantom.bodies",
+    "random_body": "mcdetect.phantom.bodies",
     "random_deformation": "mcdetect.phantom.deformation",
     "write_dicom": "mcdetect.phantom.dicom_writer",
 }
 
 __all__ = [
     "Acquisition",
+    "BodyForm",
+    "BodySpec",
+    "BodyStamp",
     "CalcificationSpec",
     "CalcificationStamp",
     "Calcifications",
@@ -51,6 +61,7 @@ __all__ = [
     "FilmLook",
     "Group",
     "GroupKind",
+    "InsertedBodies",
     "MemberForm",
     "PhantomMammogram",
     "PhantomPair",
@@ -61,13 +72,16 @@ __all__ = [
     "bandpass",
     "called_verdicts",
     "deform_image",
+    "draw_body",
     "draw_calcification",
     "draw_mammogram",
     "draw_member",
     "draw_pair",
     "group_positions_mm",
+    "insert_bodies",
     "insert_calcifications",
     "max_points_in_disc",
+    "random_body",
     "random_deformation",
     "random_specs",
     "scattered_positions_mm",
@@ -77,6 +91,15 @@ __all__ = [
 
 if TYPE_CHECKING:
     from mcdetect.phantom.anatomy import Tissue
+    from mcdetect.phantom.bodies import (
+        BodySpec,
+        BodyStamp,
+        InsertedBodies,
+        draw_body,
+        insert_bodies,
+        random_body,
+    )
+    from mcdetect.phantom.body_forms import BodyForm
     from mcdetect.phantom.deformation import Deformation, deform_image, random_deformation
     from mcdetect.phantom.dicom_writer import Encoding, write_dicom
     from mcdetect.phantom.exposure import Acquisition
