@@ -103,7 +103,10 @@ def check_finite(n: int, seed: int, scale: float, missing: float, pixel_mm: floa
         warnings.simplefilter("error")
         found = describe_clusters(label, *points.T, given, pixel_mm, nipple_mm=(10.0, 10.0))
         columns = found.columns()
-        scored = default_scorer().score(columns | {"density_per_cm2": [math.nan]})
+        scored = default_scorer().score(
+            columns
+            | {name: [math.nan] for name in ("density_per_cm2", "suspicious_in_window", "curve_residual_mm")}
+        )
     kinds = [f"distribution_{n}" for n in DISTRIBUTIONS] + [f"morphology_{n}" for n in MORPHOLOGIES]
     for name in [*kinds, *(f"benign_{n}" for n in BENIGN_KINDS), "casting_type"]:
         assert 0.0 <= columns[name][0] <= 1.0, name
@@ -130,7 +133,10 @@ def test_columns_are_those_of_the_schema() -> None:
     in_schema = [c.name for c in CLUSTERS]
     start = in_schema.index("distribution")
     expected = set(in_schema[start:])
-    assert set(columns) | {"suspicion"} | {f"suspicion_{n}" for n in CONTRIBUTIONS} == expected
+    assert (
+        set(columns) | {"suspicion", "suspicious_in_window"} | {f"suspicion_{n}" for n in CONTRIBUTIONS}
+        == expected
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ def groups(**given: Any) -> pd.DataFrame:
         "morphology_punctate": np.ones(n),
         "heterogeneity": np.full(n, 0.2),
         "density_per_cm2": np.full(n, 20.0),
+        "suspicious_in_window": np.full(n, 5.0),
+        "curve_residual_mm": np.ones(n),
     }
     return pd.DataFrame(rows | given)
 
@@ -61,11 +63,13 @@ def test_what_is_known_raises_and_lowers_the_index() -> None:
             {},
             {"morphology_fine_pleomorphic": 1.0, "morphology_punctate": 0.0},
             {"morphology_fine_linear": 1.0, "morphology_punctate": 0.0},
+            {"suspicious_in_window": 15.0},
             {
                 "morphology_fine_linear": 1.0,
                 "distribution_linear": 1.0,
                 "casting_type": 1.0,
                 "heterogeneity": 0.9,
+                "suspicious_in_window": 25.0,
             },
         )
     ]

@@ -1,22 +1,27 @@
 """Real mammograms of known outcome: false groups, the suspicion index, single calcifications, kinds.
 
-    python -m benchmarks real [--record]
+    python -m benchmarks real [--record] [--write-index]
 
 Data: ../shared/data/real (screening of women without cancer; diagnostic images with BI-RADS; women chosen
-since something was flagged in them count for the kinds only). Neither the individual score nor the index
-was fitted on any of these images. Intervals: 95 %, over women.
+since something was flagged in them count for the kinds only). The index of each woman comes from
+coefficients fitted on the other women; the individual score saw none of these images. Intervals: 95 %,
+over women. --write-index writes mcdetect/models/suspicion.json, fitted on all women.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+import mcdetect
 from benchmarks.common.command import Command, finish
 from benchmarks.common.real import REAL, RealSet, search_real
 from benchmarks.common.record import Recorder
+from benchmarks.fit.suspicion import fit_index, held_out_index
 
 RATES_PER_CM2 = (0.05, 0.1, 0.2, 0.4, 1.0)
 LOOK_AGAIN = 50.0
@@ -28,17 +33,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = Command("real", __doc__)
     command.trial_option("--limit", type=int, metavar="N", help="the first N women of each set only")
     command.parser.add_argument("--samples", type=int, default=500, help="bootstrap samples of women")
+    command.parser.add_argument("--write-index", action="store_true", help="write the coefficients")
     options, recorder = command.parse(arguments)
     if not REAL.is_dir():
         raise SystemExit(f"needs the real mammograms in {REAL.name} of ../shared/data")
     found = search_real(options.limit)
-    groups = found.groups.assign(index=found.groups.suspicion)
+    groups, fitted_on = _with_outcome(found)
+    groups["index"] = held_out_index(
+        groups, groups.suspicious.to_numpy(), groups.woman.to_numpy(str), fitted_on
+    )
     images = _highest(found, groups)
     add_images(recorder, images, options.samples)
     add_calcifications(recorder, found)
     add_kinds(recorder, found, groups)
     recorder.add("seconds per image", float(found.images.seconds.median()), "s")
+    if options.write_index and not command.is_trial(options):
+        clear = groups[fitted_on]
+        index = fit_index(clear, clear.suspicious.to_list(), clear.woman.to_list())
+        index.to_json(Path(mcdetect.__file__).parent / "models" / "suspicion.json")
     finish(recorder, options)
+
+
+def _with_outcome(found: RealSet) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
+    """Return the flagged groups with woman and outcome, and which of them are clear enough to fit on."""
+    known = found.images[["file", "woman", "birads", "calc_suspicious", "set"]]
+    groups = found.groups.merge(known.rename(columns={"calc_suspicious": "suspicious"}), on="file")
+    clear = groups.suspicious | groups.birads.isin(["1", "2"]) | (groups.set == "dutch")
+    return groups, clear.to_numpy(dtype=np.bool_)
 
 
 def _highest(found: RealSet, groups: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import logit
 
 from mcdetect.breast import BreastRegion
-from mcdetect.clusters.descriptors import describe_clusters
+from mcdetect.clusters.descriptors import count_suspicious, describe_clusters
 from mcdetect.clusters.features import build_features
 from mcdetect.clusters.rule import find_groups
 from mcdetect.clusters.scoring import default_scorer, score_groups
@@ -244,6 +244,7 @@ def _group(
         breast_area_mm2=float(np.count_nonzero(breast.mask)) * spacing.row_mm * spacing.col_mm,
     )
     columns = {**features, **described.columns()}
+    columns["suspicious_in_window"] = count_suspicious(groups.max_in_window, columns["benign_share"])
     scored = default_scorer().score(columns)
     return Clusters(
         groups=groups,

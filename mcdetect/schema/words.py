@@ -175,6 +175,19 @@ WORDS: tuple[Column, ...] = (
         "step from 0.25 to 0.65 of share of members with rim_ratio above 1.02 to 1.2 and a diameter "
         "above 0.6 to 1 mm",
     ),
+    _grade(
+        "benign_share",
+        "share of members: of any typically benign kind",
+        "mean membership of the members: vascular, at the skin line, rod, and the larger of coarse and rim; "
+        "at most 1",
+    ),
+    Column(
+        "suspicious_in_window",
+        "float64",
+        "",
+        "members of no typically benign kind in one disc of 1 cm2",
+        formula="max_in_window x (1 - benign_share)",
+    ),
     Column(
         "casting_type",
         "float64",
@@ -241,4 +254,6 @@ WORDS: tuple[Column, ...] = (
     _reason("density", "its density"),
     _reason("benign", "a typically benign kind (lowers it)"),
     _reason("casting", "the casting type"),
+    _reason("crowding", "how many members of no benign kind one disc of 1 cm2 holds"),
+    _reason("breadth", "how far its members spread beside one curve"),
 )

@@ -66,7 +66,7 @@ def measure_body(
     depth = depth[1:-1, 1:-1]
     inner, outer = depth >= 0.66 * depth.max(), figure.mask & (depth <= 0.5 * depth.max())
     over = values - figure.surroundings
-    centre = float(np.nanmean(over[inner]))
+    centre, rim = (_mean(over[part]) for part in (inner, outer))
     row, col = (
         float(c) / step for c, step in zip(found.centroid, (spacing.row_mm, spacing.col_mm), strict=True)
     )
@@ -87,9 +87,15 @@ def measure_body(
         "contrast": figure.height,
         "integrated_contrast_mm2": float(np.nansum(over[figure.mask])) * spacing.row_mm * spacing.col_mm,
         "edge_sharpness_per_mm": figure.slope / figure.height,
-        "rim_ratio": float(np.nanmean(over[outer])) / max(centre, 0.05 * figure.height),
+        "rim_ratio": rim / max(centre, 0.05 * figure.height),
     }
     return figure.top + row, figure.left + col, measures
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    """Mean of what is known; NaN for nothing."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else math.nan
 
 
 def body_kind(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mcdetect.clusters.descriptors.morphology import Members, Morphology
 from mcdetect.clusters.descriptors.smooth import falling, rising
 
-__all__ = ["BENIGN_KINDS", "BenignKinds", "describe_benign"]
+__all__ = ["BENIGN_KINDS", "BenignKinds", "count_suspicious", "describe_benign"]
 
 BENIGN_KINDS: tuple[str, ...] = ("vascular", "skin", "rod", "coarse", "rim")
 
@@ -26,6 +26,7 @@ class BenignKinds:
     """How far the members of a group are of each typically benign kind, 0 to 1.
 
     The kinds are graded apart and need not sum to 1. Rod is large rod-like, coarse includes popcorn-like.
+    `share` is that of the members which are of any of these kinds.
     """
 
     vascular: float
@@ -33,6 +34,7 @@ class BenignKinds:
     rod: float
     coarse: float
     rim: float
+    share: float
 
     @property
     def best(self) -> str:
@@ -76,4 +78,21 @@ def describe_benign(
         "coarse": morphology.coarse,
         "rim": float(rim.mean()),
     }
-    return BenignKinds(**{name: float(rising(value, *_SHARE)) for name, value in share.items()})
+    large = max(share["coarse"], share["rim"])  # what is both counts once
+    of_any = min(1.0, share["vascular"] + share["skin"] + share["rod"] + large)
+    return BenignKinds(**{name: float(rising(value, *_SHARE)) for name, value in share.items()}, share=of_any)
+
+
+def count_suspicious(max_in_window: npt.ArrayLike, benign_share: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return how many members of no typically benign kind one disc holds, for each group.
+
+    Parameters
+    ----------
+    max_in_window : (g,) array-like of int
+        Most members that one disc of the rule holds.
+    benign_share : (g,) array-like of float
+        Share of the members that are of a typically benign kind.
+    """
+    most, share = np.asarray(max_in_window, np.float64), np.asarray(benign_share, np.float64)
+    counted: npt.NDArray[np.float64] = most * (1.0 - share)
+    return counted

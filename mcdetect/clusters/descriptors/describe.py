@@ -106,6 +106,7 @@ class ImageDescription:
         for name in ("heterogeneity", "size_spread", "aspect_spread", "contrast_spread"):
             numbers[name] = [getattr(c.morphology, name) for c in of]
         numbers |= {f"benign_{name}": [getattr(c.benign, name) for c in of] for name in BENIGN_KINDS}
+        numbers["benign_share"] = [c.benign.share for c in of]
         numbers |= {
             "region_extent_mm": [c.extent.extent_mm for c in of],
             "region_area_mm2": [c.extent.area_mm2 for c in of],

@@ -36,6 +36,8 @@ CONTRIBUTIONS: tuple[str, ...] = (
     "density",
     "benign",
     "casting",
+    "crowding",
+    "breadth",
 )
 """Features of the scorer that comes with the package, in the order of their columns in clusters.csv."""
 
