@@ -8,12 +8,12 @@ import numpy.typing as npt
 from mcdetect.breast import BreastRegion
 from mcdetect.clusters.descriptors import describe_clusters
 from mcdetect.clusters.features import build_features
-from mcdetect.clusters.rule import find_groups
 from mcdetect.clusters.scoring import default_scorer, score_groups
 from mcdetect.config import Config
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
 from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.searching import Searched, search
+from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
 from mcdetect.result import Calcifications, Clusters, Marks, Result
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
 from mcdetect.shapes.outlines import measure_shapes
@@ -21,6 +21,7 @@ from mcdetect.shapes.tophat import tophat_image
 from mcdetect.spots.appearance import FEATURE_NAMES, refined_scale_mm
 from mcdetect.spots.context import in_context, nearest_mm
 from mcdetect.spots.duplicates import one_mark_per_body
+from mcdetect.spots.edges import lowered_on_edges, step_beside
 from mcdetect.spots.score import SpotModel, default_spot_model
 
 __all__ = ["detect"]
@@ -59,6 +60,7 @@ def detect(
         with clock.stage("score"):
             candidates = _score(found, mammogram.spacing, spot_model or default_spot_model(), config)
             accepted = _accept(candidates, found, mammogram.spacing, config)
+            candidates, accepted = follow_vessels(candidates, accepted, found, config)
         with clock.stage("outlines"):
             calcifications = _measure(candidates.take(accepted), found, mammogram.spacing, config)
         with clock.stage("groups"):
@@ -96,7 +98,9 @@ def _score(found: Searched, spacing: PixelSpacing, model: SpotModel, config: Con
     """Score every candidate, by its looks and then with its neighbours; return them by falling score."""
     spots = found.spots
     row_mm, col_mm = spots.row_px * spacing.row_mm, spots.col_px * spacing.col_mm
-    own = model.log_odds(found.features)
+    contrast = found.features[:, FEATURE_NAMES.index("contrast")].astype(np.float64)
+    step = step_beside(found.coarse, row_mm, col_mm)
+    own = lowered_on_edges(model.log_odds(found.features), contrast, step)
     log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications)
     candidates = Marks(
         row_px=spots.row_px,
@@ -108,6 +112,7 @@ def _score(found: Searched, spacing: PixelSpacing, model: SpotModel, config: Con
         line=found.features[:, FEATURE_NAMES.index("line_near")].astype(np.float64),
         log_odds=log_odds,
         own_log_odds=own,
+        vessel=np.zeros(len(row_mm)),
     )
     return candidates.take(np.argsort(-log_odds, kind="stable"))
 
@@ -156,7 +161,7 @@ def _group(
 ) -> Clusters:
     """Group the calcifications; measure, name and score the groups."""
     marks, measures = calcifications.marks, calcifications.measures
-    groups = find_groups(marks.row_mm, marks.col_mm, config.groups)
+    groups = find_groups_and_vessels(marks, config.groups)
     score = score_groups(groups.label, marks.log_odds, config.groups.min_count)
     rank = np.lexsort((-groups.n_members, -score, ~groups.flagged))
     groups, score = groups.in_order(rank), score[rank]
@@ -188,8 +193,13 @@ def _group(
         flagged=groups.flagged,
         nipple_mm=nipple_mm,
         breast_area_mm2=float(np.count_nonzero(breast.mask)) * spacing.row_mm * spacing.col_mm,
+        arterial=marks.vessel > 0,
     )
-    columns = {**features, **described.columns()}
+    columns = {
+        **features,
+        **described.columns(),
+        **measure_vessels(groups.label, marks, measures["area_mm2"]),
+    }
     scored = default_scorer().score(columns)
     return Clusters(
         groups=groups,
