@@ -201,13 +201,14 @@ def _group(
         **measure_vessels(groups.label, marks, measures["area_mm2"]),
     }
     scored = default_scorer().score(columns)
-    return Clusters(
+    clusters = Clusters(
         groups=groups,
         score=score,
         columns={**columns, **{str(name): scored[name].to_numpy() for name in scored}},
         vascular=described.vessels.grade,
         scatter_distribution=described.scatter.best if described.scatter else "",
     )
+    return clusters.benign_last(hidden=config.groups.hide_benign)
 
 
 def _nipple_mm(breast: BreastRegion, spacing: PixelSpacing) -> tuple[float, float] | None:

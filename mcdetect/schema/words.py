@@ -163,7 +163,7 @@ WORDS: tuple[Column, ...] = (
     _grade(
         "benign_skin",
         "membership: at the skin line",
-        "step from 0.25 to 0.65 of share of members within 2 to 4 mm of the skin line",
+        "step from 0.25 to 0.65 of share of members within 3 to 5 mm of the skin line",
     ),
     _grade("benign_rod", "membership: large rod-like", "step from 0.25 to 0.65 of morphology_rod"),
     _grade(
