@@ -136,6 +136,9 @@ class GroupConfig(_Section):
     )
     area_cm2: float = _option(1.0, "cm2", "area of that disc", 0.01, 100.0)
     link_mm: float = _option(5.0, "mm", "calcifications nearer than this belong to one group", 0.5, 50.0)
+    hide_benign: bool = _option(
+        False, "", "groups of a typically benign kind, arteries among them, are not flagged", False, True
+    )
 
 
 @dataclass(frozen=True)

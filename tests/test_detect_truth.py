@@ -308,7 +308,18 @@ def test_a_model_of_spots_may_be_given() -> None:
 
 
 def test_stages_are_timed() -> None:
-    stages = {"breast", "noise", "spots", "appearance", "score", "bodies", "outlines", "groups", "total"}
+    stages = {
+        "breast",
+        "noise",
+        "spots",
+        "appearance",
+        "score",
+        "bodies",
+        "vessels",
+        "outlines",
+        "groups",
+        "total",
+    }
     seconds = result().seconds
     assert set(seconds) == stages
     assert all(value >= 0.0 for value in seconds.values())

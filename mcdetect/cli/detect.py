@@ -47,6 +47,9 @@ def detect(
             "--area-cm2", metavar="CM2", help=f"Area of that disc in cm². [default: {_RULE.area_cm2}]"
         ),
     ] = None,
+    hide_benign: Annotated[
+        bool, typer.Option("--hide-benign", help="Flag no group of a typically benign kind.")
+    ] = False,
     config: ConfigFile = None,
     model: Annotated[
         Path | None,
@@ -100,7 +103,7 @@ def detect(
         report = run_batch(
             paths,
             out,
-            config=options.replace(min_count=min_count, area_cm2=area_cm2),
+            config=options.replace(min_count=min_count, area_cm2=area_cm2, hide_benign=hide_benign or None),
             pixel_spacing_mm=pixel_spacing,
             candidates=candidates,
             overlay=not no_overlay,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +86,36 @@ class Groups:
         for name in set(per_group) - {"label", "window_radius_mm"}:
             per_group[name] = per_group[name][rank]
         return Groups(**per_group | {"label": number[self.label]})
+
+    def joined(self, other: Groups) -> Groups:
+        """Return these groups, followed by those that others of the same points form.
+
+        Parameters
+        ----------
+        other : Groups
+            Of the same points, each of them in no group of one of the two.
+        """
+        per_group = {
+            item.name: np.concatenate([getattr(self, item.name), getattr(other, item.name)])
+            for item in fields(self)
+            if item.name not in ("label", "window_radius_mm")
+        }
+        label = np.where(other.label > 0, other.label + len(self), self.label)
+        return Groups(label=label, window_radius_mm=self.window_radius_mm, **per_group)
+
+    def spread_over(self, which: npt.NDArray[np.int64], n: int) -> Groups:
+        """Return the same groups among more points.
+
+        Parameters
+        ----------
+        which : (points,) int64 array
+            Where the points of these groups stand among all.
+        n : int
+            Number of all points.
+        """
+        label = np.zeros(n, np.int64)
+        label[which] = self.label
+        return replace(self, label=label)
 
 
 def find_groups(row_mm: npt.ArrayLike, col_mm: npt.ArrayLike, config: GroupConfig | None = None) -> Groups:

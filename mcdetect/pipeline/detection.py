@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logit
 
 from mcdetect.breast import BreastRegion
 from mcdetect.clusters.descriptors import count_suspicious, describe_clusters
 from mcdetect.clusters.features import build_features
-from mcdetect.clusters.rule import find_groups
 from mcdetect.clusters.scoring import default_scorer, score_groups
 from mcdetect.config import Config
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
+from mcdetect.pipeline.bodies import find_bodies, measured_whole
 from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.searching import Searched, search
+from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
 from mcdetect.result import Calcifications, Clusters, Marks, Result
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
-from mcdetect.shapes.large import LargeBody, find_large_bodies, one_mark_per_large_body
+from mcdetect.shapes.large import LargeBody
 from mcdetect.shapes.outlines import measure_shapes
 from mcdetect.shapes.tophat import tophat_image
 from mcdetect.spots.appearance import FEATURE_NAMES, refined_scale_mm
 from mcdetect.spots.context import in_context, nearest_mm
 from mcdetect.spots.duplicates import one_mark_per_body
+from mcdetect.spots.edges import lowered_on_edges, step_beside
 from mcdetect.spots.score import SpotModel, default_spot_model
 
 __all__ = ["detect"]
-
-_LEAST_SCORE = 1e-9  # Technical: an operating point of 0 or 1 has no finite log-odds
 
 
 def detect(
@@ -67,7 +63,9 @@ def detect(
             candidates = _score(found, mammogram.spacing, spot_model or default_spot_model(), config)
             likely = _accept(candidates, found, mammogram.spacing, config)
         with clock.stage("bodies"):
-            candidates, accepted, bodies = _whole(candidates, likely, found, mammogram.spacing, config)
+            candidates, accepted, bodies = find_bodies(candidates, likely, found, mammogram.spacing, config)
+        with clock.stage("vessels"):
+            candidates, accepted = follow_vessels(candidates, accepted, found, config)
         with clock.stage("outlines"):
             calcifications = _measure(candidates.take(accepted), bodies, found, mammogram.spacing, config)
         with clock.stage("groups"):
@@ -105,7 +103,9 @@ def _score(found: Searched, spacing: PixelSpacing, model: SpotModel, config: Con
     """Score every candidate, by its looks and then with its neighbours; return them by falling score."""
     spots = found.spots
     row_mm, col_mm = spots.row_px * spacing.row_mm, spots.col_px * spacing.col_mm
-    own = model.log_odds(found.features)
+    contrast = found.features[:, FEATURE_NAMES.index("contrast")].astype(np.float64)
+    step = step_beside(found.coarse, row_mm, col_mm)
+    own = lowered_on_edges(model.log_odds(found.features), contrast, step)
     log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications)
     candidates = Marks(
         row_px=spots.row_px,
@@ -117,6 +117,8 @@ def _score(found: Searched, spacing: PixelSpacing, model: SpotModel, config: Con
         line=found.features[:, FEATURE_NAMES.index("line_near")].astype(np.float64),
         log_odds=log_odds,
         own_log_odds=own,
+        body=np.zeros(len(row_mm)),
+        vessel=np.zeros(len(row_mm)),
     )
     return candidates.take(np.argsort(-log_odds, kind="stable"))
 
@@ -131,29 +133,8 @@ def _accept(
     return likely[one_mark_per_body(found.equalised, row, col, marks.log_odds, spacing)]
 
 
-def _whole(
-    candidates: Marks, likely: npt.NDArray[np.int64], found: Searched, spacing: PixelSpacing, config: Config
-) -> tuple[Marks, npt.NDArray[np.int64], dict[int, LargeBody]]:
-    """Find the large bodies.
-
-    Return the candidates, with those that a body lies under raised to the operating point; which of them to
-    keep, one for each body; and the bodies by their place among these.
-    """
-    certain = np.zeros(len(candidates), np.bool_)
-    certain[likely] = True
-    row, col = found.in_part(candidates)
-    bodies = find_large_bodies(found.equalised, row, col, candidates.log_odds, certain, spacing)
-    keep, body = one_mark_per_large_body(bodies, candidates.log_odds, certain)
-    kept = np.flatnonzero(keep)
-    least = float(logit(np.clip(config.calcifications.min_score, _LEAST_SCORE, 1.0 - _LEAST_SCORE)))
-    log_odds = candidates.log_odds.copy()
-    log_odds[kept] = np.maximum(log_odds[kept], least)
-    candidates = dataclasses.replace(candidates, log_odds=log_odds)
-    return candidates, kept, {k: bodies[number] for k, number in enumerate(body[kept]) if number >= 0}
-
-
 def _measure(
-    marks: Marks, bodies: Mapping[int, LargeBody], found: Searched, spacing: PixelSpacing, config: Config
+    marks: Marks, bodies: list[LargeBody], found: Searched, spacing: PixelSpacing, config: Config
 ) -> Calcifications:
     """Outline the calcifications in the top-hat of the equalised image, and say where in the breast "
     "they lie."""
@@ -170,14 +151,10 @@ def _measure(
     )
     outlined = np.isfinite(shapes.area_mm2)
     diameter_mm = np.where(outlined, shapes.diameter_mm, marks.scale_diameter_mm)
-    measures = {**shapes.as_dict(), "diameter_mm": diameter_mm, "snr": marks.snr}
-    marks = _at_centres(marks, bodies, found, spacing)
-    for k, body in bodies.items():
-        for name, value in body.measures.items():
-            measures[name][k] = value
+    measures, kind = measured_whole(
+        marks, bodies, {**shapes.as_dict(), "diameter_mm": diameter_mm, "snr": marks.snr}
+    )
     breast = found.breast
-    kind = np.full(len(marks), "", dtype=object)
-    kind[list(bodies)] = [body.kind for body in bodies.values()]
     return Calcifications(
         marks=marks,
         kind=kind,
@@ -191,26 +168,12 @@ def _measure(
     )
 
 
-def _at_centres(
-    marks: Marks, bodies: Mapping[int, LargeBody], found: Searched, spacing: PixelSpacing
-) -> Marks:
-    """Move the marks of large bodies to the bodies' centres."""
-    row, col = marks.row_px.copy(), marks.col_px.copy()
-    last = np.array(found.breast.mask.shape) - 1.0
-    for k, body in bodies.items():
-        place = np.array([body.row_px + found.origin_px[0], body.col_px + found.origin_px[1]])
-        row[k], col[k] = np.clip(place, 0.0, last)
-    return dataclasses.replace(
-        marks, row_px=row, col_px=col, row_mm=row * spacing.row_mm, col_mm=col * spacing.col_mm
-    )
-
-
 def _group(
     calcifications: Calcifications, breast: BreastRegion, spacing: PixelSpacing, config: Config
 ) -> Clusters:
     """Group the calcifications; measure, name and score the groups."""
     marks, measures = calcifications.marks, calcifications.measures
-    groups = find_groups(marks.row_mm, marks.col_mm, config.groups)
+    groups = find_groups_and_vessels(marks, calcifications.kind == "object", config.groups)
     score = score_groups(groups.label, marks.log_odds, config.groups.min_count)
     rank = np.lexsort((-groups.n_members, -score, ~groups.flagged))
     groups, score = groups.in_order(rank), score[rank]
@@ -242,17 +205,23 @@ def _group(
         flagged=groups.flagged,
         nipple_mm=nipple_mm,
         breast_area_mm2=float(np.count_nonzero(breast.mask)) * spacing.row_mm * spacing.col_mm,
+        arterial=marks.vessel > 0,
     )
-    columns = {**features, **described.columns()}
+    columns = {
+        **features,
+        **described.columns(),
+        **measure_vessels(groups.label, marks, measures["area_mm2"]),
+    }
     columns["suspicious_in_window"] = count_suspicious(groups.max_in_window, columns["benign_share"])
     scored = default_scorer().score(columns)
-    return Clusters(
+    clusters = Clusters(
         groups=groups,
         score=score,
         columns={**columns, **{str(name): scored[name].to_numpy() for name in scored}},
         vascular=described.vessels.grade,
         scatter_distribution=described.scatter.best if described.scatter else "",
     )
+    return clusters.benign_last(hidden=config.groups.hide_benign)
 
 
 def _nipple_mm(breast: BreastRegion, spacing: PixelSpacing) -> tuple[float, float] | None:

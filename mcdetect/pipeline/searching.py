@@ -15,6 +15,7 @@ from mcdetect.image.mammogram import Mammogram
 from mcdetect.pipeline.clock import Clock
 from mcdetect.result import Marks
 from mcdetect.spots.appearance import describe_spots
+from mcdetect.spots.coarse import Coarse, coarsen
 from mcdetect.spots.find import Spots, find_spots
 from mcdetect.spots.noise import equalise
 
@@ -41,6 +42,8 @@ class Searched:
         Row and column of the image at which that part begins.
     area_cm2 : float
         Area searched.
+    coarse : Coarse
+        `equalised` on a coarse grid, for what tissue does over millimetres.
     """
 
     breast: BreastRegion
@@ -49,6 +52,7 @@ class Searched:
     equalised: npt.NDArray[np.float32]
     origin_px: tuple[int, int]
     area_cm2: float
+    coarse: Coarse
 
     def in_part(self, marks: Marks) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return rows and columns of marks in px of `equalised`."""
@@ -88,9 +92,10 @@ def search(mammogram: Mammogram, config: Config | None = None, clock: Clock | No
         spots = find_spots(equal.pixels, searched, spacing, config.spots)
     with clock.stage("appearance"):
         features = describe_spots(equal.pixels, spots, spacing)
+        coarse = coarsen(equal.pixels, (part[0].start, part[1].start), spacing, breast.skin_distance_at)
     top, left = part[0].start, part[1].start
     spots = dataclasses.replace(spots, row_px=spots.row_px + top, col_px=spots.col_px + left)
-    return Searched(breast, spots, features, equal.pixels, (top, left), area)
+    return Searched(breast, spots, features, equal.pixels, (top, left), area, coarse)
 
 
 def _bounding_box(mask: npt.NDArray[np.bool_], mammogram: Mammogram) -> tuple[slice, slice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ __all__ = ["Clusters"]
 
 @dataclass(frozen=True)
 class Clusters:
-    """Groups of calcifications, flagged ones first, by falling score.
+    """Groups of calcifications, flagged ones first, by falling score; typically benign ones after others.
 
     Parameters
     ----------
@@ -40,3 +40,32 @@ class Clusters:
 
     def __len__(self) -> int:
         return len(self.groups)
+
+    def benign_last(self, *, hidden: bool) -> Clusters:
+        """Return the same groups, those of a typically benign kind after all other flagged ones.
+
+        Parameters
+        ----------
+        hidden : bool
+            Whether these are flagged no more.
+        """
+        benign = np.array([kind != "" for kind in self.columns["benign_kind"]], np.bool_)
+        order = np.lexsort((benign, ~self.groups.flagged))
+        groups = self.groups.in_order(order)
+        if hidden:
+            groups = replace(groups, flagged=groups.flagged & ~benign[order])
+        columns = {name: _in_order(values, order) for name, values in self.columns.items()}
+        columns["region_id"] = _numbered(np.asarray(columns["region_id"], np.int64))
+        return replace(self, groups=groups, score=self.score[order], columns=columns)
+
+
+def _in_order(values: Sequence[Any] | npt.NDArray[Any], order: npt.NDArray[np.int64]) -> Any:
+    return values[order] if isinstance(values, np.ndarray) else [values[k] for k in order]
+
+
+def _numbered(number: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Number anew, from 1, by the first that has each number."""
+    _, first, place = np.unique(number, return_index=True, return_inverse=True)
+    rank = np.empty(first.size, np.int64)
+    rank[np.argsort(first)] = np.arange(1, first.size + 1)
+    return rank[place]

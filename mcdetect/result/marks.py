@@ -39,6 +39,10 @@ class Marks:
         How much each looks like a calcification, neighbours counted; 0 at the operating point.
     own_log_odds : array
         The same by its looks alone.
+    body : array
+        Number of the large body that each stands for, from 1; 0 for none.
+    vessel : array
+        Number of the calcified artery that each belongs to, from 1; 0 for none.
     """
 
     row_px: _Floats
@@ -50,6 +54,8 @@ class Marks:
     line: _Floats
     log_odds: _Floats
     own_log_odds: _Floats
+    body: _Floats
+    vessel: _Floats
 
     def __len__(self) -> int:
         return int(self.snr.size)

@@ -59,6 +59,9 @@ class Result:
         from mcdetect.schema import IMAGES, make_table
 
         image, spacing = self.mammogram, self.mammogram.spacing
+        clusters = self.clusters
+        benign = clusters["benign_kind"] != ""
+        enough = clusters["max_in_window"] >= self.config.groups.min_count
         pixel_cm2 = spacing.row_mm * spacing.col_mm / 100.0
         return make_table(
             IMAGES,
@@ -77,8 +80,13 @@ class Result:
                 "pectoral_area_cm2": float(np.count_nonzero(self.breast.pectoral)) * pixel_cm2,
                 "n_candidates": len(self.candidates),
                 "n_calcifications": len(self.calcifications),
-                "n_clusters": len(self.clusters),
+                "n_clusters": len(clusters),
                 "n_flagged": len(self.flagged),
+                "n_flagged_not_benign": int((clusters["flagged"] & ~benign).sum()),
+                "n_benign": int((enough & benign).sum()),
+                "n_vessels": int((clusters["vascular_length_mm"] > 0).sum()),
+                "vascular_length_mm": float(clusters["vascular_length_mm"].sum()),
+                "vascular_area_mm2": float(clusters["vascular_area_mm2"].sum()),
                 "scatter_distribution": self.scatter_distribution,
                 "flags": "; ".join(image.flags),
                 "seconds": self.seconds.get("total", float("nan")),

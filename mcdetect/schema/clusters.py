@@ -66,7 +66,12 @@ def _topology_columns() -> tuple[Column, ...]:
 
 CLUSTERS: tuple[Column, ...] = (
     FILE,
-    Column("cluster_id", "int64", "", "number within the image, from 1, by falling score"),
+    Column(
+        "cluster_id",
+        "int64",
+        "",
+        "number within the image, from 1, by falling score; flagged ones first, of them benign kinds last",
+    ),
     Column("n_calcifications", "int64", "", "members", formula="n: number of members", low=2.0, source=CHAN),
     Column(
         "max_in_window",
@@ -76,7 +81,12 @@ CLUSTERS: tuple[Column, ...] = (
         formula="most members that one disc of the area asked for can hold",
         low=1.0,
     ),
-    Column("flagged", "bool", "", "max_in_window reaches the count asked for"),
+    Column(
+        "flagged",
+        "bool",
+        "",
+        "max_in_window reaches the count asked for; of no benign kind where these are hidden",
+    ),
     Column("row_px", "float64", "px", "row of the members' centroid"),
     Column("col_px", "float64", "px", "column of the members' centroid"),
     Column("min_row_px", "float64", "px", "first row of the members' bounding box"),

@@ -22,7 +22,12 @@ IMAGES: tuple[Column, ...] = (
     Column("n_candidates", "int64", "", "candidates"),
     Column("n_calcifications", "int64", "", "calcifications"),
     Column("n_clusters", "int64", "", "groups, flagged or not"),
-    Column("n_flagged", "int64", "", "flagged groups"),
+    Column("n_flagged", "int64", "", "flagged groups, as in the table of clusters"),
+    Column("n_flagged_not_benign", "int64", "", "flagged groups of no typically benign kind"),
+    Column("n_benign", "int64", "", "groups of a typically benign kind that reach the count, hidden or not"),
+    Column("n_vessels", "int64", "", "calcified arteries"),
+    Column("vascular_length_mm", "float64", "mm", "length of all calcified arteries"),
+    Column("vascular_area_mm2", "float64", "mm2", "area of calcification on arteries"),
     Column(
         "scatter_distribution", "str", "", "distribution of ten or more calcifications outside flagged groups"
     ),

@@ -163,7 +163,7 @@ WORDS: tuple[Column, ...] = (
     _grade(
         "benign_skin",
         "membership: at the skin line",
-        "step from 0.25 to 0.65 of share of members within 2 to 4 mm of the skin line",
+        "step from 0.25 to 0.65 of share of members within 3 to 5 mm of the skin line",
     ),
     _grade("benign_rod", "membership: large rod-like", "step from 0.25 to 0.65 of morphology_rod"),
     _grade(
@@ -174,6 +174,21 @@ WORDS: tuple[Column, ...] = (
         "membership: lucent centre, of about 1 mm and more",
         "step from 0.25 to 0.65 of share of members with rim_ratio above 1.02 to 1.2 and a diameter "
         "above 0.6 to 1 mm",
+    ),
+    Column(
+        "vascular_length_mm",
+        "float64",
+        "mm",
+        "length of the calcified artery that the group is, 0 for others",
+        formula="length of the smooth middle line of its members, where these follow one vessel",
+        source=BIRADS,
+    ),
+    Column(
+        "vascular_area_mm2",
+        "float64",
+        "mm2",
+        "area of calcification on that artery, 0 for others",
+        formula="sum of area_mm2 of the members of such a group",
     ),
     _grade(
         "benign_share",

@@ -15,9 +15,10 @@ __all__ = ["BENIGN_KINDS", "BenignKinds", "count_suspicious", "describe_benign"]
 BENIGN_KINDS: tuple[str, ...] = ("vascular", "skin", "rod", "coarse", "rim")
 
 # Judged: after the thickness of skin. Wider bounds name more of the skin's, and findings near it too.
-SKIN_MM = (2.0, 4.0)
-"""Distance to the skin line within which a calcification may lie in the skin: it is 1 to 3 mm thick, and is
-seen edge-on there. Skin calcifications away from the skin line cannot be told by place."""
+SKIN_MM = (3.0, 5.0)
+"""Distance to the skin line within which a calcification may lie in the skin: it is 1 to 3 mm thick, is seen
+edge-on there, and its outline is known to about a millimetre. Skin calcifications away from the skin line
+cannot be told by place."""
 _SHARE = (0.25, 0.65)  # mean of the members' grades at which a group begins to be of a kind, and wholly is
 
 
@@ -63,7 +64,7 @@ def describe_benign(
 
     Notes
     -----
-    A kind is named when about half of the members are of it. Skin: members within some 3 mm of the skin
+    A kind is named when about half of the members are of it. Skin: members within some 4 mm of the skin
     line, more readily with a lucent centre. Rim: members of about 1 mm and more whose rim is brighter than
     the centre. After the typically benign findings of the BI-RADS Atlas, 5th edition, 2013.
     """

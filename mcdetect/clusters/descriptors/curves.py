@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from mcdetect.clusters.descriptors.spanning import longest_path
 from mcdetect.kernels.strips import strip_directions
 
-__all__ = ["Curves", "find_curves"]
+__all__ = ["Curves", "find_curves", "middle_line", "place_on"]
 
 _Floats = npt.NDArray[np.float64]
 
@@ -109,8 +109,8 @@ def find_curves(row_mm: _Floats, col_mm: _Floats, least: int = 5) -> Curves:
     for number in np.flatnonzero(size >= least):
         members = np.flatnonzero(component == number)
         label[members] = len(lengths) + 1
-        line = _middle_line(points[members])
-        side, course = _place(points[members], line)
+        line = middle_line(points[members])
+        side, course = place_on(points[members], line)
         offset[members] = side
         heading[members] = course
         lengths.append(float(np.hypot(*np.diff(line, axis=0).T).sum()))
@@ -131,7 +131,7 @@ def _in_frame(step: _Floats, angle: _Floats) -> tuple[_Floats, _Floats]:
     return step[:, 1] * cos - step[:, 0] * sin, step[:, 1] * sin + step[:, 0] * cos
 
 
-def _middle_line(points: _Floats) -> _Floats:
+def middle_line(points: _Floats) -> _Floats:
     """Principal curve, from the longest path of the spanning tree (Hastie and Stuetzle 1989).
 
     doi:10.2307/2289936
@@ -162,7 +162,7 @@ def _smoothed(points: _Floats, line: _Floats) -> _Floats:
     return smooth
 
 
-def _place(points: _Floats, line: _Floats) -> tuple[_Floats, _Floats]:
+def place_on(points: _Floats, line: _Floats) -> tuple[_Floats, _Floats]:
     """Signed distance of points to a line, and its displayed direction (degrees) there."""
     ahead = np.gradient(line, axis=0) if len(line) > 1 else np.array([[0.0, 1.0]])
     nearest = np.argmin(((points[:, None] - line[None]) ** 2).sum(axis=2), axis=1)

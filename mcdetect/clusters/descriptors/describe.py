@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -127,6 +127,7 @@ def describe_clusters(
     flagged: npt.ArrayLike | None = None,
     nipple_mm: tuple[float, float] | None = None,
     breast_area_mm2: float | None = None,
+    arterial: npt.ArrayLike | None = None,
 ) -> ImageDescription:
     """Describe the groups of an image in the words of BI-RADS.
 
@@ -150,6 +151,8 @@ def describe_clusters(
         (row, col) of the nipple, in mm, measured as the centres are.
     breast_area_mm2 : float, optional
         Area of the breast, in mm2.
+    arterial : (n,) array-like of bool, optional
+        Which calcifications are known to lie on an artery, each artery a group of its own.
 
     Returns
     -------
@@ -177,23 +180,25 @@ def describe_clusters(
         return np.asarray(measures[name], dtype=np.float64) if name in measures else None
 
     vessels = find_vessels(row, col, known("orientation_deg"), known("eccentricity"), known("line"))
+    if arterial is not None:
+        vessels = replace(vessels, grade=np.where(np.asarray(arterial, np.bool_), 1.0, vessels.grade))
     unknown = np.full(n, np.nan)
     skin, chest = known("skin_distance_mm"), known("chest_distance_mm")
     skin = unknown if skin is None else skin
     chest = unknown if chest is None else chest
     points = np.column_stack([row, col])
     inside = [group == k + 1 for k in range(n_groups)]
-    on_artery, arterial = judge_groups(vessels.grade, inside)
+    on_artery, stretch = judge_groups(vessels.grade, inside)
     members = read_members(measures, n, on_artery)
-    pattern = _joined(points, group, ~arterial & (finding | (count >= _LEAST_PATTERN)), PATTERN_GAP_MM)
-    region = _joined(points, group, ~arterial & finding, REGION_GAP_MM)
+    pattern = _joined(points, group, ~stretch & (finding | (count >= _LEAST_PATTERN)), PATTERN_GAP_MM)
+    region = _joined(points, group, ~stretch & finding, REGION_GAP_MM)
     loose = ~np.isin(group, np.flatnonzero(finding) + 1) & (vessels.grade < 0.5)
     crowd = _crowds(points, vessels.grade < 0.5)
 
     described = []
     for k in range(n_groups):
         alike = np.isin(group, np.flatnonzero(pattern == pattern[k]) + 1)
-        if not arterial[k]:
+        if not stretch[k]:
             alike = _with_stragglers(points, alike, loose)
             alike = _with_context(points, alike, crowd)
         distribution = describe_distribution(

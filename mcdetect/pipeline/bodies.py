@@ -1,0 +1,103 @@
+"""Large bodies on the way: found before vessels and groups; each counts once and is measured whole."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logit
+
+from mcdetect.config import Config
+from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.pipeline.searching import Searched
+from mcdetect.result import Marks
+from mcdetect.shapes.large import LargeBody, find_large_bodies, one_mark_per_large_body
+
+__all__ = ["find_bodies", "measured_whole"]
+
+_Ints = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+
+_LEAST_SCORE = 1e-9  # Technical: an operating point of 0 or 1 has no finite log-odds
+
+
+def find_bodies(
+    candidates: Marks, likely: _Ints, found: Searched, spacing: PixelSpacing, config: Config
+) -> tuple[Marks, _Ints, list[LargeBody]]:
+    """Find the large bodies, and keep one mark for each, in its middle.
+
+    Parameters
+    ----------
+    candidates : Marks
+        Everything that was considered.
+    likely : (n,) int64 array
+        Which of them are calcifications by the filters for specks.
+    found : Searched
+        What was searched.
+    spacing : PixelSpacing
+        Pixel spacing in mm.
+    config : Config
+        Options.
+
+    Returns
+    -------
+    candidates : Marks
+        With the body of each; those that stand for a body reach the operating point.
+    accepted : (m,) int64 array
+        Which of them are calcifications.
+    bodies : list of LargeBody
+        In the order of their numbers.
+    """
+    certain = np.zeros(len(candidates), np.bool_)
+    certain[likely] = True
+    row, col = found.in_part(candidates)
+    bodies = find_large_bodies(found.equalised, row, col, candidates.log_odds, certain, spacing)
+    keep, number = one_mark_per_large_body(bodies, candidates.log_odds, certain)
+    on = np.flatnonzero(keep & (number >= 0))
+    body = np.zeros(len(candidates))
+    body[on] = number[on] + 1.0
+    least = float(logit(np.clip(config.calcifications.min_score, _LEAST_SCORE, 1.0 - _LEAST_SCORE)))
+    log_odds = candidates.log_odds.copy()
+    log_odds[on] = np.maximum(log_odds[on], least)
+    row_px, col_px = candidates.row_px.copy(), candidates.col_px.copy()
+    last = np.array(found.breast.mask.shape) - 1.0
+    for k in on:
+        middle = bodies[number[k]]
+        place = np.array([middle.row_px + found.origin_px[0], middle.col_px + found.origin_px[1]])
+        row_px[k], col_px[k] = np.clip(place, 0.0, last)
+    moved = dataclasses.replace(
+        candidates,
+        row_px=row_px,
+        col_px=col_px,
+        row_mm=row_px * spacing.row_mm,
+        col_mm=col_px * spacing.col_mm,
+        log_odds=log_odds,
+        body=body,
+    )
+    order = np.argsort(-log_odds, kind="stable")
+    return moved.take(order), np.flatnonzero(keep[order]), bodies
+
+
+def measured_whole(
+    marks: Marks, bodies: list[LargeBody], measures: dict[str, _Floats]
+) -> tuple[dict[str, _Floats], npt.NDArray[np.object_]]:
+    """Return the measures with those of whole large bodies in their places, and the kind of each mark.
+
+    Parameters
+    ----------
+    marks : Marks
+        Calcifications, with the body of each.
+    bodies : list of LargeBody
+        In the order of their numbers.
+    measures : dict of str to (n,) float64 array
+        Measures of the marks as specks.
+    """
+    whole = {name: values.copy() for name, values in measures.items()}
+    kind = np.full(len(marks), "", dtype=object)
+    for k in np.flatnonzero(marks.body > 0):
+        body = bodies[int(marks.body[k]) - 1]
+        kind[k] = body.kind
+        for name, value in body.measures.items():
+            whole[name][k] = value
+    return whole, kind
