@@ -10,7 +10,14 @@ import pytest
 from scipy import ndimage as ndi
 
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.shapes.large import LEAST_MM, LargeBody, find_large_bodies, one_mark_per_large_body
+from mcdetect.shapes.figures import border_step
+from mcdetect.shapes.large import (
+    LEAST_MM,
+    MOST_LEFT,
+    LargeBody,
+    find_large_bodies,
+    one_mark_per_large_body,
+)
 
 SHAPE_MM = (34.0, 34.0)
 Figure = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
@@ -224,3 +231,33 @@ def test_a_body_keeps_its_certain_mark() -> None:
 def test_kinds(figure: Figure, kind: str, spacing: PixelSpacing) -> None:
     (body,), _ = found(figure, spacing, blur_mm=0.05)
     assert body.kind == kind
+
+
+def bent(r: npt.NDArray[np.float64], c: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """A hook: two rods of 3 mm, 0.9 mm wide, at a right angle."""
+    return ((np.abs(r) <= 0.45) & (c >= -0.45) & (c <= 3.0)) | (
+        (np.abs(c) <= 0.45) & (r >= -0.45) & (r <= 3.0)
+    )
+
+
+def test_a_bent_rod_is_one_body() -> None:
+    (body,), n = found(bent, PixelSpacing(0.07, 0.07))
+    assert len(body.marks) == n
+    assert body.measures["solidity"] < 0.8
+
+
+def test_what_goes_on_beyond_its_border_needs_a_certain_mark() -> None:
+    """The bright end of a vessel."""
+    spacing = PixelSpacing(0.07, 0.07)
+    mask = np.hypot(*np.indices((31, 31)) - 15.0) <= 12.0
+
+    def steps(beside: float) -> tuple[float, float]:
+        image = np.zeros((80, 80), np.float32)
+        image[33:48, 40:] = beside
+        image[25:56, 25:56][mask] = 50.0
+        return border_step(image, mask, 25, 25, spacing)
+
+    step, left = steps(0.0)
+    assert (step, left) == (50.0, 0.0)
+    assert steps(20.0)[1] == 0.0
+    assert steps(40.0)[1] > 2.0 * MOST_LEFT

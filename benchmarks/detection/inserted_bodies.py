@@ -64,8 +64,8 @@ def distance_mm(
 
 
 def _names(marks: pd.DataFrame, groups: pd.DataFrame) -> set[str]:
-    """Return the benign kinds that marks are named as: by themselves, or else by their groups."""
-    own = set(marks["benign_kind"].fillna("")) - {""} if "benign_kind" in marks else set()
+    """Return the benign kinds that marks are named as: as bodies, or else by their groups."""
+    own = set(marks["kind"].fillna("")) - {"", "object"}
     return own or set(groups["benign_kind"].fillna("")) - {""}
 
 

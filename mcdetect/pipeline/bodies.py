@@ -19,6 +19,7 @@ __all__ = ["find_bodies", "measured_whole"]
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
+_SKIN_MM = 4.0  # Judged: skin is 1 to 3 mm thick, and its outline is known to about a millimetre
 _LEAST_SCORE = 1e-9  # Technical: an operating point of 0 or 1 has no finite log-odds
 
 
@@ -53,6 +54,7 @@ def find_bodies(
     certain[likely] = True
     row, col = found.in_part(candidates)
     bodies = find_large_bodies(found.equalised, row, col, candidates.log_odds, certain, spacing)
+    bodies = [body for body in bodies if certain[body.marks].any() or not _at_skin(body, found)]
     keep, number = one_mark_per_large_body(bodies, candidates.log_odds, certain)
     on = np.flatnonzero(keep & (number >= 0))
     body = np.zeros(len(candidates))
@@ -77,6 +79,12 @@ def find_bodies(
     )
     order = np.argsort(-log_odds, kind="stable")
     return moved.take(order), np.flatnonzero(keep[order]), bodies
+
+
+def _at_skin(body: LargeBody, found: Searched) -> bool:
+    """Tell whether a body lies where skin and folds, too, are bright and steep."""
+    place = np.array([body.row_px]) + found.origin_px[0], np.array([body.col_px]) + found.origin_px[1]
+    return bool(found.breast.skin_distance_at(*place)[0] < _SKIN_MM)
 
 
 def measured_whole(

@@ -12,11 +12,13 @@ from scipy import ndimage as ndi
 from mcdetect.image.mammogram import PixelSpacing
 
 __all__ = [
+    "LEAST_SOLIDITY",
     "Figure",
     "border_step",
     "close_gaps",
     "ellipse",
     "fill_holes",
+    "is_solid",
     "join",
     "paint",
     "shared_px",
@@ -26,6 +28,12 @@ __all__ = [
 
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
+
+# Judged: on real bodies, against groups of specks that a haze joins.
+LEAST_SOLIDITY = 0.8
+"""Least area over that of the convex hull: groups of specks are not solid."""
+LEAST_BENT, THICK_MM = 0.55, 0.6
+"""The same for a body that is so thick somewhere: rods may bend and fork; specks are thin."""
 
 # Technical: how finely is looked.
 _CLOSING_MM = 0.15  # gaps in a ring that are closed
@@ -63,6 +71,15 @@ def fill_holes(mask: npt.NDArray[np.uint8]) -> _Mask:
     return filled.astype(np.bool_)
 
 
+def is_solid(mask: _Mask, spacing: PixelSpacing) -> bool:
+    """Tell whether a figure is one body: solid, or thick where it is bent or forked."""
+    share = solidity(mask)
+    if share >= LEAST_SOLIDITY or share < LEAST_BENT:
+        return share >= LEAST_SOLIDITY
+    depth = ndi.distance_transform_edt(np.pad(mask, 1), sampling=(spacing.row_mm, spacing.col_mm))
+    return bool(2.0 * depth.max() >= THICK_MM)
+
+
 def solidity(mask: _Mask) -> float:
     """Area over that of the convex hull of the pixels' centres, about."""
     outlines, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -74,8 +91,16 @@ def solidity(mask: _Mask) -> float:
 
 def border_step(
     smooth: npt.NDArray[np.float32], mask: _Mask, top: int, left: int, spacing: PixelSpacing
-) -> float:
-    """Return the median of the ring just inside a body's border less that of the ring outside."""
+) -> tuple[float, float]:
+    """Return how a body's border stands out: rings just inside and just outside are compared.
+
+    Returns
+    -------
+    step : float
+        Median of the ring inside less that of the ring outside.
+    left : float
+        Share of the ring outside that is brighter than half way between these.
+    """
     reach = [max(1, round((_GAP_MM + _RIM_MM) / step)) for step in (spacing.row_mm, spacing.col_mm)]
     down, across = reach
     inside = np.pad(mask, ((down, down), (across, across)))
@@ -85,9 +110,10 @@ def border_step(
     there = np.isfinite(values)
     rim = inside & (inward <= _RIM_MM) & there
     around = ~inside & (outward > _GAP_MM) & (outward <= _GAP_MM + _RIM_MM) & there
-    if not around.any():
-        return 0.0
-    return float(np.median(values[rim]) - np.median(values[around]))
+    if not around.any() or not rim.any():
+        return 0.0, 1.0
+    high, low = np.median(values[rim]), np.median(values[around])
+    return float(high - low), float((values[around] > 0.5 * (high + low)).mean())
 
 
 def window(

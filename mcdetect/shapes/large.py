@@ -12,7 +12,17 @@ import numpy.typing as npt
 
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.growth import border_slopes, grow, steepest_near
-from mcdetect.shapes.figures import Figure, border_step, close_gaps, join, paint, shared_px, solidity
+from mcdetect.shapes.figures import (
+    LEAST_SOLIDITY,
+    Figure,
+    border_step,
+    close_gaps,
+    is_solid,
+    join,
+    paint,
+    shared_px,
+    solidity,
+)
 from mcdetect.shapes.whole import body_kind, measure_body
 
 __all__ = ["LEAST_MM", "LargeBody", "find_large_bodies", "one_mark_per_large_body"]
@@ -30,17 +40,17 @@ LEAST_SLOPE = 40.0
 """Least mean slope of its border, in SD of the noise per mm: tissue is less steep."""
 LEAST_EDGE = 1.5
 """Least of that slope over the body's height, per mm: calcium has a sharp border at every size."""
-LEAST_SOLIDITY = 0.8
-"""Least area over that of its convex hull: groups of specks that a haze joins are not solid."""
 LEAST_STEP = 12.0
 """Least by which the median just inside the border exceeds that just outside, in SD of the noise."""
 LEAST_SHARE = 0.3
 """Least of that step over the body's height: a haze around a bright speck has a low border."""
-STEEP = 200.0
+STEEP = 120.0
 """Where the image is so steep, in SD of the noise per mm, is looked under marks that are not certain, too."""
-SURE_SLOPE, SURE_STEP = 160.0, 40.0
-"""Least slope and step of the border of a body without a certain mark: ends of vessels and ligaments reach
-less."""
+SURE_SLOPE, SURE_STEP = 100.0, 20.0
+"""Least slope and step of the border of a body without a certain mark."""
+MOST_LEFT = 0.05
+"""Most of what surrounds such a body that may be as bright as it is: ends and crossings of vessels and
+ligaments go on beyond their border."""
 SKIRT_MM = 0.2
 """What lies so near to a large body belongs to it: that is blur."""
 HALO_MM, HALO_HEIGHT = 1.0, 0.15
@@ -50,7 +60,7 @@ _SAME = 0.2  # share of the smaller of two bodies that lies on the other, from w
 
 # Standard: what BI-RADS, 5th edition, calls coarse, rim and rod reaches from 1 mm to over 1 cm.
 _MOST_MM = 12.0  # diameter of the largest body
-_REACH_MM = 8.0  # from the summit to the border of what is looked at
+_REACH_MM = 12.0  # from the summit to the border of what is looked at
 
 # Technical: how finely is looked.
 _NEAR_MM = 0.4  # around a mark, where steepness is looked for
@@ -223,11 +233,13 @@ def _figure(
         ring, coarser = area >= _RING * counts[k], steepest >= part and area >= _COARSER * steepest
         if counts[k] != steepest and not (ring or coarser):
             continue  # another level of the same border, or what lies around a speck
-        wide = 4.0 * area * pixel_mm2 >= math.pi * LEAST_MM**2
-        if not wide or solidity(mask) < LEAST_SOLIDITY:
+        if 4.0 * area * pixel_mm2 < math.pi * LEAST_MM**2 or not is_solid(mask, spacing):
             continue
-        step = border_step(smooth, mask, top + r0, left + c0, spacing)
-        if step >= max(least_step, LEAST_SHARE * height):
+        step, left_share = border_step(smooth, mask, top + r0, left + c0, spacing)
+        if step < max(least_step, LEAST_SHARE * height):
+            continue
+        clear = left_share <= MOST_LEFT and step >= SURE_STEP and slopes[k] >= SURE_SLOPE
+        if clear or (certain and solidity(mask) >= LEAST_SOLIDITY):
             return Figure(mask, top + r0, left + c0, height, leak, float(slopes[k]))
     return None
 

@@ -23,15 +23,20 @@ _Mask = npt.NDArray[np.bool_]
 BODY_KINDS: tuple[str, ...] = ("rim", "rod", "coarse", "object")
 """What a large body may be; object is a clip or the like."""
 
-# Judged: on real bodies. Lower bounds name lobed bodies rods and mottled ones rims.
-_ROD_ASPECT = 2.2  # length over width of a rod
-_RIM_RATIO = 1.0  # brightness of the rim over that of the centre
-_RIM_ASPECT = 2.0  # length over width of a rim, at most: no rod with a bright border
+# Judged: on real bodies and on drawn ones. Rods are long and thin; plates may be as long, but are wider. Rims
+# are round and smooth and have a darker centre; popcorn and plates are mottled, too, but not round.
+_LONG, _THIN, _THIN_MM = 3.0, 1.8, 1.1
+"""Length over width of a rod: of any, and of one that is no wider than this."""
+_RIM_RATIO, _RIM_CIRCULARITY, _RIM_SOLIDITY, _RIM_ASPECT = 1.05, 0.93, 0.94, 2.0
+
+# Fitted: python -m benchmarks inserted_bodies. Bodies thin out towards their border, where blur hides them.
+_OUTWARD_MM = 0.025  # from the steepest level to the border
 
 # Physics: metal stops all rays, so that its top is flat; clips are cut from wire, with straight sides.
 _FLAT = 0.04  # standard deviation inside over the height
 _RECTANGULAR = 0.82  # area over that of the smallest rectangle around it
 _CLIP_ASPECT = 2.5
+_LAYER = 0.2  # share of the depth that makes a layer
 _INSIDE_MM = 0.2  # from the border inward to what counts as inside
 
 
@@ -58,15 +63,17 @@ def measure_body(
     """
     values = window(smooth, figure.top, figure.left, figure.mask.shape)
     found = _properties(figure.mask, (spacing.row_mm, spacing.col_mm))
-    area, solidity = float(found.area), float(found.solidity)
-    perimeter = _perimeter_mm(figure.mask, spacing)
-    major, minor = float(found.axis_major_length), float(found.axis_minor_length)
+    solidity, drawn = float(found.solidity), _perimeter_mm(figure.mask, spacing)
+    area = float(found.area) + _OUTWARD_MM * drawn + math.pi * _OUTWARD_MM**2
+    perimeter = drawn + 2.0 * math.pi * _OUTWARD_MM
+    major, minor = (
+        float(axis) + 2.0 * _OUTWARD_MM for axis in (found.axis_major_length, found.axis_minor_length)
+    )
     circularity = min(4.0 * math.pi * area / perimeter**2, 1.0)
     depth = ndi.distance_transform_edt(np.pad(figure.mask, 1), sampling=(spacing.row_mm, spacing.col_mm))
     depth = depth[1:-1, 1:-1]
-    inner, outer = depth >= 0.66 * depth.max(), figure.mask & (depth <= 0.5 * depth.max())
     over = values - figure.surroundings
-    centre, rim = (_mean(over[part]) for part in (inner, outer))
+    centre, rim = _profile(over, depth)
     row, col = (
         float(c) / step for c, step in zip(found.centroid, (spacing.row_mm, spacing.col_mm), strict=True)
     )
@@ -90,6 +97,14 @@ def measure_body(
         "rim_ratio": rim / max(centre, 0.05 * figure.height),
     }
     return figure.top + row, figure.left + col, measures
+
+
+def _profile(over: npt.NDArray[np.float64], depth: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Return the brightness of the centre, and that of the brightest of the layers around it."""
+    share = depth / depth.max()
+    layers = [_mean(over[(share > low) & (share <= low + _LAYER)]) for low in np.arange(0.0, 1.0, _LAYER)]
+    known = [layer for layer in layers if math.isfinite(layer)]
+    return (known[-1], max(known)) if known else (math.nan, math.nan)
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float:
@@ -116,9 +131,15 @@ def body_kind(
     """
     if measures["aspect"] >= _CLIP_ASPECT and _is_cut(figure, smooth, spacing):
         return "object"
-    if measures["rim_ratio"] >= _RIM_RATIO and measures["aspect"] < _RIM_ASPECT:
+    round_and_smooth = (
+        measures["aspect"] < _RIM_ASPECT
+        and measures["circularity"] >= _RIM_CIRCULARITY
+        and measures["solidity"] >= _RIM_SOLIDITY
+    )
+    if round_and_smooth and measures["rim_ratio"] >= _RIM_RATIO:
         return "rim"
-    return "rod" if measures["aspect"] >= _ROD_ASPECT else "coarse"
+    thin = measures["minor_axis_mm"] <= _THIN_MM
+    return "rod" if measures["aspect"] >= (_THIN if thin else _LONG) else "coarse"
 
 
 def _is_cut(figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpacing) -> bool:
