@@ -1,4 +1,4 @@
-"""A batch that was stopped, killed or run before: what is done is not done again; with a stand-in detector."""
+"""A batch that was stopped, killed or run before: what is done is not done again; a stand-in detects."""
 
 from __future__ import annotations
 
@@ -82,6 +82,10 @@ def test_an_image_is_searched_again_only_when_something_changed(
         report = run_batch([source], out, **options)
         assert [image.file for image in report.images] == ["a.dcm", "b.dcm", "bad.dcm"]
         assert len(report.failed) == 1  # what failed is tried again
+        assert report.reused == 2 - len(searched)
+        assert [image.file for image in report.images if image.reused] == [
+            name for name in ("a.dcm", "b.dcm") if name not in searched
+        ]
         return sorted(searched)
 
     assert run() == ["a.dcm", "b.dcm"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -82,3 +83,34 @@ def test_two_runs_do_not_work_in_one_folder(tmp_path: Path) -> None:
     assert len(report.processed) == 1
     assert len(pd.read_csv(tmp_path / "out" / "images.csv")) == 1
     run_batch([source], tmp_path / "out", overlay=False)  # the lock is gone
+
+
+@pytest.mark.parametrize("name", ["results.sqlite", "images.csv", "run.json", "comparison.png", "coco.json"])
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_folder_where_a_file_goes_is_refused_before_the_work(
+    tmp_path: Path, detector: Detector, name: str, ours: bool
+) -> None:
+    out = tmp_path / "out"
+    (out / name).mkdir(parents=True)
+    if ours and name != "run.json":
+        make(out / "run.json", b'{"program": "mcdetect"}')
+    told = f"^out holds a folder called {re.escape(name)}, where a file of ours goes; move it away, or name"
+    with pytest.raises(OutputError, match=told):
+        run_batch([write(tmp_path / "in", a="good")], out)
+    assert detector.read == []
+
+
+def test_a_file_where_the_pictures_go_is_refused(tmp_path: Path) -> None:
+    make(tmp_path / "out" / "overlays", b"x")
+    make(tmp_path / "out" / "run.json", b'{"program": "mcdetect"}')
+    with pytest.raises(OutputError, match="holds a file called overlays, where a folder of ours goes"):
+        run_batch([write(tmp_path / "in", a="good")], tmp_path / "out")
+
+
+def test_an_output_without_a_name_is_not_the_folder_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"^out is empty; name a folder for the results$"):
+        run_batch([write(tmp_path / "in", a="good")], "")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
