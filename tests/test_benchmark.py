@@ -278,9 +278,7 @@ def test_an_unknown_set_is_told_before_what_is_not_installed(
         raise AssertionError("asked for matplotlib first")
 
     monkeypatch.setattr("mcdetect.validation.evaluation.plots.require_matplotlib", missing)
-    with pytest.raises(
-        ValueError, match="unknown data set .nope.; known are cbis-ddsm, inbreast"
-    ):
+    with pytest.raises(ValueError, match=r"unknown data set .nope.; known are cbis-ddsm, inbreast"):
         run_benchmark("nope", tmp_path, tmp_path / "out")
     done = invoke("nope", "--root", tmp_path, "-o", tmp_path / "out")
     assert (done.exit_code, "known are cbis-ddsm" in done.output) == (2, True)
