@@ -74,7 +74,7 @@ def result_key(content: str, parts: Sequence[str]) -> str:
         `detector_digest` and the versions of the libraries that read and compute count, too.
     """
     everything = [mcdetect.__version__, detector_digest(), _libraries(), content, *parts]
-    return hashlib.sha256(json.dumps(everything).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
 
 class Entry:
