@@ -30,6 +30,8 @@ class Detector:
             raise UnreadableFileError("the file is broken", "get a new copy", path)
         if text == "memory":
             raise MemoryError
+        if text == "deep":
+            raise RecursionError("too deep")
         if text == "gone":
             raise FileNotFoundError(2, "No Such File", str(path))
         if text == "odd":

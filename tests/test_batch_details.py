@@ -324,7 +324,7 @@ def test_one_signal_stops_in_order_and_a_second_at_once(
     source = write(tmp_path / "in", a="good", b="good")
     report = run_batch([source], tmp_path / "out", overlay=False, observer=witness)
     assert witness.calls == [("started", 2, 1), ("a.dcm", None), ("stopping",)]
-    assert report.interrupted
+    assert (report.interrupted, report.signal) == (True, number)
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert (record["status"], len(record["inputs"])) == ("interrupted", 1)
     assert {which: signal.getsignal(which) for which in before} == before

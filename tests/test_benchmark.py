@@ -155,7 +155,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
 
     root, out = build(tmp_path / "set"), tmp_path / "out"
     stopped = run(root, out, observer=Impatient())
-    assert stopped.interrupted
+    assert (stopped.interrupted, stopped.signal) == (True, signal.SIGINT)
     assert stopped.processed == 1
     assert not stopped.evaluations
     assert not (out / "RESULTS.md").exists()
@@ -269,6 +269,20 @@ def test_wrong_usage_is_told_before_anything_is_done(
     assert done.exit_code == 2
     assert message in done.output
     assert not out.exists()
+
+
+def test_an_unknown_set_is_told_before_what_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise AssertionError("asked for matplotlib first")
+
+    monkeypatch.setattr("mcdetect.validation.evaluation.plots.require_matplotlib", missing)
+    with pytest.raises(ValueError, match=r"unknown data set .nope.; known are cbis-ddsm, inbreast"):
+        run_benchmark("nope", tmp_path, tmp_path / "out")
+    done = invoke("nope", "--root", tmp_path, "-o", tmp_path / "out")
+    assert (done.exit_code, "known are cbis-ddsm" in done.output) == (2, True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_sets_and_folders_that_cannot_be_used(tmp_path: Path) -> None:

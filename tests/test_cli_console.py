@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from io import StringIO
@@ -94,6 +95,18 @@ def test_the_summary_of_a_large_batch_lists_flagged_images_best_first() -> None:
     assert "normal" not in text
     assert text.index("high.dcm") < text.index("low.dcm")
     assert "42 images processed, 2 flagged groups in 2" in text
+
+
+def test_the_summary_tells_what_an_earlier_run_found() -> None:
+    screen = console(terminal=False)
+    known = [dataclasses.replace(report_of(f"{n}.dcm"), reused=True) for n in "ab"]
+    print_summary(screen, BatchReport([*known, report_of("c.dcm")]), "out")
+    assert "3 images processed (2 of them known from an earlier run), 0 flagged groups in 0" in text_of(
+        screen
+    )
+    screen = console(terminal=False)
+    print_summary(screen, BatchReport([report_of("c.dcm")]), "out")
+    assert "earlier run" not in text_of(screen)
 
 
 def test_a_summary_without_images() -> None:

@@ -185,6 +185,13 @@ def test_other_breasts_and_views_are_refused(change: dict[str, str], word: str) 
     assert compare(other, current, force=True).registered
 
 
+def test_arrays_are_refused_with_what_is_wanted() -> None:
+    array, mammogram = np.zeros((100, 100)), pair().current
+    for both in ((array, mammogram), (mammogram, array)):
+        with pytest.raises(TypeError, match=r"compare takes two mammograms, .* got ndarray"):
+            compare(*both)  # type: ignore[arg-type]
+
+
 def test_picture_shows_every_verdict() -> None:
     picture = comparison().picture(width_px=1200)
     assert picture.dtype == np.uint8

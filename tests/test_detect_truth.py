@@ -32,7 +32,7 @@ from scipy.spatial.distance import cdist
 
 from mcdetect import Config, Result, detect
 from mcdetect.errors import UnusableImageError
-from mcdetect.pipeline import search
+from mcdetect.pipeline import detection, search
 from mcdetect.shapes.outlines import Shapes, measure_shapes
 
 GROUPS = (DENSE, LARGE, SPARSE, CHAIN)  # by rank
@@ -128,6 +128,23 @@ def test_candidates_carry_the_groups_of_their_calcifications() -> None:
     np.testing.assert_allclose(candidates["diameter_mm"], np.sqrt(8.0) * candidates["scale_mm"])
     # the knobs of the rod stay candidates
     assert (np.hypot(*(place_mm(candidates, found) - ROD).T) < 0.6).sum() >= 2
+
+
+def test_a_mark_that_is_left_out_is_in_no_group_however_strong(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = detection.one_mark_per_body
+
+    def but_two(*given: Any) -> npt.NDArray[np.bool_]:
+        kept = whole(*given)
+        kept[np.flatnonzero(kept)[:2]] = False
+        return kept
+
+    monkeypatch.setattr(detection, "one_mark_per_body", but_two)
+    found = result()
+    assert len(found.calcifications) == len(BODIES) - 2
+    called = found.calcifications[["row_px", "col_px", "cluster_id"]]
+    both = found.candidates.merge(called, on=["row_px", "col_px"], how="left", suffixes=("", "_called"))
+    assert both["cluster_id"].tolist() == both["cluster_id_called"].fillna(0).astype(int).tolist()
+    assert both["cluster_id"].tolist()[:2] == [0, 0]
 
 
 def test_clusters_are_the_drawn_ones_flagged_ones_first() -> None:

@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from mcdetect.errors import UnreadableFileError
+from mcdetect.output.files import SOFTWARE
 from mcdetect.runs import find_inputs
 
 DICOM = b"\0" * 128 + b"DICM" + b"\0" * 64
@@ -266,3 +270,59 @@ def test_the_root_of_all_folders_has_a_name(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("mcdetect.runs.discovery._images_in", lambda root, walk: iter(()))
     ((name, _),) = find_inputs([Path(Path.cwd().anchor)]).problems
     assert name == "input"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of arbitrary bytes")
+def test_names_that_print_alike_are_numbered(tmp_path: Path) -> None:
+    for name in (b"a\\xff.dcm", b"a\xff.dcm", b"a\\xff.dcm (2)", b"b.dcm"):
+        (tmp_path / os.fsdecode(name)).write_bytes(DICOM)
+    inputs = find_inputs([tmp_path]).inputs
+    # "a\\xff.dcm (2)" is a file of its own, so that the number goes on.
+    assert sorted(item.file for item in inputs) == [
+        "a\\xff.dcm",
+        "a\\xff.dcm (2)",
+        "a\\xff.dcm (3)",
+        "b.dcm",
+    ]
+    assert len({item.path for item in inputs}) == 4
+    other = make(tmp_path.with_name(tmp_path.name + "-2") / "b.dcm")
+    assert [item.file for item in find_inputs([tmp_path, other]).inputs] == [
+        *(f"input1/{item.file}" for item in inputs),
+        "input2/b.dcm",
+    ]
+
+
+def test_pictures_of_ours_are_no_mammograms_wherever_they_lie(tmp_path: Path) -> None:
+    from mcdetect.output.overlays import write_png
+
+    write_png(tmp_path / "moved.png", np.zeros((30, 20, 3), np.uint8))
+    figure = Figure()
+    figure.savefig(tmp_path / "curve.PNG", metadata={"Software": SOFTWARE})
+    figure.savefig(tmp_path / "theirs.png")
+    cv2.imwrite(str(tmp_path / "image.png"), np.zeros((30, 20), np.uint8))
+    (tmp_path / "note.tif").write_bytes((tmp_path / "moved.png").read_bytes()[8:])  # no PNG
+    result = find_inputs([tmp_path])
+    assert [item.file for item in result.inputs] == ["image.png", "note.tif", "theirs.png"]
+    assert result.skipped == 2
+    assert found(tmp_path / "moved.png") == ["moved.png"]  # whoever names it wants it
+
+
+def test_a_comparison_of_an_earlier_version_is_passed_over(tmp_path: Path) -> None:
+    """It does not say yet who drew it, but its folder does."""
+    make(tmp_path / "out" / "comparison.png", b"x")
+    make(tmp_path / "other" / "comparison.png", b"x")
+    (tmp_path / "out" / "run.json").write_text('{"program": "mcdetect"}')
+    assert found(tmp_path) == ["other/comparison.png"]
+
+
+@pytest.mark.parametrize("paths", ["in", Path("in")])
+def test_one_path_is_no_list_of_paths(paths: Any) -> None:
+    with pytest.raises(TypeError, match=r"^paths must be a list of files and folders; write \['in'\]$"):
+        find_inputs(paths)
+
+
+def test_an_empty_path_is_not_the_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(make(tmp_path / "a.dcm").parent)
+    with pytest.raises(ValueError, match=r"^a path is empty; name a file or a folder$"):
+        find_inputs([""])
+    assert [item.file for item in find_inputs(["."]).inputs] == ["a.dcm"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 
@@ -242,3 +243,18 @@ def test_what_is_wrong_with_coordinates_is_said(caplog):
     with caplog.at_level(logging.DEBUG):
         find_groups([0.0, 1.0, 90.0], [0.0, 0.0, 0.0], RULE)
     assert caplog.messages == ["3 points in 1 groups, 0 flagged"]
+
+
+def test_groups_are_numbered_anew_with_all_that_is_theirs() -> None:
+    rng = np.random.default_rng(3)
+    places = np.concatenate([rng.normal(middle, 1.0, (6 + k, 2)) for k, middle in enumerate((10, 40, 70))])
+    groups = find_groups(places[:, 0], places[:, 1])
+    assert len(groups) == 3
+    turned = groups.in_order(np.array([2, 0, 1]))
+    assert turned.label.dtype == groups.label.dtype == np.int64
+    assert turned.label.tolist() == [{0: 0, 1: 2, 2: 3, 3: 1}[k] for k in groups.label.tolist()]
+    assert turned.window_radius_mm == groups.window_radius_mm
+    for item in dataclasses.fields(groups):
+        if item.name not in ("label", "window_radius_mm"):
+            before, after = getattr(groups, item.name), getattr(turned, item.name)
+            assert after.tolist() == [before[2], before[0], before[1]], item.name

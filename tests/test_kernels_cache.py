@@ -105,6 +105,8 @@ def test_every_compiled_function_has_the_decorator() -> None:
         }
         compilers = names & {"njit", "jit", "vectorize", "guvectorize", "stencil", "cfunc", "prange"}
         assert compilers == ({"njit"} if path.relative_to(PACKAGE).as_posix() == "kernels/jit.py" else set())
+        given = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+        assert "parallel" not in given, "such kernels compile several times longer"
         uses = any(
             isinstance(node, ast.ImportFrom)
             and node.module == "mcdetect.kernels.jit"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -323,3 +326,30 @@ def test_a_worker_searches_and_reports(tmp_path: Path) -> None:
     found = process_in_worker(Task(ImageFile(tmp_path / "a.dcm", "a.dcm"), "a.dcm", log_level=logging.DEBUG))
     assert found.file == "a.dcm"
     assert found.failure is not None
+
+
+def test_a_worker_watches_its_parent_beside_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[dict[str, Any]] = []
+
+    class Thread:
+        def __init__(self, **given: Any) -> None:
+            self.given = given
+
+        def start(self) -> None:
+            started.append(self.given)
+
+    monkeypatch.setattr(signal, "signal", lambda *given: None)
+    monkeypatch.setattr(worker_module, "limit_threads", lambda threads: None)
+    monkeypatch.setattr(worker_module.threading, "Thread", Thread)
+    initialise_worker(1)
+    assert started == [{"target": worker_module._end_with_parent, "daemon": True}]
+
+
+@pytest.mark.parametrize("parent", [None, SimpleNamespace(sentinel=7)])
+def test_a_worker_ends_when_its_parent_has(monkeypatch: pytest.MonkeyPatch, parent: Any) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
+    monkeypatch.setattr(multiprocessing.connection, "wait", lambda things: calls.append(things))
+    monkeypatch.setattr(os, "_exit", lambda code: calls.append(code))
+    worker_module._end_with_parent()
+    assert calls == ([] if parent is None else [[7], 1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from output_fakes import fake_result, ring
 
 import mcdetect
 from mcdetect.runs.results import STORED
-from mcdetect.runs.store import Store, detector_digest, digest_of, result_key
+from mcdetect.runs.store import Store, _libraries, detector_digest, digest_of, result_key
 from mcdetect.schema import CALCIFICATIONS, CLUSTERS, IMAGES
 
 
@@ -196,6 +197,35 @@ def test_keys_change_with_what_results_depend_on() -> None:
     keys = {result_key(*given) for given in (("a", ["x"]), ("b", ["x"]), ("a", ["y"]), ("a", ["x", ""]))}
     assert len(keys) == 4
     assert result_key("a", ["x"]) == result_key("a", ("x",))
+
+
+@pytest.mark.parametrize(
+    ("library", "counts"),
+    [
+        ("imagecodecs", True),
+        ("llvmlite", True),
+        ("numba", True),
+        ("numpy", True),
+        ("opencv-python-headless", True),
+        ("pydicom", True),
+        ("scikit-image", True),
+        ("scipy", True),
+        ("pandas", False),
+        ("pyarrow", False),
+    ],
+)
+def test_keys_change_with_the_libraries_that_read_and_compute(
+    monkeypatch: pytest.MonkeyPatch, library: str, counts: bool
+) -> None:
+    """Results of another numba or OpenCV are not taken for those of the present one."""
+    before = result_key("a", ["x"])
+    installed = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "99.1" if name == library else installed(name))
+    _libraries.cache_clear()
+    try:
+        assert (result_key("a", ["x"]) != before) == counts
+    finally:
+        _libraries.cache_clear()
 
 
 @pytest.mark.parametrize(

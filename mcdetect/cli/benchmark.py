@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mcdetect.cli.exits import FAILED, INTERRUPTED, complain, written, wrong_usage
+from mcdetect.cli.exits import FAILED, complain, stopped_by, written, wrong_usage
 from mcdetect.cli.options import ConfigFile, Jobs, NoPlots, OutFolder, Quiet, Samples, Seed, Verbose
 
 if TYPE_CHECKING:
@@ -27,6 +27,15 @@ def _list(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _known(name: str) -> str:
+    """Refuse a name that no data set has, before anything else is asked for."""
+    from mcdetect.validation.datasets import option_names
+
+    with wrong_usage(ValueError):
+        option_names(name)
+    return name
+
+
 def _pairs(pairs: list[str] | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for pair in pairs or []:
@@ -38,7 +47,10 @@ def _pairs(pairs: list[str] | None) -> dict[str, Any]:
 
 
 def benchmark(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Data set; --list tells which there are.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", callback=_known, help="Data set; --list tells which there are."),
+    ],
     root: Annotated[Path, typer.Option("--root", metavar="DIR", help="Folder that holds the data set.")],
     out: OutFolder,
     listing: Annotated[
@@ -121,7 +133,7 @@ def benchmark(
             observer=terminal,
         )
     if report.interrupted:
-        raise complain("stopped early; run the same command again to go on", INTERRUPTED)
+        raise complain("stopped early; run the same command again to go on", stopped_by(report.signal))
     if not quiet:
         _print_report(output_console(), report, str(out))
     if report.failed:

@@ -156,7 +156,11 @@ def print_summary(console: Console, report: BatchReport, out: str) -> None:
         console.print(f"... and {_count(len(shown) - _MOST_ROWS, 'more image')} with flagged groups")
     with_flags = sum(_number(image, "n_flagged") > 0 for image in images)
     total = sum(_number(image, "n_flagged") for image in images)
-    parts = [f"{_count(len(images), 'image')} processed", f"{_count(total, 'flagged group')} in {with_flags}"]
+    known = f" ({report.reused} of them known from an earlier run)" if report.reused else ""
+    parts = [
+        f"{_count(len(images), 'image')} processed{known}",
+        f"{_count(total, 'flagged group')} in {with_flags}",
+    ]
     parts += [f"{len(report.failed)} failed (see failures.csv)"] if report.failed else []
     parts += [f"{_count(report.skipped, 'other file')} skipped"] if report.skipped else []
     parts += [f"{_count(report.duplicates, 'duplicate')} left out"] if report.duplicates else []

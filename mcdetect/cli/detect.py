@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from mcdetect.cli.exits import FAILED, INTERRUPTED, written, wrong_usage
-from mcdetect.cli.options import ConfigFile, Jobs, OutFolder, PixelSpacing, Quiet, Verbose
+from mcdetect.cli.exits import FAILED, stopped_by, written, wrong_usage
+from mcdetect.cli.options import ConfigFile, Jobs, OutFolder, PixelSpacing, Quiet, Verbose, named
 from mcdetect.config import GroupConfig
 from mcdetect.output.further import FURTHER, UnknownOutputError
 
@@ -29,7 +29,9 @@ class StudiesBy(StrEnum):
 def detect(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH", help="Files or folders (searched recursively), in any mix."),
+        typer.Argument(
+            metavar="PATH", parser=named, help="Files or folders (searched recursively), in any mix."
+        ),
     ],
     out: OutFolder,
     pixel_spacing: PixelSpacing = None,
@@ -117,6 +119,6 @@ def detect(
     if not quiet:
         print_summary(output_console(), report, str(out))
     if report.interrupted:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(stopped_by(report.signal))
     if report.failed:
         raise typer.Exit(FAILED)

@@ -7,12 +7,18 @@ from contextlib import contextmanager
 
 import typer
 
-__all__ = ["FAILED", "INTERRUPTED", "WRONG_USAGE", "complain", "written", "wrong_usage"]
+__all__ = ["FAILED", "INTERRUPTED", "WRONG_USAGE", "complain", "stopped_by", "written", "wrong_usage"]
 
 # Technical: exit codes.
 FAILED = 1  # the work was not done
 WRONG_USAGE = 2  # an option or argument is wrong
 INTERRUPTED = 130  # stopped from the keyboard: 128 + SIGINT, as shells have it
+_SIGNALLED = 128  # to which the number of a signal is added
+
+
+def stopped_by(number: int | None) -> int:
+    """Return the exit code of a run that a signal stopped, as shells have it."""
+    return INTERRUPTED if number is None else _SIGNALLED + number
 
 
 def complain(message: str, code: int) -> typer.Exit:
@@ -38,7 +44,7 @@ def written(place: str = "folder") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = error.strerror.lower() if error.strerror else str(error) or type(error).__name__
         message = f"the results cannot be written ({reason}); make room or name another {place}"
         raise complain(message, FAILED) from error
     except KeyboardInterrupt:

@@ -17,10 +17,26 @@ __all__ = [
     "Samples",
     "Seed",
     "Verbose",
+    "named",
 ]
 
+
+def named(text: str) -> str:
+    """Return the name of a file or folder; an empty one would be the folder here."""
+    if not text:
+        raise typer.BadParameter("the name is empty")
+    return text
+
+
+def _folder(text: str) -> Path:
+    return Path(named(text))
+
+
 OutFolder = Annotated[
-    Path, typer.Option("--out", "-o", metavar="OUT", help="Folder for the results; made if needed.")
+    Path,
+    typer.Option(
+        "--out", "-o", metavar="OUT", parser=_folder, help="Folder for the results; made if needed."
+    ),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Configuration (TOML), as init-config writes it.")

@@ -58,10 +58,11 @@ def prepare_output(folder: Path) -> dict[str, Any] | None:
     Raises
     ------
     OutputError
-        When the folder cannot be made or written to, or holds files that carry the names of
-        ours but were not written by mcdetect.
+        When the folder cannot be made or written to, or holds files or folders that carry the names
+        of ours but were not written by mcdetect.
     """
     make_folder(folder)
+    _refuse_wrong_kinds(folder)
     earlier = read_record(folder)
     if earlier is None:
         _refuse_foreign(folder)
@@ -141,6 +142,19 @@ def _own_names() -> list[str]:
 def _export_names() -> list[str]:
     """Return the names of files that are made anew from the store at the end of each run."""
     return [COMPARISON_FILE, *_table_names(), *(name for output in FURTHER.values() for name in output.files)]
+
+
+def _refuse_wrong_kinds(folder: Path) -> None:
+    """Refuse folders where files go, and a file where the folder of pictures goes."""
+    here = folder.name or folder
+    remedy = "move it away, or name another output folder"
+    for name in _own_names():
+        if (folder / name).is_dir():
+            raise OutputError(f"{here} holds a folder called {name}, where a file of ours goes; {remedy}")
+    if (folder / OVERLAY_FOLDER).is_file():
+        raise OutputError(
+            f"{here} holds a file called {OVERLAY_FOLDER}, where a folder of ours goes; {remedy}"
+        )
 
 
 def _refuse_foreign(folder: Path) -> None:

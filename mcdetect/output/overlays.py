@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from mcdetect.output.files import write_bytes
+from mcdetect.output.files import signed_png, write_bytes
 from mcdetect.output.seam import Output, Piece
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def write_png(path: Path, picture: npt.NDArray[np.uint8]) -> None:
     )
     if not ok:
         raise ValueError("the picture cannot be encoded as PNG")
-    write_bytes(path, data.tobytes())
+    write_bytes(path, signed_png(data.tobytes()))
 
 
 def overlay_names(files: Sequence[str]) -> list[str]:

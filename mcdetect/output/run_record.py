@@ -17,7 +17,15 @@ from mcdetect.config import Config
 from mcdetect.output.files import write_text
 from mcdetect.schema import SCHEMA_VERSION
 
-__all__ = ["LIBRARIES", "RUN_FILE", "InputRecord", "RunRecord", "is_own_folder", "read_record"]
+__all__ = [
+    "LIBRARIES",
+    "RUN_FILE",
+    "InputRecord",
+    "RunRecord",
+    "is_own_folder",
+    "library_versions",
+    "read_record",
+]
 
 RUN_FILE = "run.json"
 
@@ -117,7 +125,7 @@ class RunRecord:
             "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
             "cores": os.cpu_count(),
             "jobs": self.jobs,
-            "libraries": _library_versions(LIBRARIES),
+            "libraries": library_versions(LIBRARIES),
             "options": dict(self.options),
             "config": self.config.as_dict(),
             "config_sha256": self.config.digest,
@@ -137,7 +145,8 @@ class RunRecord:
         write_text(folder / RUN_FILE, json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + "\n")
 
 
-def _library_versions(names: Sequence[str]) -> dict[str, str]:
+def library_versions(names: Sequence[str]) -> dict[str, str]:
+    """Return the installed version of each distribution."""
     versions = {}
     for name in names:
         try:

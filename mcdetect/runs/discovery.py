@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mcdetect.errors import InputFileError, UnreadableFileError
+from mcdetect.output.files import is_own_picture
+from mcdetect.output.folder import COMPARISON_FILE
 from mcdetect.output.overlays import OVERLAY_FOLDER
 from mcdetect.output.run_record import is_own_folder
 from mcdetect.readers.signatures import DICOMDIR_CLASS, looks_like_bare_dicom
@@ -73,7 +75,7 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
 
     A file named explicitly always counts. Folders are searched recursively: DICOM files are known
     by their suffix or by their magic bytes, plain images by their suffix; hidden files, DICOMDIR
-    and everything else are passed over, as are the overlays of an earlier run. Symbolic links are
+    and everything else are passed over, as are pictures that mcdetect drew. Symbolic links are
     followed, each target once.
 
     Parameters
@@ -84,13 +86,24 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
     Returns
     -------
     Discovery
+
+    Raises
+    ------
+    TypeError
+        When one path is given, not a list of them.
+    ValueError
+        When a path is empty.
     """
     groups: list[list[tuple[Path, str]]] = []
     problems: list[tuple[str, InputFileError]] = []
     seen: set[str] = set()
     duplicates = 0
     walk = _Walk()
+    if isinstance(paths, str | os.PathLike):
+        raise TypeError(f"paths must be a list of files and folders; write [{os.fspath(paths)!r}]")
     for given in paths:
+        if not os.fspath(given):
+            raise ValueError("a path is empty; name a file or a folder")
         root = Path(given)
         label = _printable(root.name or root.resolve().name or "input")
         members: list[tuple[Path, str]] = []
@@ -135,12 +148,28 @@ def _cannot_open(error: OSError) -> InputFileError:
 
 
 def _name_apart(groups: Sequence[Sequence[tuple[Path, str]]]) -> Iterator[Input]:
-    """Yield the inputs; when two share a name, every name gets the position of its argument."""
-    names = [name for members in groups for _, name in members]
+    """Yield the inputs; when two share a name, every name gets the position of its argument.
+
+    Names of one folder that differ only in bytes that cannot be printed are numbered.
+    """
+    printed = [_numbered([name for _, name in members]) for members in groups]
+    names = [name for members in printed for name in members]
     clash = len(set(names)) < len(names)
-    for position, members in enumerate(groups, start=1):
-        for path, name in members:
+    for position, (members, given) in enumerate(zip(groups, printed, strict=True), start=1):
+        for (path, _), name in zip(members, given, strict=True):
             yield Input(path, f"input{position}/{name}" if clash else name)
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Return the names, those that came before with a number."""
+    found: dict[str, None] = {}
+    for name in names:
+        number, free = 1, name
+        while free in found:
+            number += 1
+            free = f"{name} ({number})"
+        found[free] = None
+    return list(found)
 
 
 def _images_in(root: Path, walk: _Walk) -> Iterator[tuple[Path, str]]:
@@ -162,7 +191,7 @@ def _images_in(root: Path, walk: _Walk) -> Iterator[tuple[Path, str]]:
             path = folder / entry.name
             if entry.name.startswith("."):
                 walk.skipped += 1
-            elif own and entry.name == OVERLAY_FOLDER:
+            elif own and entry.name in (OVERLAY_FOLDER, COMPARISON_FILE):
                 continue
             elif path.is_dir():
                 yield from enter(path, prefix / entry.name)
@@ -181,13 +210,13 @@ def _is_image(path: Path) -> bool:
     suffix = path.suffix.lower()
     if path.name.upper() == "DICOMDIR":
         return False
-    if suffix in IMAGE_SUFFIXES:
-        return True
     try:
         with path.open("rb") as stream:
             head = stream.read(1024)
     except OSError:
-        return suffix in DICOM_SUFFIXES
+        return suffix in DICOM_SUFFIXES | IMAGE_SUFFIXES
+    if suffix in IMAGE_SUFFIXES:
+        return not is_own_picture(head)
     if DICOMDIR_CLASS.encode("ascii") + b"\0" in head:
         return False
     if suffix in DICOM_SUFFIXES:

@@ -24,22 +24,43 @@ class ImageReport:
         Highest score of its flagged groups; not-a-number when there is none.
     failure : Failure or None
         What went wrong.
+    reused : bool
+        Its results were there already.
     """
 
     file: str
     row: dict[str, Any] = field(default_factory=dict)
     best_score: float = float("nan")
     failure: Failure | None = None
+    reused: bool = False
 
 
 @dataclass
 class BatchReport:
-    """What a batch did."""
+    """What a batch did.
+
+    Parameters
+    ----------
+    images : list of ImageReport
+        What became of each input.
+    skipped, duplicates : int
+        Files that are no images, and files met more than once.
+    interrupted : bool
+        It was stopped before its end.
+    signal : int or None
+        Number of the signal that stopped it.
+    """
 
     images: list[ImageReport] = field(default_factory=list)
     skipped: int = 0
     duplicates: int = 0
     interrupted: bool = False
+    signal: int | None = None
+
+    @property
+    def reused(self) -> int:
+        """Images whose results an earlier run had found."""
+        return sum(image.reused for image in self.images)
 
     @property
     def failed(self) -> list[ImageReport]:

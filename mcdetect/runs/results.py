@@ -125,7 +125,7 @@ class RunResults:
             what = {"error": failure.error, "cause": failure.cause, "remedy": failure.remedy}
             self._failures.append({"file": outcome.file} | what)
         self.record.inputs.append(_input_record(outcome, entry))
-        image = ImageReport(outcome.file, row=row, best_score=best, failure=failure)
+        image = ImageReport(outcome.file, row=row, best_score=best, failure=failure, reused=outcome.known)
         self.report.images.append(image)
         self.observer.finished(image)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -87,12 +88,16 @@ def run_batch(
     OutputError
         When the output folder cannot be used.
     MissingSpacingError, ValueError
-        When `pixel_spacing_mm`, `jobs`, `studies_by` or `also` make no sense.
+        When `paths`, `out`, `pixel_spacing_mm`, `jobs`, `studies_by` or `also` make no sense.
+    TypeError
+        When `paths` is one path, not a list.
     """
     if studies_by not in GROUPINGS:
         raise ValueError(f"studies_by must be one of {', '.join(GROUPINGS)}, got {studies_by!r}")
     if pixel_spacing_mm is not None:
         PixelSpacing(pixel_spacing_mm, pixel_spacing_mm)
+    if not os.fspath(out):
+        raise ValueError("out is empty; name a folder for the results")
     config = config or Config()
     observer = observer or Observer()
     folder = Path(out)
@@ -160,6 +165,7 @@ def _run(
             for outcome in outcomes:
                 run.take(outcome)
         report.interrupted = stop.is_set() and len(record.inputs) < len(tasks) + len(found.problems)
+        report.signal = stop.signal
         run.finish(study_tables(run.views, config.studies, by=str(options["studies_by"])))
         for output in outputs:
             record.rows = {**record.rows, **output.close(folder, run)}

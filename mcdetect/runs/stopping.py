@@ -11,13 +11,19 @@ from typing import Any
 
 from mcdetect.runs.report import Observer
 
-__all__ = ["stop_on_signal"]
+__all__ = ["Stop", "stop_on_signal"]
+
+
+class Stop(threading.Event):
+    """Is set when a run shall end; `signal` is the number of the signal that asked for it."""
+
+    signal: int | None = None
 
 
 @contextmanager
-def stop_on_signal(observer: Observer) -> Iterator[threading.Event]:
+def stop_on_signal(observer: Observer) -> Iterator[Stop]:
     """Turn the first Ctrl-C or termination request into an orderly stop; the second one is final."""
-    stop = threading.Event()
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
@@ -26,6 +32,7 @@ def stop_on_signal(observer: Observer) -> Iterator[threading.Event]:
     def ask(number: int, frame: FrameType | None) -> None:
         for caught, handler in earlier.items():
             signal.signal(caught, handler)
+        stop.signal = number
         stop.set()
         observer.stopping()
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import mcdetect
+from mcdetect.output.run_record import LIBRARIES, library_versions
 from mcdetect.schema import SCHEMA_VERSION, Column, make_table
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _SQL_TYPES = {"str": "TEXT", "float64": "REAL", "int64": "INTEGER", "bool": "INT
 _UNRELATED = frozenset({"cli", "exams", "output", "phantom", "runs", "training"})
 """Parts of the package on which neither detections nor truth depend."""
 _SUFFIXES = (".py", ".json")
+_WRITING = frozenset({"pandas", "pyarrow"})
+"""Libraries that write tables of what was found, and do not change it."""
 
 
 @lru_cache(maxsize=1)
@@ -53,6 +56,12 @@ def digest_of(package: Path) -> str:
     return state.hexdigest()
 
 
+@lru_cache(maxsize=1)
+def _libraries() -> dict[str, str]:
+    """Return the versions of the libraries whose results may differ in the last digit, or by more."""
+    return library_versions([name for name in LIBRARIES if name not in _WRITING])
+
+
 def result_key(content: str, parts: Sequence[str]) -> str:
     """Return a key that changes with whatever the results of an image depend on.
 
@@ -61,11 +70,11 @@ def result_key(content: str, parts: Sequence[str]) -> str:
     content : str
         SHA-256 of the bytes of the image's file.
     parts : sequence of str
-        What else they depend on: configuration, spacing given, the user's model, truth. The version and
-        `detector_digest` count, too.
+        What else they depend on: configuration, spacing given, the user's model, truth. The version,
+        `detector_digest` and the versions of the libraries that read and compute count, too.
     """
-    everything = [mcdetect.__version__, detector_digest(), content, *parts]
-    return hashlib.sha256(json.dumps(everything).encode("utf-8", "surrogatepass")).hexdigest()
+    everything = [mcdetect.__version__, detector_digest(), _libraries(), content, *parts]
+    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
 
 class Entry:
@@ -224,7 +233,7 @@ class Store:
 
     def _insert(self, number: int, table: str, rows: pd.DataFrame) -> None:
         columns = [column for column in self.tables[table] if column.name in rows.columns]
-        values = [_plain(rows[column.name].tolist(), column) for column in columns]
+        values = [rows[column.name].tolist() for column in columns]  # SQLite keeps not-a-number as NULL
         names = ", ".join(f'"{column.name}"' for column in columns)
         marks = ", ".join("?" for _ in range(len(columns) + 1))
         self._connection.executemany(
@@ -285,10 +294,3 @@ class Store:
     ) -> None:
         """Close the file."""
         self.close()
-
-
-def _plain(values: list[Any], column: Column) -> list[Any]:
-    """Return values as SQLite takes them: not-a-number is NULL."""
-    if column.dtype == "float64":
-        return [None if value != value else value for value in values]
-    return [int(value) for value in values] if column.dtype == "bool" else values

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mcdetect.output.files import SOFTWARE
 from mcdetect.training.learning import Training
 from mcdetect.training.measures import CONFIDENCE, reliability_bins, roc_curve
 from mcdetect.validation.evaluation.bootstrap import interval, patient_weights
@@ -105,5 +106,5 @@ def save_plots(training: Training, folder: Path) -> list[Path]:
     if training.model.calibration is not None:
         drawn["reliability.png"] = draw_reliability(training)
     for name, figure in drawn.items():
-        figure.savefig(folder / name, dpi=130)
+        figure.savefig(folder / name, dpi=130, metadata={"Software": SOFTWARE})
     return [folder / name for name in drawn]

@@ -124,6 +124,8 @@ def compare(
     ------
     NotComparableError
         The headers name different breasts or views, and `force` is not given.
+    TypeError
+        One of the two is neither a `Mammogram` nor a `Result`; an array has no spacing, for example.
 
     Examples
     --------
@@ -141,6 +143,12 @@ def compare(
         seconds[stage] = now - start
         start = now
 
+    for item in (prior, current):
+        if not isinstance(item, Result | Mammogram):
+            raise TypeError(
+                "compare takes two mammograms, as read_mammogram and Mammogram.from_array give them, or what "
+                f"detect found in them; got {type(item).__name__}"
+            )
     images = [item.mammogram if isinstance(item, Result) else item for item in (prior, current)]
     if not force:
         check_alike(*images)

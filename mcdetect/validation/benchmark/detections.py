@@ -84,6 +84,7 @@ def detect_cases(
                 failure = _keep(outcome, store, entries, report)
                 observer.finished(ImageReport(outcome.file, failure=failure))
         report.interrupted = stop.is_set() and finished < len(tasks)
+        report.signal = stop.signal
     logger.info(
         "%d cases in %.1f s, %d of them done before", finished, time.perf_counter() - start, report.reused
     )

@@ -53,6 +53,8 @@ class BenchmarkReport:
         By the name of their folder.
     interrupted : bool
         Stopped early; nothing was evaluated.
+    signal : int or None
+        Number of the signal that stopped it.
     """
 
     dataset: Dataset
@@ -70,3 +72,4 @@ class BenchmarkReport:
     seconds: pd.DataFrame | None = None
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     interrupted: bool = False
+    signal: int | None = None

@@ -110,12 +110,13 @@ def run_benchmark(
     if limit is not None and limit < 1:
         raise ValueError(f"limit = {limit}: must be at least 1")
     wanted = _rules(rules)
+    known_options = option_names(name)
     if plots:
         from mcdetect.validation.evaluation.plots import require_matplotlib
 
         require_matplotlib()
     given = dict(options or {})
-    if split is not None and "split" in option_names(name):
+    if split is not None and "split" in known_options:
         given["split"] = split
     notes: list[str] = []
     with _told(notes):

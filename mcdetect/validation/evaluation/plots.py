@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mcdetect.errors import MissingLibraryError
+from mcdetect.output.files import SOFTWARE
 from mcdetect.validation.evaluation.tally import Axis
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def save_plots(evaluation: Evaluation, folder: Path) -> list[Path]:
             path = folder / f"froc_per_{unit}_{pool}_images.{suffix}"
             with mpl.rc_context({"svg.hashsalt": "mcdetect"}):
                 # No date in the file, so that equal results give equal files.
-                figure.savefig(path, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
+                about = {"Date": None} if suffix == "svg" else {"Software": SOFTWARE}
+                figure.savefig(path, dpi=150, metadata=about)
             written.append(path)
     return written
