@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from tissue_scenes import STEP_MM, add_band, add_specks, course, tissue, tram_track
 
@@ -82,15 +83,19 @@ def test_bands_answer_along_the_vessel_only() -> None:
     assert height[0, 0] > height[1, 0]
 
 
-@pytest.fixture(scope="module")
-def scene():
+def drawn():
     image = tissue()
     add_band(image, 8.0, 70.0, 45.0)
     add_specks(image, tram_track(10.0, 66.0, (30.0, 37.0)), 110.0)
     rng = np.random.default_rng(1)
     group = np.column_stack([rng.uniform(0.0, 5.0, 9) + 47.0, rng.uniform(0.0, 5.0, 9) + 34.0])
     add_specks(image, group, 110.0)
-    return detect(image, STEP_MM, Config())
+    return image
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return detect(drawn(), STEP_MM, Config())
 
 
 def test_a_tram_track_with_a_gap_is_one_finding(scene) -> None:
@@ -113,3 +118,33 @@ def test_a_group_beside_it_stays_its_own(scene) -> None:
     assert others.iloc[0].n_calcifications >= 7
     assert others.iloc[0].benign_kind != "vascular"
     assert others.iloc[0].vascular_area_mm2 == 0.0
+
+
+def test_a_vessel_has_the_last_number_and_can_be_hidden(scene) -> None:
+    flagged = scene.clusters[scene.clusters.flagged]
+    assert flagged.benign_kind.tolist() == ["", "vascular"]
+    assert flagged.cluster_id.tolist() == [1, 2]
+    members = scene.calcifications[scene.calcifications.cluster_id == 2]
+    assert (members.vascular == 1.0).all()
+    summary = scene.summary().iloc[0]
+    assert (summary.n_flagged, summary.n_flagged_not_benign, summary.n_benign) == (2, 1, 1)
+
+    hidden = detect(drawn(), STEP_MM, Config().replace(hide_benign=True))
+    assert hidden.clusters.flagged.tolist() == [
+        flagged and kind == ""
+        for flagged, kind in zip(scene.clusters.flagged, scene.clusters.benign_kind, strict=True)
+    ]
+    summary = hidden.summary().iloc[0]
+    assert (summary.n_flagged, summary.n_flagged_not_benign, summary.n_benign) == (1, 1, 1)
+    same = [name for name in scene.clusters if name != "flagged"]
+    pd.testing.assert_frame_equal(hidden.clusters[same], scene.clusters[same])
+
+
+def test_doubtful_spots_help_but_do_not_count() -> None:
+    row, col = row_of(20)
+    sure = np.arange(20) % 2 == 0
+    found = find_arteries(row, col, np.full(20, 30.0), Straight(), sure)
+    assert len(found) == 1
+    assert ((found.label == 1) == sure).all()
+    few = np.arange(20) < 5
+    assert len(find_arteries(row, col, np.full(20, 30.0), Straight(), few)) == 0

@@ -102,7 +102,7 @@ def test_help_tells_the_verbs_and_the_limits_of_use() -> None:
         assert word in text
     options = run("detect", "--help").stdout
     for option in (
-        "--out", "--pixel-spacing", "--min-count", "--area-cm2", "--config", "--candidates",
+        "--out", "--pixel-spacing", "--min-count", "--area-cm2", "--hide-benign", "--config", "--candidates",
         "--no-overlay", "--jobs", "--force", "--quiet", "--verbose",
     ):  # fmt: skip
         assert option in options

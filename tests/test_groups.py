@@ -258,3 +258,28 @@ def test_groups_are_numbered_anew_with_all_that_is_theirs() -> None:
         if item.name not in ("label", "window_radius_mm"):
             before, after = getattr(groups, item.name), getattr(turned, item.name)
             assert after.tolist() == [before[2], before[0], before[1]], item.name
+
+
+def test_groups_of_some_points_join_those_of_others():
+    row, col = np.concatenate([polygon(6, 2.0), polygon(5, 2.0, centre=(20.0, 20.0))], axis=1)
+    one, two = np.arange(0, 11, 2), np.arange(1, 11, 2)
+    first = find_groups(row[one], col[one], RULE).spread_over(one, 11)
+    second = find_groups(row[two], col[two], RULE).spread_over(two, 11)
+    assert set(np.flatnonzero(first.label)) <= set(one.tolist())
+    both = first.joined(second)
+    assert sets(both) == sets(first) | sets(second)
+    assert len(both) == len(first) + len(second)
+    assert both.n_members.tolist() == [np.count_nonzero(both.label == k + 1) for k in range(len(both))]
+    for k in range(len(both)):
+        members = both.label == k + 1
+        assert both.row_mm[k] == pytest.approx(row[members].mean())
+        assert both.max_col_mm[k] == col[members].max()
+    assert both.window_radius_mm == first.window_radius_mm
+
+
+def test_joining_with_nothing_changes_nothing():
+    row, col = polygon(6, 2.0)
+    found, none = find_groups(row, col, RULE), find_groups([], [], RULE).spread_over(np.zeros(0, np.int64), 6)
+    for both in (found.joined(none), none.joined(found)):
+        np.testing.assert_array_equal(both.label, found.label)
+        np.testing.assert_array_equal(both.flagged, found.flagged)

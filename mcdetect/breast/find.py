@@ -12,7 +12,7 @@ from mcdetect.breast.frame import find_frame
 from mcdetect.breast.grid import CoarseImage, coarsen, refine
 from mcdetect.breast.landmarks import chest_distance, density_rank, find_nipple
 from mcdetect.breast.lines import find_scan_lines
-from mcdetect.breast.marks import find_markers, find_saturated
+from mcdetect.breast.marks import find_clips, find_markers, find_saturated
 from mcdetect.breast.outline import find_air, trace_breast
 from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
 from mcdetect.breast.region import BreastRegion
@@ -118,6 +118,9 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     full_mask = refine(mask, (rows, cols))
     full_searched = refine(searched, (rows, cols))
     _remove_scan_lines(full_searched, full_mask, mammogram)
+    full_searched &= ~find_clips(
+        mammogram.pixels, full_mask, (mammogram.spacing.row_mm, mammogram.spacing.col_mm)
+    )
     if mammogram.valid is not None:
         full_searched &= mammogram.valid
     return BreastRegion(

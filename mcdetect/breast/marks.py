@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from mcdetect.breast.grid import disc
 
-__all__ = ["find_markers", "find_saturated"]
+__all__ = ["find_clips", "find_markers", "find_saturated"]
 
 FloatImage = npt.NDArray[np.float32]
+Spacing = tuple[float, float]
 BoolImage = npt.NDArray[np.bool_]
 
 # Judged: sizes of the markers in use. They trade marks that stay, as false spots, against tissue masked.
@@ -23,6 +24,76 @@ MARKER_SKIN_MM = 10.0
 MARGIN_MM = 1.0  # masked about a marker or a saturated patch
 SATURATED_MM = 2.0
 """Saturated patches of at least this width are excluded; small ones may be calcifications."""
+
+
+# Judged: on real mammograms with clips, rods and coarse calcifications. Rods of calcium reach a fill of 0.75
+# where the display saturates, and get narrower towards their top where it does not.
+CLIP_MM = (2.5, 0.4, 2.0)
+"""Least length, and least and greatest width, of a surgical clip or a piece of wire."""
+CLIP_ASPECT = 2.5  # length over width, at least
+CLIP_FILL = 0.77  # share of the smallest rectangle around it that it fills
+CLIP_LEVELS = (0.75, 0.88)
+"""Metal is this bright, as a share of the range from the breast's median to its brightest pixel."""
+CLIP_PLATEAU = 0.8  # width at the second level over that at the first: flat on top, steep at its sides
+CLIP_MARGIN_MM = 2.0  # masked about a clip: processing leaves a halo
+_EVERY = 10  # Technical: px along rows and columns from which the median is taken
+
+
+def find_clips(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> BoolImage:
+    """Find surgical clips and pieces of wire: the brightest there is, straight, and flat on top.
+
+    Parameters
+    ----------
+    pixels : (rows, cols) float32 array
+        Grey levels.
+    mask : (rows, cols) bool array
+        The breast.
+    spacing_mm : (float, float)
+        Row and column spacing in mm.
+
+    Returns
+    -------
+    (rows, cols) bool array
+        True on them and about them.
+    """
+    found = np.zeros(mask.shape, np.bool_)
+    some = pixels[::_EVERY, ::_EVERY][mask[::_EVERY, ::_EVERY]]
+    if some.size == 0:
+        return found
+    median, top = float(np.median(some)), float(cv2.minMaxLoc(pixels, mask.view(np.uint8))[1])
+    low, high = (median + share * (top - median) for share in CLIP_LEVELS)
+    bright = (np.greater_equal(pixels, np.float32(low)) & mask).view(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
+    cell_mm2 = spacing_mm[0] * spacing_mm[1]
+    most = 4.0 * CLIP_MM[0] * CLIP_MM[2]
+    for label in range(1, count):
+        if not CLIP_MM[0] * CLIP_MM[1] * CLIP_FILL <= stats[label, cv2.CC_STAT_AREA] * cell_mm2 <= most:
+            continue
+        left, up, width, height = stats[label, :4]
+        box = np.s_[up : up + height, left : left + width]
+        whole = labels[box] == label
+        length, across, fill = _rectangle(whole, spacing_mm)
+        if length < max(CLIP_MM[0], CLIP_ASPECT * across) or fill < CLIP_FILL:
+            continue
+        core = whole & (pixels[box] >= np.float32(high))
+        if CLIP_MM[1] <= across <= CLIP_MM[2] and _rectangle(core, spacing_mm)[1] >= CLIP_PLATEAU * across:
+            found[box] |= whole
+    if found.any():
+        near = cv2.dilate(found.view(np.uint8), disc(CLIP_MARGIN_MM, spacing_mm))
+        found = np.asarray(near, np.uint8).view(np.bool_)
+    return found
+
+
+def _rectangle(part: BoolImage, spacing_mm: Spacing) -> tuple[float, float, float]:
+    """Length and width of the smallest rectangle around a part, in mm, and the share of it that it fills."""
+    place = np.argwhere(part)
+    if len(place) == 0:
+        return 0.0, 0.0, 0.0
+    # corners of the pixels, so that a rectangle of pixels fills its own
+    corners = (place[:, None] + np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])).reshape(-1, 2)
+    _, sides, _ = cv2.minAreaRect((corners * spacing_mm).astype(np.float32))
+    area = len(place) * spacing_mm[0] * spacing_mm[1]
+    return max(sides), min(sides), area / max(sides[0] * sides[1], 1e-9)
 
 
 def find_markers(share: FloatImage, skin_distance_mm: FloatImage, step_mm: tuple[float, float]) -> BoolImage:

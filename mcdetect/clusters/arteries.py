@@ -37,8 +37,8 @@ LEAST_PURITY = 0.75  # most calcifications are those on it
 LENGTH_MM = 10.0  # at least
 LEAST_MEMBERS = 6
 LEAST_PER_MM = 0.25  # members: sparser rows are chance
-TURN_DEG_PER_MM = 5.0  # mean bend of the middle line at most: a radius of about 11 mm
-SHARE = 0.8  # of the band along the whole middle line
+TURN_DEG_PER_MM = 8.0  # mean bend of the middle line at most: a radius of about 7 mm, or a branch
+SHARE = 0.75  # of the band along the whole middle line
 HEIGHT = (2.0, 16.0)  # and its height over clutter: above, it is skin, a fold or an object
 SKIN_MM = 4.0  # median distance of the members to the skin: nearer, the band is the skin's
 _STEP_MM = 2.0  # the middle line is compared with the band in steps of this
@@ -76,7 +76,13 @@ class Arteries:
         return at
 
 
-def find_arteries(row_mm: _Floats, col_mm: _Floats, skin_distance_mm: _Floats, bands: _Bands) -> Arteries:
+def find_arteries(
+    row_mm: _Floats,
+    col_mm: _Floats,
+    skin_distance_mm: _Floats,
+    bands: _Bands,
+    sure: npt.NDArray[np.bool_] | None = None,
+) -> Arteries:
     """Join calcifications that follow one another along the soft band of one vessel.
 
     Two of them, at most 14 mm apart, are linked when the tissue between them shows a band that runs from one
@@ -92,6 +98,9 @@ def find_arteries(row_mm: _Floats, col_mm: _Floats, skin_distance_mm: _Floats, b
         Distance to the skin line, in mm.
     bands : mcdetect.spots.bands.Bands
         Soft bands of the same image.
+    sure : (n,) bool array, optional
+        Which are calcifications; the others are doubtful, and help to follow a band but do not count. By
+        default all are.
 
     Returns
     -------
@@ -100,6 +109,7 @@ def find_arteries(row_mm: _Floats, col_mm: _Floats, skin_distance_mm: _Floats, b
     """
     points = np.column_stack([row_mm, col_mm])
     label = np.zeros(len(points), np.int64)
+    sure = np.ones(len(points), np.bool_) if sure is None else sure
     found = []
     component = _linked(points, bands)
     for number in np.flatnonzero(np.bincount(component, minlength=1) >= LEAST_MEMBERS - 1):
@@ -107,11 +117,9 @@ def find_arteries(row_mm: _Floats, col_mm: _Floats, skin_distance_mm: _Floats, b
         length = _length(line)
         if length < LENGTH_MM:
             continue
-        away = _away(points, line)
+        away = np.where(sure, _away(points, line), np.inf)
         members = np.flatnonzero(away <= HALF_WIDTH_MM)
-        if _is_artery(points, members, away, line, length, bands) and (
-            np.median(skin_distance_mm[members]) > SKIN_MM
-        ):
+        if _is_artery(away, line, length, bands) and np.median(skin_distance_mm[members]) > SKIN_MM:
             found.append((length, members, line))
     lines: list[_Floats] = []
     for _, members, line in sorted(found, key=lambda one: -one[0]):
@@ -159,12 +167,12 @@ def _linked(points: _Floats, bands: _Bands) -> _Ints:
     return component
 
 
-def _is_artery(
-    points: _Floats, members: _Ints, away: _Floats, line: _Floats, length: float, bands: _Bands
-) -> bool:
-    if members.size < max(LEAST_MEMBERS, LEAST_PER_MM * length):
+def _is_artery(away: _Floats, line: _Floats, length: float, bands: _Bands) -> bool:
+    """Judge a middle line and the distances of the calcifications to it."""
+    members = np.count_nonzero(away <= HALF_WIDTH_MM)
+    if members < max(LEAST_MEMBERS, LEAST_PER_MM * length):
         return False
-    if members.size < LEAST_PURITY * np.count_nonzero(away <= BESIDE_MM):
+    if members < LEAST_PURITY * np.count_nonzero(away <= BESIDE_MM):
         return False
     _, course = place_on(line, line)
     turn = np.abs((np.diff(course) + 90.0) % 180.0 - 90.0).sum() / length

@@ -19,6 +19,7 @@ __all__ = ["find_groups_and_vessels", "follow_vessels", "measure_vessels"]
 
 _Ints = npt.NDArray[np.int64]
 
+_DOUBTFUL = -2.5  # Judged: individual score from which a spot helps to follow a vessel
 _WHOLE_MM = 50.0  # Technical: the largest link distance; an artery's gaps are far below it
 
 
@@ -45,13 +46,16 @@ def follow_vessels(
     accepted : (m,) int64 array
         Which of them are calcifications: without those that only a vessel's pieces had lifted.
     """
-    marks = candidates.take(accepted)
+    sure = np.zeros(len(candidates), np.bool_)
+    sure[accepted] = True
+    tried = np.flatnonzero(sure | (candidates.own_log_odds > _DOUBTFUL))
+    marks = candidates.take(tried)
     skin_mm = found.breast.skin_distance_at(marks.row_px, marks.col_px)
-    arteries = find_arteries(marks.row_mm, marks.col_mm, skin_mm, find_bands(found.coarse))
+    arteries = find_arteries(marks.row_mm, marks.col_mm, skin_mm, find_bands(found.coarse), sure[tried])
     if len(arteries) == 0:
         return candidates, accepted
     vessel = np.zeros(len(candidates), np.int64)
-    vessel[accepted] = arteries.label
+    vessel[tried] = arteries.label
     beside = np.flatnonzero(arteries.beside(candidates.row_mm, candidates.col_mm) == 0)
     log_odds = candidates.log_odds.copy()
     log_odds[beside] = in_context(

@@ -23,8 +23,9 @@ SCALES_MM = (0.7, 1.2)
 SIDE_MM = 1.0
 """How far to either side of a straight path its band is looked for."""
 
-# Technical: how finely paths are sampled.
+# Technical: how finely paths are sampled, and how many at a time.
 _SAMPLES, _SIDES = 12, 5
+_AT_ONCE = 1024  # paths, so that memory does not grow with their number
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Bands:
         height : (n, 2) float64 array
             Curvature across the path over the image's clutter: median and lower fifth along it.
         """
+        parts = range(0, max(len(start_mm), 1), _AT_ONCE)
+        read = [self._along(start_mm[k : k + _AT_ONCE], end_mm[k : k + _AT_ONCE]) for k in parts]
+        return np.concatenate([share for share, _ in read]), np.concatenate([height for _, height in read])
+
+    def _along(self, start_mm: _Floats, end_mm: _Floats) -> tuple[_Floats, _Floats]:
         way = end_mm - start_mm
         ahead = way / np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-9)[:, None]
         aside = np.column_stack([-ahead[:, 1], ahead[:, 0]])

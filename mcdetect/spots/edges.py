@@ -21,8 +21,10 @@ SHARE = 0.4
 """What stands out less than this share of the step beside it is part of the edge, or of its halo."""
 LEAST_STEP = 20.0
 """Step of an edge, in SD of the noise: that of the muscle is some 50, of tissue and vessels up to 20."""
-REACH_MM = 2.0
+REACH_MM = (2.0, 3.5)
 """How far an edge reaches: processing leaves a dark halo of some millimetres, and noise grows in it."""
+HIGH_STEP = 40.0
+"""Step of edges that reach as far as the second of these: the muscle, implants, metal."""
 ON_EDGE_LOG_ODDS = -6.0
 """Score of a mark on an edge, at most: it vouches for no neighbour, and no neighbours lift it."""
 
@@ -36,7 +38,7 @@ _DIRECTIONS = 12
 
 
 def step_beside(coarse: Coarse, row_mm: _Floats, col_mm: _Floats) -> _Floats:
-    """Return the greatest step of a long edge within `REACH_MM` of places, in SD of the noise.
+    """Return the greatest step of a long edge within reach of places, in SD of the noise.
 
     An edge is long when two of three stretches in a row, together some 15 mm, show the step to one side.
 
@@ -51,10 +53,16 @@ def step_beside(coarse: Coarse, row_mm: _Floats, col_mm: _Floats) -> _Floats:
     -------
     (n,) float64 array
     """
-    reach = [max(0, math.floor(REACH_MM / step)) for step in coarse.step_mm]
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach[1] + 1, 2 * reach[0] + 1))
-    near = cv2.dilate(_long_steps(coarse), disc)
-    return np.asarray(near[coarse.cells(row_mm, col_mm)], np.float64)
+    steps = _long_steps(coarse)
+    near, far = (_largest_within(steps, reach, coarse.step_mm) for reach in REACH_MM)
+    beside = np.where(far >= HIGH_STEP, far, near)
+    return np.asarray(beside[coarse.cells(row_mm, col_mm)], np.float64)
+
+
+def _largest_within(steps: _Image, reach_mm: float, step_mm: tuple[float, float]) -> _Image:
+    down, across = (max(0, math.floor(reach_mm / step)) for step in step_mm)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * across + 1, 2 * down + 1))
+    return np.asarray(cv2.dilate(steps, disc), np.float32)
 
 
 def lowered_on_edges(log_odds: _Floats, contrast: _Floats, step: _Floats) -> _Floats:
