@@ -53,7 +53,7 @@ class Measure:
 
 
 def _circularity(o: Outlines) -> npt.NDArray[np.float64]:
-    area, perimeter = o["area"] * o["growth"] ** 2, o["perimeter"] * o["growth"]
+    area, perimeter = o["area"], o["perimeter"]
     circularity: npt.NDArray[np.float64] = np.minimum(4.0 * math.pi * area / perimeter**2, 1.0)
     return circularity
 
@@ -73,7 +73,7 @@ MEASURES: tuple[Measure, ...] = (
             twin="skimage area; pyradiomics shape2D MeshSurface",
             missing=NO_OUTLINE,
         ),
-        lambda o: o["area"] * o["growth"] ** 2,
+        lambda o: o["area"],
     ),
     Measure(
         Column(
@@ -85,7 +85,7 @@ MEASURES: tuple[Measure, ...] = (
             source=CHAN,
             twin="skimage equivalent_diameter_area",
         ),
-        lambda o: np.sqrt(4.0 * o["area"] * o["growth"] ** 2 / math.pi),
+        lambda o: np.sqrt(4.0 * o["area"] / math.pi),
     ),
     Measure(
         Column(
@@ -97,7 +97,7 @@ MEASURES: tuple[Measure, ...] = (
             twin="skimage perimeter (of pixels); pyradiomics shape2D Perimeter",
             missing=NO_OUTLINE,
         ),
-        lambda o: o["perimeter"] * o["growth"],
+        lambda o: o["perimeter"],
     ),
     Measure(
         Column(
@@ -109,7 +109,7 @@ MEASURES: tuple[Measure, ...] = (
             twin="skimage axis_major_length; pyradiomics shape2D MajorAxisLength",
             missing=NO_OUTLINE,
         ),
-        lambda o: 4.0 * np.sqrt(o["major"]) * o["growth"],
+        lambda o: 4.0 * np.sqrt(o["major"]),
     ),
     Measure(
         Column(
@@ -121,7 +121,7 @@ MEASURES: tuple[Measure, ...] = (
             twin="skimage axis_minor_length; pyradiomics shape2D MinorAxisLength",
             missing=NO_OUTLINE,
         ),
-        lambda o: 4.0 * np.sqrt(o["minor"]) * o["growth"],
+        lambda o: 4.0 * np.sqrt(o["minor"]),
     ),
     Measure(
         Column(
