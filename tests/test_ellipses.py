@@ -17,6 +17,8 @@ from benchmarks.measurement import ellipses
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.ellipses import (
     BALL_PLATES,
+    FINE_BALL_PLATES,
+    MANY_PLATES,
     KINDS,
     LEAST_REST,
     NODES_PER_BLUR,
@@ -53,7 +55,7 @@ def test_a_blurred_ellipse_equals_a_drawn_one(a: float, b: float, blur: tuple[fl
         for col in range(0, 401, 20):
             found = height(place[col], place[row], a, b, *blur, kind)[0]
             # The plates of a large ball show as steps.
-            assert found == pytest.approx(drawn[row, col], abs=0.012 if kind == 0 else 0.035 if a < 0.5 else 0.08)
+            assert found == pytest.approx(drawn[row, col], abs=0.012 if kind == 0 else 0.03)
 
 
 @given(
@@ -80,9 +82,9 @@ def test_derivatives_of_a_blurred_ellipse(
     ]
     np.testing.assert_allclose(found[1:4], moved, atol=5e-3, rtol=2e-3)
     # Along b the number of strips may change, and with it the last digits.
-    scales = [scale for _, scale in BALL_PLATES] if kind else [1.0]
+    scales = [scale for _, scale in (*BALL_PLATES, *FINE_BALL_PLATES)] if kind else [1.0]
     strips = [[int(NODES_PER_BLUR * s * b * math.exp(off) / 0.06) for s in scales] for off in (small, -small)]
-    if strips[0] == strips[1]:
+    if strips[0] == strips[1] and abs(b - MANY_PLATES * 0.06) > 1e-4:
         up, down = (height(x, y, a, b * math.exp(off), blur, 0.06, kind)[0] for off in (small, -small))
         assert found[4] == pytest.approx((up - down) / (2 * small), abs=5e-3, rel=2e-3)
 

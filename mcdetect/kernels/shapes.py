@@ -39,7 +39,7 @@ DEPTH_LIMIT = 0.8  # but at most this share of the height of the summit above th
 
 # Judged: on drawn bodies (python -m benchmarks ellipses size_accuracy). A steadier outline has its notches and ends
 # rounded off; a farther reach steadies the size, and takes in tissue and neighbours.
-STEADY = 12.0
+STEADY = 8.0
 """Contrast over noise down to which an outline is smoothed less than asked for,"""
 LESS = 0.85  # when that takes a good share of the smoothing
 REACH_BLURS, REACH_PIXELS = 3.0, 1.5  # pixels so far beyond the outline count, in SD of the blur and in pixels
@@ -81,10 +81,10 @@ COLUMNS = (
 
 @kernel
 def _summit(window: _Singles, label: _Labels, reach: float) -> tuple[int, int]:
-    """Highest local maximum within `reach` grid steps of the centre; else within twice that; else the centre."""
+    """Highest local maximum within `reach` grid steps of the centre; else within half as much more; else the centre."""
     n = window.shape[0]
     for turn in range(2):
-        row, col, there = _summit_within(window, label, reach * (turn + 1))
+        row, col, there = _summit_within(window, label, reach * (1.0 + 0.5 * turn))
         if there:
             return row, col
     return n // 2, n // 2

@@ -24,7 +24,7 @@ GRID_STEP_MM = 0.02  # grid on which an outline is traced
 SMOOTHING = 0.5  # SD of the Gaussian before tracing, over the scale of the spot; less where little noise is
 TYPICAL_SCALE_MM = 0.1  # scale of a spot where none is given
 LEAST_GROWTH, MOST_GROWTH = 0.3, 1.35  # of an outline, along any direction, to the size without blur
-SMALL, LARGE = 4.0, 8.0  # half axis of the outline over the blur: what is large is hardly wide from blur
+SMALL, LARGE = 3.0, 6.0  # half axis of the outline over the blur: what is large is hardly wide from blur
 
 # Judged: what to expect where noise hides size and form (python -m benchmarks size_accuracy ellipses). Another
 # expectation draws the sizes of faint calcifications to itself.
@@ -197,8 +197,8 @@ def measure_shapes(
     )
     value = dict(zip(COLUMNS, found.T, strict=True))
     box = {
-        f"{side}_{axis}_px": value[f"{side}_{axis}"] / step
-        for axis, step in (("row", spacing.row_mm), ("col", spacing.col_mm))
+        f"{side}_{axis}_px": np.clip(value[f"{side}_{axis}"] / step, -0.5, n - 0.5)
+        for axis, step, n in (("row", spacing.row_mm, height), ("col", spacing.col_mm, width))
         for side in ("min", "max")
     }
     measures = {measure.name: measure.of(value) for measure in MEASURES if measure.of is not None}
