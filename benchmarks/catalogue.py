@@ -337,10 +337,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "ellipses": Benchmark(
         "benchmarks.measurement.ellipses",
         "Axes and direction of small bodies",
-        "Flat ellipses and crescents of known axes, drawn by code that shares nothing with the phantom, through "
-        "the whole detector. Axes and circularity over the true ones, medians; direction: median error in "
-        "degrees; twice as long: share of aspect 2 or more. SNR: root of the sum of the squared signal over "
-        "the SD of the noise.",
+        "Flat ellipses and crescents of known axes, drawn by code that shares nothing with the phantom, "
+        "through the whole detector. Axes and circularity over the true ones, medians; direction: median "
+        "error in degrees; twice as long: share of aspect 2 or more. SNR: root of the sum of the squared "
+        "signal over the SD of the noise.",
         (
             View(
                 "",

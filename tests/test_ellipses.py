@@ -15,17 +15,16 @@ from scipy.optimize import minimize
 
 from benchmarks.measurement import ellipses
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.kernels.ellipses import (
+from mcdetect.kernels.bodies import (
     BALL_PLATES,
     FINE_BALL_PLATES,
-    MANY_PLATES,
     KINDS,
-    LEAST_REST,
+    MANY_PLATES,
     NODES_PER_BLUR,
     VOLUME,
     blurred_ellipse,
-    fit_ellipse,
 )
+from mcdetect.kernels.ellipses import LEAST_REST, fit_ellipse
 from mcdetect.kernels.polygons import polygon_geometry, stretch_polygon, stretch_to
 from mcdetect.kernels.reaches import RAYS
 from mcdetect.shapes.outlines import measure_shapes
@@ -45,7 +44,9 @@ def height(
 @pytest.mark.parametrize(("a", "b"), [(0.08, 0.08), (0.3, 0.1), (0.4, 0.1), (0.3, 0.25), (0.6, 0.5)])
 @pytest.mark.parametrize("blur", [(0.05, 0.05), (0.054, 0.06)])
 @pytest.mark.parametrize("kind", range(KINDS))
-def test_a_blurred_ellipse_equals_a_drawn_one(a: float, b: float, blur: tuple[float, float], kind: int) -> None:
+def test_a_blurred_ellipse_equals_a_drawn_one(
+    a: float, b: float, blur: tuple[float, float], kind: int
+) -> None:
     step = 0.005
     place = np.arange(-200, 201) * step
     depth = 1.0 - (place / a) ** 2 - (place[:, None] / b) ** 2
@@ -101,7 +102,7 @@ def plain_fit(
     kind: int,
     start: npt.NDArray[np.float64],
 ) -> Known:
-    """Most likely ellipse by Nelder and Mead, height and background solved for; its chance, state and volume."""
+    """Most likely ellipse, by Nelder and Mead; its chance, state and volume."""
     rows, cols = np.indices(image.shape)
     y, x = (rows - centre[0]) * pitch[0], (cols - centre[1]) * pitch[1]
     cos, sin = math.cos(near[4]), math.sin(near[4])
@@ -201,7 +202,9 @@ def test_a_stretch_gives_the_moments_wanted(
     have, want = matrix(minor, more * minor, angle), matrix(short, longer * short, turn)
     root = np.real(linalg.sqrtm(have))
     back = np.linalg.inv(root)
-    np.testing.assert_allclose(found, back @ np.real(linalg.sqrtm(root @ want @ root)) @ back, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        found, back @ np.real(linalg.sqrtm(root @ want @ root)) @ back, rtol=1e-6, atol=1e-9
+    )
     np.testing.assert_allclose(found @ have @ found, want, rtol=1e-6, atol=1e-9)
     points = np.random.default_rng(0).normal(size=(9, 2))
     moved = points.copy()
@@ -256,7 +259,9 @@ def test_axes_through_the_whole_detector(major: float, minor: float) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("pixel", ellipses.PIXELS_MM)
 @pytest.mark.parametrize("snr", [10, 20])
-@pytest.mark.parametrize(("major", "minor"), [(0.2, 0.2), (0.3, 0.3), (0.45, 0.15), (0.6, 0.2), (0.8, 0.2), (0.9, 0.3)])
+@pytest.mark.parametrize(
+    ("major", "minor"), [(0.2, 0.2), (0.3, 0.3), (0.45, 0.15), (0.6, 0.2), (0.8, 0.2), (0.9, 0.3)]
+)
 def test_axes_at_every_pixel(major: float, minor: float, snr: float, pixel: tuple[float, float]) -> None:
     body = ellipses.ellipse(major, minor)
     found = ellipses.summary(ellipses.measured(body, pixel, snr, bodies=64), body)

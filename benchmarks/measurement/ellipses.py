@@ -4,15 +4,15 @@
         [--seed 0] [--record] [--out FILE.csv]
 
 Bodies are drawn by code of their own, which shares nothing with `mcdetect.phantom`: flat ellipses, and
-crescents (a disc less a smaller one), from 64 to 100 points per pixel, behind a Gaussian blur of 0.05 mm and
-the pixel's aperture. They lie far apart on white noise, and on noise over a texture as breasts have it
-(1 / f^3, noise partly blurred). Signal-to-noise ratio: response of the body's own picture as a filter over the
-robust SD of its response to the background, both freed of what is wider than 0.5 mm. In white noise that is the
-ideal observer's, nearly the root of the sum of the squared signal over the SD of the noise of a pixel.
+crescents (a disc less a smaller one), from 64 points per pixel, behind a Gaussian blur of 0.05 mm and the
+pixel's aperture. They lie far apart on white noise, and on noise over a texture as breasts have it (1 / f^3,
+noise partly blurred). Signal-to-noise ratio: response to the body, with its picture as the filter, over the
+SD of the response to the noise, texture apart. In white noise that is the ideal observer's: the root of the
+sum of the squared signal over the SD of the noise of a pixel.
 
-A mark within 0.3 mm of a body (or a third of its length) is its mark. Given for each body: medians and quartiles
-of measured over true axes, of the aspect, of the error of direction, and the share with an outline. For
-crescents: circularity over the true one.
+A mark within 0.3 mm of a body (or a third of its length) is its mark. Given for each body: medians and
+quartiles of measured over true axes, of the aspect, of the error of direction, and the share with an
+outline. For crescents: circularity over the true one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MINORS_MM = (0.15, 0.2, 0.3, 0.4)
 LONGEST_MM = 1.2
 SNRS = (10.0, 20.0)
 
-Inside = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
+Inside = Callable[[npt.NDArray[np.floating], npt.NDArray[np.floating]], npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,11 @@ def ellipse(major_mm: float, minor_mm: float) -> Body:
     turn = np.linspace(0.0, 2.0 * math.pi, 4001)
     around = float(np.hypot(np.diff(a * np.cos(turn)), np.diff(b * np.sin(turn))).sum())
     return Body(
-        major_mm, minor_mm, 4.0 * math.pi * math.pi * a * b / around**2, lambda x, y: (x / a) ** 2 + (y / b) ** 2 <= 1, a
+        major_mm,
+        minor_mm,
+        4.0 * math.pi * math.pi * a * b / around**2,
+        lambda x, y: (x / a) ** 2 + (y / b) ** 2 <= 1,
+        a,
     )
 
 
@@ -96,11 +100,13 @@ def crescent(width_mm: float, hollow: float = 0.7, shift: float = 0.6) -> Body:
     # Half angles at which the circles cross, seen from either centre.
     outer = math.acos((radius**2 + d**2 - r**2) / (2.0 * radius * d))
     inner = math.acos((r**2 + d**2 - radius**2) / (2.0 * r * d))
-    lens = radius**2 * (outer - math.sin(outer) * math.cos(outer)) + r**2 * (inner - math.sin(inner) * math.cos(inner))
+    lens = radius**2 * (outer - math.sin(outer) * math.cos(outer)) + r**2 * (
+        inner - math.sin(inner) * math.cos(inner)
+    )
     area = math.pi * radius**2 - lens
     around = 2.0 * radius * (math.pi - outer) + 2.0 * r * inner
 
-    def inside(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    def inside(x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
         return np.asarray((x**2 + y**2 <= radius**2) & (x**2 + (y - d) ** 2 > r**2))
 
     place = (np.arange(800) + 0.5) / 400.0 * radius - radius
@@ -144,7 +150,9 @@ def background(
     if not tissue:
         # The detector refuses what holds nothing but noise: a slope, as of the breast's thickness.
         return np.broadcast_to(1000.0 + np.linspace(-150.0, 150.0, shape[1]), shape), 10.0 * white
-    f = np.hypot(np.fft.fftfreq(shape[0], pixel_mm[0])[:, None], np.fft.rfftfreq(shape[1], pixel_mm[1])[None, :])
+    f = np.hypot(
+        np.fft.fftfreq(shape[0], pixel_mm[0])[:, None], np.fft.rfftfreq(shape[1], pixel_mm[1])[None, :]
+    )
     f[0, 0] = np.inf
     wave = f**-1.5 * np.exp(-2.0 * (math.pi * BLUR_MM * f) ** 2)
     texture = np.fft.irfft2(wave * np.fft.rfft2(rng.normal(size=shape)), s=shape)
@@ -191,8 +199,8 @@ def measured(
     Returns
     -------
     DataFrame
-        The columns of the detector's calcifications, one row for each body, NaN where it has no mark; `found`; and
-        `off_deg`, the error of the direction.
+        The columns of the detector's calcifications, one row for each body, NaN where it has no mark;
+        `found`; and `off_deg`, the error of the direction.
     """
     rng = np.random.default_rng([seed, round(1e4 * body.major_mm), round(1e4 * body.minor_mm), round(snr)])
     across = math.ceil(math.sqrt(bodies))
@@ -258,7 +266,7 @@ def measure(recorder: Recorder, options: argparse.Namespace) -> pd.DataFrame:
     lines = []
     for row_mm, snr, tissue in product(options.pixel, options.snr, (False, True)):
         pixel = next((p for p in PIXELS_MM if abs(p[0] - row_mm) < 1e-9 and p[0] == p[1]), (row_mm, row_mm))
-        for spacing in [pixel, *((p for p in PIXELS_MM if p[0] == row_mm and p[1] != row_mm))]:
+        for spacing in [pixel, *(p for p in PIXELS_MM if p[0] == row_mm and p[1] != row_mm)]:
             for name, body in cells(options):
                 rows = measured(body, spacing, snr, tissue=tissue, bodies=options.bodies, seed=options.seed)
                 figures = summary(rows, body)

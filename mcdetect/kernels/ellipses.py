@@ -11,117 +11,31 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.kernels.bodies import KINDS, VOLUME, blurred_ellipse
 from mcdetect.kernels.jit import kernel
 from mcdetect.kernels.reaches import RAYS
 
-__all__ = ["KNOWN", "KINDS", "blurred_ellipse", "fit_ellipse"]
+__all__ = ["KNOWN", "fit_ellipse"]
 
 _Floats = npt.NDArray[np.float64]
 _Singles = npt.NDArray[np.float32]
 
 # Technical: numerics of the fit.
 ROUNDS = 20  # steps tried, at most
-NODES = 4  # strips of an ellipse, beside those below
-NODES_PER_BLUR = 1.4  # more for each SD of the blur in its half width
-MOST_NODES = 40
-FAR = 4.0  # SD of the blur beyond which a strip is not seen
 CLOSE = 1e-3  # what the objective falls by when the fit is done
 LEAST_REST = 1e-6  # what a body leaves unexplained is taken as at least this share of the variation
 LEAST_STRETCH = 1e-3  # logarithm of the root of length over width, below which the direction is left alone
-NORMAL = 0.3989422804014327  # 1 / sqrt(2 pi)
-MANY_PLATES = 3.0  # half width, in SD of the blur, from which on a ball needs many plates
 ENOUGH = 300  # pixels; of more, every second or third row and column is taken
 STEP = 0.4  # greatest change in one step of the logarithms of size and stretch
 
-KNOWN = ("size", "its spread", "stretch", "its power", "least")
-"""What is known beforehand: median of the radius and SD of its logarithm; half the logarithm h of length over width
-from which on bodies are long, and the power of h^2 by which longer ones are rarer; the least half axis. In mm."""
-
-
-# Physics: the thickness of a ball, (1 - r^2)^(1/2), as a sum of plates (Gauss and Legendre's quadrature in height).
-KINDS = 2
-"""Of bodies: plates, and balls."""
-BALL_PLATES = ((5.0 / 18.0, 0.993629), (8.0 / 18.0, 0.866025), (5.0 / 18.0, 0.461189))
-"""Heights and radii of the plates that make up a ball,"""
-FINE_BALL_PLATES = (
-    (0.085662, 0.999430),
-    (0.180381, 0.985548),
-    (0.233957, 0.924703),
-    (0.233957, 0.785145),
-    (0.180381, 0.556861),
-    (0.085662, 0.257661),
-)
-"""the same where the steps of few would show."""
+# Physics: seen behind blur, a ball of half axes a is like a plate of sqrt(4 / 5) a.
 BALL_LARGER = 0.112  # logarithm of the axes of a ball over those of the plate that resembles it
-VOLUME = (1.0, 2.0 / 3.0)  # over that of a plate of the same axes and greatest height
 
-
-@kernel(inline=True)
-def _step(z: float) -> tuple[float, float]:
-    """Normal distribution function, to seven digits, and its density.
-
-    Abramowitz and Stegun, Handbook of Mathematical Functions (1964), 26.2.17: cheaper than an error function, since
-    the density is needed too.
-    """
-    density = NORMAL * math.exp(-0.5 * z * z)
-    t = 1.0 / (1.0 + 0.2316419 * abs(z))
-    tail = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
-    tail *= density
-    return (1.0 - tail if z >= 0.0 else tail), density
-
-
-@kernel
-def blurred_ellipse(
-    kind: int, x: float, y: float, a: float, b: float, blur_x: float, blur_y: float, out: _Floats
-) -> None:
-    """Height of a blurred plate or ball of height 1, and its derivatives.
-
-    Parameters
-    ----------
-    kind : int
-        0 for a plate, 1 for a ball.
-    x, y : float
-        Place from the centre along and across the long axis, in mm.
-    a, b : float
-        Half axes, along x and y, in mm.
-    blur_x, blur_y : float
-        SD of the Gaussian blur along x and y, in mm.
-    out : (5,) float64 array
-        Written: height; its derivatives by x, y, log a and log b.
-
-    Notes
-    -----
-    The ellipse is cut in strips along x, whose blur is the difference of two error functions; over the strips it is
-    summed by Gauss and Chebyshev's quadrature of the second kind. A ball is a stack of plates.
-    """
-    value, by_x, by_y, by_a, by_b = 0.0, 0.0, 0.0, 0.0, 0.0
-    fine = b > MANY_PLATES * blur_y
-    layers = 1 if kind == 0 else len(FINE_BALL_PLATES) if fine else len(BALL_PLATES)
-    for layer in range(layers):
-        thick, scale = 1.0, 1.0
-        if kind == 1:
-            thick, scale = FINE_BALL_PLATES[layer] if fine else BALL_PLATES[layer]
-        long, short = scale * a, scale * b
-        nodes = min(NODES + int(NODES_PER_BLUR * short / blur_y), MOST_NODES)
-        turn = math.pi / (nodes + 1)
-        for k in range(1, nodes + 1):
-            u, c = math.cos(turn * k), math.sin(turn * k)
-            t = (y - short * u) / blur_y
-            if abs(t) > FAR:
-                continue
-            weight = thick * turn * c * short / blur_y * NORMAL * math.exp(-0.5 * t * t)
-            c *= long
-            upper, near = _step((x + c) / blur_x)
-            lower, off = _step((x - c) / blur_x)
-            strip = weight * (upper - lower)
-            near *= weight / blur_x
-            off *= weight / blur_x
-            value += strip
-            by_x += near - off
-            by_y -= strip * t / blur_y
-            by_a += c * (near + off)
-            by_b += strip * (1.0 + short * u * t / blur_y)
-    out[0], out[1], out[2], out[3], out[4] = value, by_x, by_y, by_a, by_b
+KNOWN = ("size", "its spread", "stretch", "its power", "least")
+"""What is known beforehand: median of the radius and SD of its logarithm; half the logarithm h of length
+over width
+from which on bodies are long, and the power of h^2 by which longer ones are rarer; the least half axis. In
+mm."""
 
 
 @kernel
@@ -165,7 +79,7 @@ def _gather(
     free: _Floats,
     out: _Floats,
 ) -> int:
-    """Collect (y, x, value) of the pixels within an ellipse and nearer than other summits; return how many."""
+    """Collect (y, x, value) of pixels within an ellipse and nearer than other summits; return how many."""
     rows, cols = image.shape
     far = max(reach, stretched)
     low_r = max(0, math.ceil(row + (y - far) / row_mm))
@@ -245,7 +159,7 @@ def _expected(state: _Floats, known: _Floats) -> float:
     """Minus the logarithm of what is known of size and stretch beforehand."""
     size = (state[2] - math.log(known[0])) / known[1]
     stretch = state[3] / known[2]
-    return 0.5 * size * size + known[3] * math.log(1.0 + stretch * stretch)
+    return float(0.5 * size * size + known[3] * math.log(1.0 + stretch * stretch))
 
 
 @kernel
@@ -320,7 +234,7 @@ def _fit_kind(
             damping = max(10.0 * damping, 1e-3)
             if damping > 1e6:
                 break
-    return value if state[5] > 0.0 else math.inf
+    return float(value) if state[5] > 0.0 else math.inf
 
 
 @kernel
@@ -351,12 +265,13 @@ def fit_ellipse(
     row_mm, col_mm : float
         Pixel spacing, in mm.
     start : (5,) float64 array
-        Where to begin: centre (row, col), half axes, and direction of the long one from rising columns towards
-        falling rows; mm and radians.
+        Where to begin: centre (row, col), half axes, and direction of the long one from rising columns
+        towards falling rows; mm and radians.
     along, aside : float
         Half axes of the ellipse about the start's centre, turned as that, whose pixels count, in mm.
     free : (RAYS,) float64 array
-        Distance beyond which other bodies begin, in mm, as `mcdetect.kernels.reaches.free_reach` counts directions.
+        Distance beyond which other bodies begin, in mm, as `mcdetect.kernels.reaches.free_reach` counts
+        directions.
     blur_mm : float
         SD of the blur ahead of the pixels, in mm.
     known : (5,) float64 array
@@ -375,10 +290,11 @@ def fit_ellipse(
 
     Notes
     -----
-    Levenberg and Marquardt's method for the most likely ellipse: least squares with the noise unknown, so that
-    the likelihood falls as the power -n/2 of the sum of squares, times what is known of size and stretch. The
-    same pixels give a plate that is 12 % smaller than a ball where blur hides the kind. So the logarithms of the axes
-    and of the volume are averaged over both, each weighted by its likelihood; the rest is that of the likelier.
+    Levenberg and Marquardt's method for the most likely ellipse: least squares with the noise unknown, so
+    that the likelihood falls as the power -n/2 of the sum of squares, times what is known of size and
+    stretch. The same pixels give a plate that is 12 % smaller than a ball where blur hides the kind. So the
+    logarithms of the axes and of the volume are averaged over both, each weighted by its likelihood; the
+    rest is that of the likelier.
     """
     y, x, a, b, angle = start[0], start[1], start[2], start[3], start[4]
     count = _gather(image, row, col, row_mm, col_mm, y, x, angle, aside, along, free, pixel)

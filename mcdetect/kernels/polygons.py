@@ -164,15 +164,15 @@ def stretch_to(
     most : float
         Greatest factor along any direction.
     floor : (3,) float64 array
-        Least factor: `floor[0]` along directions in which the figure's half axis is at most `floor[1]`, rising to
-        0.95 where it is `floor[2]` and more.
+        Least factor: `floor[0]` along directions in which the figure's half axis is at most `floor[1]`,
+        rising to 0.95 where it is `floor[2]` and more.
     out : (4,) float64 array
         Written: the two factors, and the (row, col) components of the direction of the first.
 
     Notes
     -----
-    The symmetric matrix A = C^(-1/2) (C^(1/2) W C^(1/2))^(1/2) C^(-1/2) takes moments C to W = A C A without turning
-    anything more than it must; its eigenvalues are the factors.
+    The symmetric matrix A = C^(-1/2) (C^(1/2) W C^(1/2))^(1/2) C^(-1/2) takes moments C to W = A C A
+    without turning anything more than it must; its eigenvalues are the factors.
     """
     cos, sin = math.cos(angle), -math.sin(angle)  # of the long axis, along (col, row)
     # In the frame of the figure's axes: the moments wanted, between its roots.

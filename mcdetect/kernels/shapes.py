@@ -16,7 +16,8 @@ from mcdetect.kernels.irregularity import contour_slope, irregularity, rim_over_
 from mcdetect.kernels.jit import kernel
 from mcdetect.kernels.polygons import polygon_geometry, stretch_polygon, stretch_to
 from mcdetect.kernels.reaches import RAYS, free_reach
-from mcdetect.kernels.regions import BARRED, OWN, flood, trace_outline
+from mcdetect.kernels.regions import BARRED, OWN, trace_outline
+from mcdetect.kernels.summits import DEPTH_FRACTION, DEPTH_NOISE, region_of, summit
 from mcdetect.kernels.threads import in_parts
 from mcdetect.kernels.windows import RING, ring_level, smooth_window
 
@@ -31,30 +32,19 @@ _Labels = npt.NDArray[np.int8]
 _LEAST_SPOTS = 8  # fewest that are worth a thread
 _MOST_PIXELS = 6000  # that a body is fitted to
 
-# Judged: how far a way must climb from its lowest point to have come to another summit. More takes neighbours
-# that touch for one body, less cuts a noisy body in pieces.
-DEPTH_FRACTION = 0.15  # at least this share of the contrast,
-DEPTH_NOISE = 2.0  # and this many SD of the background ring,
-DEPTH_LIMIT = 0.8  # but at most this share of the height of the summit above the outline's level
-
-# Judged: on drawn bodies (python -m benchmarks ellipses size_accuracy). A steadier outline has its notches and ends
-# rounded off; a farther reach steadies the size, and takes in tissue and neighbours.
+# Judged: on drawn bodies (python -m benchmarks ellipses size_accuracy). A steadier outline has its notches
+# and ends rounded off; a farther reach steadies the size, and takes in tissue and neighbours.
 STEADY = 8.0
 """Contrast over noise down to which an outline is smoothed less than asked for,"""
 LESS = 0.85  # when that takes a good share of the smoothing
-REACH_BLURS, REACH_PIXELS = 3.0, 1.5  # pixels so far beyond the outline count, in SD of the blur and in pixels
+REACH_BLURS = 3.0  # a body is fitted to the pixels so far beyond its outline, in SD of the blur,
+REACH_PIXELS = 1.5  # and at least so many pixels
 NO_ELLIPSE, ELLIPSE = 0.75, 0.9  # area over that of the ellipse of equal second moments
 
 # Physics: a point behind a Gaussian has this half width at half its height, in SD.
 HALF_WIDTH = 1.1774
 
 LEAST_SHARE = 0.35  # Judged: an outline of less than this share of a blurred point's area is none
-
-# Physics: optics of a disc behind a Gaussian blur. Values are rounded to four digits.
-CORE_RADIUS = (1.25, 1.45, 1.56, 1.72, 1.90, 2.34, 2.84, 3.87, 5.92)
-CORE_MEAN = (0.7205, 0.7226, 0.7246, 0.7290, 0.7363, 0.7545, 0.7784, 0.8240, 0.8784)
-"""Mean height of a blurred disc above its half maximum, over its maximum, by the radius of that part
-in units of the blur. Computed once from discs convolved with a Gaussian."""
 
 COLUMNS = (
     "contrast",
@@ -77,70 +67,6 @@ COLUMNS = (
     "volume",
 )
 """What `measure` returns for each spot, in this order."""
-
-
-@kernel
-def _summit(window: _Singles, label: _Labels, reach: float) -> tuple[int, int]:
-    """Highest local maximum within `reach` grid steps of the centre; else within half as much more; else the centre."""
-    n = window.shape[0]
-    for turn in range(2):
-        row, col, there = _summit_within(window, label, reach * (1.0 + 0.5 * turn))
-        if there:
-            return row, col
-    return n // 2, n // 2
-
-
-@kernel(inline=True)
-def _summit_within(window: _Singles, label: _Labels, reach: float) -> tuple[int, int, bool]:
-    n = window.shape[0]
-    half = n // 2
-    best_r, best_c = half, half
-    best = -math.inf
-    extent = min(int(reach), half - 1)
-    for r in range(half - extent, half + extent + 1):
-        for c in range(half - extent, half + extent + 1):
-            value = window[r, c]
-            if (r - half) ** 2 + (c - half) ** 2 > reach * reach or label[r, c] == BARRED or value <= best:
-                continue
-            top = True
-            for near_r in range(r - 1, r + 2):
-                for near_c in range(c - 1, c + 2):
-                    top = top and value >= window[near_r, near_c]
-            if top:
-                best, best_r, best_c = value, r, c
-    return best_r, best_c, best > -math.inf
-
-
-@kernel
-def _steady_contrast(
-    window: _Singles,
-    label: _Labels,
-    pushed: _Ints,
-    reached: int,
-    level: float,
-    background: float,
-    sigma: float,
-    peak: float,
-) -> float:
-    """Height of a summit from the mean of the part above its half maximum, at most the summit itself."""
-    n = window.shape[0]
-    total, points = 0.0, 0
-    for k in range(reached):
-        r, c = pushed[k] // n, pushed[k] % n
-        if label[r, c] == OWN and window[r, c] >= level:
-            total += window[r, c] - background
-            points += 1
-    if points == 0:
-        return peak
-    radius = math.sqrt(points / math.pi) / sigma
-    last = len(CORE_RADIUS) - 1
-    k = 0
-    while k < last - 1 and CORE_RADIUS[k + 1] < radius:
-        k += 1
-    share = (radius - CORE_RADIUS[k]) / (CORE_RADIUS[k + 1] - CORE_RADIUS[k])
-    share = min(max(share, 0.0), 1.0)
-    mean = CORE_MEAN[k] + share * (CORE_MEAN[k + 1] - CORE_MEAN[k])
-    return float(min(peak, total / points / mean))
 
 
 def measure(
@@ -224,41 +150,6 @@ def measure(
 
 
 @kernel
-def _region(
-    window: _Singles,
-    label: _Labels,
-    top: int,
-    background: float,
-    peak: float,
-    fraction: float,
-    depths: tuple[float, float],
-    sigma: float,
-    heap_value: _Singles,
-    heap_place: _Ints,
-    pushed: _Ints,
-) -> tuple[float, float, int]:
-    """Label what belongs to the summit at the flat place `top`; return contrast, level and points reached.
-
-    A way that climbs by more than both `depths`, the first in shares of the contrast, has come to another summit.
-    """
-    n = window.shape[0]
-    contrast, level = peak, 0.0
-    reached = 0
-    # First the half maximum, whose mean height gives a contrast that single noisy points do not
-    # inflate; then the outline asked for.
-    for turn in range(2):
-        share = 0.5 if turn == 0 else fraction
-        level = background + share * contrast
-        depth = min(max(depths[0] * contrast, depths[1]), DEPTH_LIMIT * (1.0 - share) * contrast)
-        reached = flood(window, label, top // n, top % n, level, depth, heap_value, heap_place, pushed)
-        if turn == 0:
-            contrast = _steady_contrast(window, label, pushed, reached, level, background, sigma, peak)
-            for k in range(reached):
-                label[pushed[k] // n, pushed[k] % n] = 0
-    return contrast, level, reached
-
-
-@kernel
 def _measure(
     image: _Singles,
     pixels: _Singles,
@@ -306,22 +197,32 @@ def _measure(
                 label[r, c] = BARRED if far or outside else 0
         smooth_window(image, row[i], col[i], row_mm, col_mm, sigma_row, sigma_col, step, n, window)
         background, noise = ring_level(window, label)
-        top_row, top_col = _summit(window, label, reach)
+        top_row, top_col = summit(window, label, reach)
         peak = window[top_row, top_col] - background
         if not (peak > 0.0 and math.isfinite(peak)):
             continue
         sigma = math.sqrt(sigma_row * sigma_col)
         depths = DEPTH_FRACTION, DEPTH_NOISE * noise
         top = top_row * n + top_col
-        contrast, level, reached = _region(
-            window, label, top, background, peak, fraction, depths, sigma / step, heap_value, heap_place, pushed
+        contrast, level, reached = region_of(
+            window,
+            label,
+            top,
+            background,
+            peak,
+            fraction,
+            depths,
+            sigma / step,
+            heap_value,
+            heap_place,
+            pushed,
         )
         height = contrast
         free_reach(window, label, level, max(DEPTH_FRACTION * contrast, DEPTH_NOISE * noise), half, free)
         for k in range(RAYS):
             free[k] *= step
-        # A body that stands out is outlined again with less smoothing: white noise grows as its inverse. What was
-        # another summit's stays so.
+        # A body that stands out is outlined again with less smoothing: white noise grows as its inverse.
+        # What was another summit's stays so.
         less = max(STEADY * noise / contrast, 0.5 * max(row_mm, col_mm) / sigma)
         if less < LESS:
             sigma_row, sigma_col = max(less * sigma_row, 0.5 * row_mm), max(less * sigma_col, 0.5 * col_mm)
@@ -336,8 +237,18 @@ def _measure(
             peak = window[top // n, top % n] - background
             sigma = math.sqrt(sigma_row * sigma_col)
             depths = 2.0 * DEPTH_FRACTION, 2.0 * DEPTH_NOISE * noise
-            height, level, reached = _region(
-                window, label, top, background, peak, fraction, depths, sigma / step, heap_value, heap_place, pushed
+            height, level, reached = region_of(
+                window,
+                label,
+                top,
+                background,
+                peak,
+                fraction,
+                depths,
+                sigma / step,
+                heap_value,
+                heap_place,
+                pushed,
             )
         region = 0
         start_row, start_col = n, n

@@ -19,17 +19,18 @@ __all__ = ["Shapes", "measure_shapes"]
 # Technical: how finely outlines are traced.
 GRID_STEP_MM = 0.02  # grid on which an outline is traced
 
-# Judged: on drawn calcifications of known size (python -m benchmarks size_accuracy ellipses). More smoothing steadies
-# outlines in noise and rounds them off; wider bounds correct more blur and follow noise farther.
+# Judged: on drawn calcifications of known size (python -m benchmarks size_accuracy ellipses). More
+# smoothing steadies outlines in noise and rounds them off; wider bounds correct more blur and follow noise
+# farther.
 SMOOTHING = 0.5  # SD of the Gaussian before tracing, over the scale of the spot; less where little noise is
 TYPICAL_SCALE_MM = 0.1  # scale of a spot where none is given
 LEAST_GROWTH, MOST_GROWTH = 0.3, 1.35  # of an outline, along any direction, to the size without blur
 SMALL, LARGE = 3.0, 6.0  # half axis of the outline over the blur: what is large is hardly wide from blur
 
-# Judged: what to expect where noise hides size and form (python -m benchmarks size_accuracy ellipses). Another
-# expectation draws the sizes of faint calcifications to itself.
+# Judged: what to expect where noise hides size and form (python -m benchmarks size_accuracy ellipses).
+# Another expectation draws the sizes of faint calcifications to itself.
 TYPICAL_MM, SPREAD = 0.27, 0.6  # diameters: median, and SD of the natural logarithm
-LONG, LONG_POWER = 0.06, 0.38  # half the logarithm of length over width that is round, and how rare longer ones are
+LONG, LONG_POWER = 0.06, 0.38  # half the logarithm of length over width that is long, and how rare more is
 LEAST_BLURS = 0.6  # least half axis, in SD of the blur
 
 
@@ -43,7 +44,7 @@ class Shapes:
         By name: the measures of `mcdetect.schema.MEASURES` that are taken from an outline;
         ``row_px, col_px``, the outline's centroid; ``min_row_px, min_col_px, max_row_px, max_col_px``, its
         bounding box. Each can be read as an attribute too: ``shapes.area_mm2``. All are NaN for a spot
-        that does not rise above its background.
+        that does not rise above its background, or too little of whose own does.
     """
 
     values: Mapping[str, npt.NDArray[np.float64]]
@@ -82,11 +83,11 @@ def measure_shapes(
     1. The image around it is resampled on a grid of 0.02 mm and smoothed by half its scale.
     2. Its background is the median of a ring around it. Its contrast is the height of its summit above that.
     3. Its region is what is connected to the summit and higher than `contour_fraction` of the contrast.
-       Summits of neighbours are cut off. The outline of the region is traced between the grid points
-       (marching squares).
-    4. Its size comes from a fit: of round bodies behind blur, the one that fits the pixels best. The outline
-       is scaled to that size about its centroid.
-    5. All measures are those of the scaled outline.
+       Summits of neighbours are cut off. Where it stands out from the noise, this is done again with less
+       smoothing. The outline of the region is traced between the grid points (marching squares).
+    4. Its axes come from a fit: of ellipses behind blur and pixels, the most likely one. The outline is
+       stretched along its own axes to those.
+    5. All measures but contrast, slope and rim are those of the stretched outline.
 
     Parameters
     ----------
@@ -130,18 +131,20 @@ def measure_shapes(
     Neighbours. Two summits are two calcifications when the saddle between them is deep enough: lower than
     both by more than 15 % of the contrast and by more than twice the spread of the background ring.
 
-    Size. The outline at half height is a poor measure of size. That of a small body shows the blur. That of
-    a round grain is too small, since the grain is thin at its border. So bodies of 42 radii and three kinds
-    (plates, balls, grains that thin out) are fitted by least squares to the pixels around, behind Gaussian
-    blur and pixel aperture, stretched to the outline's axes, over a background that may slope. The size is
-    the mean of the logarithm of the radius, each weighted by how well it fits and how often it is expected
-    (`mcdetect.shapes.bodies.blurred_bodies`). Where noise hides the size, the result tends to 0.31 mm.
+    Axes. The outline of a small body at half height shows the blur: it is rounder and wider than the body.
+    That of a ball is too small, since it is thin at its border. So an ellipse is fitted to the pixels
+    around: place, two axes, direction and height, a plate or a ball, behind Gaussian blur and pixel aperture,
+    over a background that may slope (`mcdetect.kernels.ellipses.fit_ellipse`). Where noise hides size and
+    form, sizes tend to 0.27 mm, and forms to a disc.
 
-    Outlines unlike an ellipse. No round body resembles them, so they keep their size at half height. That
-    is when the area is less than 0.75 of that of the ellipse of equal moments. From 0.75 to 0.9 both sizes
-    are mixed.
+    Outlines unlike an ellipse are not stretched. That is when the area is less than 0.75 of that of the
+    ellipse of equal moments. From 0.75 to 0.9 they are stretched in part.
 
-    `python -m benchmarks size_accuracy` gives bias and spread by diameter, signal-to-noise ratio and blur.
+    Nothing is measured where the region is smaller than what blur makes of a point: such a mark lies on the
+    slope of something else, or on a spike of noise.
+
+    `python -m benchmarks size_accuracy` gives bias and spread by diameter, signal-to-noise ratio and blur,
+    `python -m benchmarks ellipses` axes, aspect and direction.
     """
     if tophat.ndim != 2 or tophat.dtype != np.float32:
         raise ValueError(f"tophat must be a 2-D float32 array, got {tophat.dtype} of shape {tophat.shape}")
