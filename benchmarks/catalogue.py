@@ -392,6 +392,30 @@ BENCHMARKS: dict[str, Benchmark] = {
             ),
         ),
     ),
+    "ellipses": Benchmark(
+        "benchmarks.measurement.ellipses",
+        "Axes and direction of small bodies",
+        "Flat ellipses and crescents of known axes, drawn by code that shares nothing with the phantom, "
+        "through the whole detector. Axes and circularity over the true ones, medians; direction: median "
+        "error in degrees; twice as long: share of aspect 2 or more. SNR: root of the sum of the squared "
+        "signal over the SD of the noise.",
+        (
+            View(
+                "",
+                (
+                    Column("found", "found", {}, ".0%"),
+                    Column("outlined", "outlined", {}, ".0%"),
+                    Column("major", "major, median", {}, ".2f"),
+                    Column("minor", "minor, median", {}, ".2f"),
+                    Column("aspect", "aspect, median", {}, ".2f"),
+                    Column("direction", "direction", {}, ".1f"),
+                    Column("twice as long", "twice as long", {}, ".0%"),
+                    Column("circularity", "circularity, median", {}, ".2f"),
+                ),
+                down=("body", "pixel mm", "SNR", "background"),
+            ),
+        ),
+    ),
     "descriptors": Benchmark(
         "benchmarks.measurement.descriptors",
         "Descriptors and suspicion index",

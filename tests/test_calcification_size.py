@@ -1,4 +1,4 @@
-"""Size behind blur: the fit against its plain twin, bodies against drawn ones, grains of known size."""
+"""Size behind blur: grains of known size, alone and through the whole detector."""
 
 from __future__ import annotations
 
@@ -6,96 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from scipy import ndimage as ndi
 
 from benchmarks.measurement import size_accuracy
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.kernels.sizes import LEAST_RELIEF, LEAST_REST, RAYS, SUB, fit_body, free_reach
+from mcdetect.kernels.reaches import RAYS, free_reach
 from mcdetect.phantom import draw_calcification
-from mcdetect.shapes.bodies import EXPONENTS, PROFILE_STEP_MM, RADIUS_MM, blurred_bodies
 from mcdetect.shapes.outlines import measure_shapes
-
-
-def plain_fit(image, row, col, pitch, angle, stretch, reach, bodies, independent):
-    """Least squares for every body, pixels shared among rings as the kernel does it."""
-    rows, cols = np.indices(image.shape)
-    y, x = (rows - row) * pitch[0], (cols - col) * pitch[1]
-    along = x * math.cos(angle) - y * math.sin(angle)
-    aside = x * math.sin(angle) + y * math.cos(angle)
-    distance = np.sqrt(along**2 / stretch + aside**2 * stretch)
-    near = distance <= reach
-    value = image[near].astype(np.float64) - image[round(row), round(col)]
-    place = distance[near] / PROFILE_STEP_MM
-    low = np.floor(place).astype(int)
-    n = value.size
-    span = np.stack([np.ones(n), y[near], x[near]], axis=1)  # of the background
-    ring = np.zeros((bodies.profiles.shape[2], 4))
-    for k, share in ((low, 1 - place + low), (low + 1, place - low)):
-        np.add.at(ring, k, share[:, None] * np.column_stack([span, value]))
-    gram, inner = np.linalg.pinv(span.T @ span, rcond=1e-9), span.T @ value
-    spread = np.sum(value**2) - inner @ gram @ inner
-    profiles = bodies.profiles
-    across = profiles @ ring[:, :3]
-    tt = profiles**2 @ ring[:, 0] - np.einsum("psi,ij,psj->ps", across, gram, across)
-    tv = profiles @ ring[:, 3] - across @ gram @ inner
-    with np.errstate(all="ignore"):
-        rest = np.maximum(spread - tv**2 / tt, LEAST_REST * spread)
-        chance = np.where(
-            (tv > 0) & (tt > LEAST_RELIEF * n),
-            bodies.prior - 0.5 * n * independent * np.log(rest / spread),
-            -np.inf,
-        )
-        volume = np.log(tv / tt * bodies.volumes)
-    best, sums = chance.max(), np.zeros(3)
-    for p, s in np.ndindex(chance.shape):
-        if not 1 <= s < chance.shape[1] - 1:
-            continue
-        three = chance[p, s - 1 : s + 2]
-        if three.max() < best - 12 or three.min() == -np.inf:
-            continue
-        for share in (np.arange(SUB) - SUB // 2) / SUB:
-            bend = three[2] - 2 * three[1] + three[0]
-            log = three[1] + 0.5 * share * (three[2] - three[0]) + 0.5 * share**2 * bend
-            w = math.exp(min(log - best, 2.0))
-            sums += w, w * (s + share), w * volume[p, s]
-    return sums[1] / sums[0], math.exp(sums[2] / sums[0])
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_fit_equals_its_twin(seed):
-    rng = np.random.default_rng(seed)
-    bodies = blurred_bodies(0.054)
-    rows, cols = np.indices((40, 44))
-    image = 8 * np.exp(-((rows - 20) ** 2 + (cols - 21) ** 2) / rng.uniform(2, 20)) + rng.normal(
-        size=(40, 44)
-    )
-    image = (image + 3 * rows - 5 * cols).astype(np.float32)
-    given_ = (20.2, 21.3), (0.07, 0.06), rng.uniform(-1.5, 1.5), rng.uniform(1, 2), rng.uniform(0.2, 0.6)
-    (row, col), pitch, angle, stretch, reach = given_
-    found = fit_body(
-        image, row, col, *pitch, angle, stretch, reach, np.full(RAYS, 9.0),
-        bodies.profiles, bodies.volumes, bodies.prior, PROFILE_STEP_MM, 0.4,
-    )  # fmt: skip
-    want = plain_fit(image, row, col, pitch, angle, stretch, reach, bodies, 0.4)
-    np.testing.assert_allclose(found, want, rtol=1e-6)
-
-
-@pytest.mark.parametrize("radius", [0.1, 0.3])
-def test_bodies_equal_drawn_ones(radius):
-    blur, step = 0.06, 0.005
-    place = (np.arange(-200, 201)) * step
-    square = (place[:, None] ** 2 + place**2) / RADIUS_MM[np.argmin(abs(RADIUS_MM - radius))] ** 2
-    bodies = blurred_bodies(blur)
-    for p, exponent in enumerate(EXPONENTS):
-        drawn = ndi.gaussian_filter(
-            np.where(square <= 1, np.maximum(1 - square, 0) ** exponent, 0.0), blur / step
-        )
-        drawn /= drawn[200, 200]
-        k = int(np.argmin(abs(RADIUS_MM - radius)))
-        every = round(PROFILE_STEP_MM / step)
-        want = drawn[200, 200::every]
-        np.testing.assert_allclose(bodies.profiles[p, k, : want.size], want, atol=0.01)
-        assert bodies.volumes[p, k] == pytest.approx(drawn.sum() * step**2, rel=0.02)
 
 
 def test_the_way_to_a_neighbour_ends_at_the_saddle():

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mcdetect.kernels.jit import kernel
 
-__all__ = ["hull_area", "polygon_geometry"]
+__all__ = ["hull_area", "polygon_geometry", "stretch_polygon", "stretch_to"]
 
 _Floats = npt.NDArray[np.float64]
 
@@ -139,3 +139,87 @@ def polygon_geometry(
         angle,
         hull_area(points),
     )
+
+
+@kernel
+def stretch_to(
+    minor: float,
+    major: float,
+    angle: float,
+    short: float,
+    long: float,
+    turn: float,
+    most: float,
+    floor: _Floats,
+    out: _Floats,
+) -> None:
+    """Stretch, along two directions at right angles, that gives a figure other second moments.
+
+    Parameters
+    ----------
+    minor, major, angle : float
+        Second moments of the figure, and direction of its long axis, as `polygon_geometry` returns them.
+    short, long, turn : float
+        The same as they are wanted; all moments positive.
+    most : float
+        Greatest factor along any direction.
+    floor : (3,) float64 array
+        Least factor: `floor[0]` along directions in which the figure's half axis is at most `floor[1]`,
+        rising to 0.95 where it is `floor[2]` and more.
+    out : (4,) float64 array
+        Written: the two factors, and the (row, col) components of the direction of the first.
+
+    Notes
+    -----
+    The symmetric matrix A = C^(-1/2) (C^(1/2) W C^(1/2))^(1/2) C^(-1/2) takes moments C to W = A C A
+    without turning anything more than it must; its eigenvalues are the factors.
+    """
+    cos, sin = math.cos(angle), -math.sin(angle)  # of the long axis, along (col, row)
+    # In the frame of the figure's axes: the moments wanted, between its roots.
+    off = turn - angle
+    along, aside = math.cos(off), math.sin(off)
+    w_xx = long * along * along + short * aside * aside
+    w_yy = long * aside * aside + short * along * along
+    w_xy = (long - short) * along * aside
+    p, q = math.sqrt(major), math.sqrt(minor)
+    m_xx, m_yy, m_xy = p * w_xx * p, q * w_yy * q, p * w_xy * q
+    det = math.sqrt(max(m_xx * m_yy - m_xy * m_xy, 0.0))
+    scale = math.sqrt(m_xx + m_yy + 2.0 * det)
+    a_xx, a_yy, a_xy = (m_xx + det) / scale / (p * p), (m_yy + det) / scale / (q * q), m_xy / scale / (p * q)
+    mean, half = 0.5 * (a_xx + a_yy), math.hypot(0.5 * (a_xx - a_yy), a_xy)
+    phi = 0.5 * math.atan2(2.0 * a_xy, a_xx - a_yy) if half > 1e-12 * mean else 0.0
+    for k in range(2):
+        value = mean + half if k == 0 else mean - half
+        c, s = math.cos(phi), math.sin(phi)
+        if k == 1:
+            c, s = -s, c
+        axis = 2.0 * math.sqrt(major * c * c + minor * s * s)
+        share = min(max((axis - floor[1]) / (floor[2] - floor[1]), 0.0), 1.0)
+        out[k] = min(max(value, floor[0] + share * (0.95 - floor[0])), most)
+    # The frame's second axis points to falling rows, as angles are counted.
+    out[2] = math.cos(phi) * sin - math.sin(phi) * cos
+    out[3] = math.cos(phi) * cos + math.sin(phi) * sin
+
+
+@kernel
+def stretch_polygon(points: _Floats, row: float, col: float, factors: _Floats, share: float) -> None:
+    """Stretch a polygon about a point, in place.
+
+    Parameters
+    ----------
+    points : (n, 2) float64 array
+        Corners (row, col).
+    row, col : float
+        What stays in place.
+    factors : (4,) float64 array
+        As `stretch_to` writes them.
+    share : float
+        From 0, nothing, to 1, wholly.
+    """
+    first, second = share * (factors[0] - 1.0), share * (factors[1] - 1.0)
+    down, right = factors[2], factors[3]
+    for k in range(points.shape[0]):
+        y, x = points[k, 0] - row, points[k, 1] - col
+        along, aside = first * (y * down + x * right), second * (x * down - y * right)
+        points[k, 0] += along * down - aside * right
+        points[k, 1] += along * right + aside * down

@@ -20,8 +20,8 @@ from mcdetect.schema.references import BETAL, BIRADS, CHAN, NO_OUTLINE, SHEN
 __all__ = ["MEASURES", "SHAPE_MEASURES", "Measure", "Outlines"]
 
 Outlines = Mapping[str, npt.NDArray[np.float64]]
-"""Raw numbers of (n,) outlines: those of `mcdetect.kernels.shapes.COLUMNS`, lengths in mm, and "growth", the
-factor by which each outline is drawn about its centroid to the size of the fitted body."""
+"""Raw numbers of (n,) outlines: those of `mcdetect.kernels.shapes.COLUMNS`, lengths in mm. Outlines are
+stretched to the ellipse that fits best behind blur."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Measure:
 
 
 def _circularity(o: Outlines) -> npt.NDArray[np.float64]:
-    area, perimeter = o["area"] * o["growth"] ** 2, o["perimeter"] * o["growth"]
+    area, perimeter = o["area"], o["perimeter"]
     circularity: npt.NDArray[np.float64] = np.minimum(4.0 * math.pi * area / perimeter**2, 1.0)
     return circularity
 
@@ -64,16 +64,16 @@ MEASURES: tuple[Measure, ...] = (
             "area_mm2",
             "float64",
             "mm2",
-            "area inside the outline, drawn to its size without blur",
+            "area inside the outline, stretched to its axes without blur",
             formula=(
-                "A: area of the outline at half contrast, drawn to the size of the blurred body that fits "
-                "best"
+                "A: area of the outline at half contrast, stretched to the axes of the blurred ellipse that "
+                "fits best"
             ),
             source=CHAN,
             twin="skimage area; pyradiomics shape2D MeshSurface",
             missing=NO_OUTLINE,
         ),
-        lambda o: o["area"] * o["growth"] ** 2,
+        lambda o: o["area"],
     ),
     Measure(
         Column(
@@ -85,7 +85,7 @@ MEASURES: tuple[Measure, ...] = (
             source=CHAN,
             twin="skimage equivalent_diameter_area",
         ),
-        lambda o: np.sqrt(4.0 * o["area"] * o["growth"] ** 2 / math.pi),
+        lambda o: np.sqrt(4.0 * o["area"] / math.pi),
     ),
     Measure(
         Column(
@@ -93,11 +93,11 @@ MEASURES: tuple[Measure, ...] = (
             "float64",
             "mm",
             "length of the outline",
-            formula="P: length of the outline at half contrast, drawn to the fitted size",
+            formula="P: length of the outline at half contrast, stretched to the fitted axes",
             twin="skimage perimeter (of pixels); pyradiomics shape2D Perimeter",
             missing=NO_OUTLINE,
         ),
-        lambda o: o["perimeter"] * o["growth"],
+        lambda o: o["perimeter"],
     ),
     Measure(
         Column(
@@ -105,11 +105,11 @@ MEASURES: tuple[Measure, ...] = (
             "float64",
             "mm",
             "long axis of the ellipse of equal second moments",
-            formula="4 sqrt(larger second moment of the outline drawn to the fitted size)",
+            formula="4 sqrt(larger second moment of the outline stretched to the fitted axes)",
             twin="skimage axis_major_length; pyradiomics shape2D MajorAxisLength",
             missing=NO_OUTLINE,
         ),
-        lambda o: 4.0 * np.sqrt(o["major"]) * o["growth"],
+        lambda o: 4.0 * np.sqrt(o["major"]),
     ),
     Measure(
         Column(
@@ -117,11 +117,11 @@ MEASURES: tuple[Measure, ...] = (
             "float64",
             "mm",
             "short axis of that ellipse",
-            formula="4 sqrt(smaller second moment of the outline drawn to the fitted size)",
+            formula="4 sqrt(smaller second moment of the outline stretched to the fitted axes)",
             twin="skimage axis_minor_length; pyradiomics shape2D MinorAxisLength",
             missing=NO_OUTLINE,
         ),
-        lambda o: 4.0 * np.sqrt(o["minor"]) * o["growth"],
+        lambda o: 4.0 * np.sqrt(o["minor"]),
     ),
     Measure(
         Column(

@@ -31,7 +31,7 @@ PRIM = "doi:10.1002/j.1538-7305.1957.tb01515.x"
 NEAREST = "doi:10.2307/1931034"
 BIRADS = "BI-RADS 5th ed. (ACR 2013)"
 
-NO_OUTLINE = "no outline (it does not rise above its background)"
+NO_OUTLINE = "no outline (nothing of its own rises above its background)"
 ALONE = "one member"
 NO_OUTLINES = "no member has an outline"
 ONE_PLACE = "all members at one place"

@@ -13,21 +13,25 @@ from mcdetect.config import BLUR_LIMITS_MM, USUAL_BLUR_MM
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.shapes import COLUMNS, measure
 from mcdetect.schema import MEASURES
-from mcdetect.shapes.bodies import PROFILE_STEP_MM, RADIUS_MM, blurred_bodies
 
 __all__ = ["Shapes", "measure_shapes"]
 
 # Technical: how finely outlines are traced.
 GRID_STEP_MM = 0.02  # grid on which an outline is traced
 
-# Judged: on drawn calcifications of known size (python -m benchmarks size_accuracy). More smoothing steadies
-# outlines in noise and rounds them off; wider bounds correct more blur and follow noise farther.
-SMOOTHING = 0.5  # SD of the Gaussian before tracing, over the scale of the spot
+# Judged: on drawn calcifications of known size (python -m benchmarks size_accuracy ellipses). More
+# smoothing steadies outlines in noise and rounds them off; wider bounds correct more blur and follow noise
+# farther.
+SMOOTHING = 0.5  # SD of the Gaussian before tracing, over the scale of the spot; less where little noise is
 TYPICAL_SCALE_MM = 0.1  # scale of a spot where none is given
-LEAST_GROWTH, MOST_GROWTH = 0.3, 1.35  # of an outline to the size without blur
-SMALL, LARGE = 2.0, 5.0  # radius of the outline over the blur: what is large is not wide from blur ...
-LEAST_OF_LARGE = 0.95  # ... and shrinks no further than this
-NO_ELLIPSE, ELLIPSE = 0.75, 0.9  # area over that of the ellipse of equal second moments
+LEAST_GROWTH, MOST_GROWTH = 0.3, 1.35  # of an outline, along any direction, to the size without blur
+SMALL, LARGE = 3.0, 6.0  # half axis of the outline over the blur: what is large is hardly wide from blur
+
+# Judged: what to expect where noise hides size and form (python -m benchmarks size_accuracy ellipses).
+# Another expectation draws the sizes of faint calcifications to itself.
+TYPICAL_MM, SPREAD = 0.27, 0.6  # diameters: median, and SD of the natural logarithm
+LONG, LONG_POWER = 0.06, 0.38  # half the logarithm of length over width that is long, and how rare more is
+LEAST_BLURS = 0.6  # least half axis, in SD of the blur
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Shapes:
         By name: the measures of `mcdetect.schema.MEASURES` that are taken from an outline;
         ``row_px, col_px``, the outline's centroid; ``min_row_px, min_col_px, max_row_px, max_col_px``, its
         bounding box. Each can be read as an attribute too: ``shapes.area_mm2``. All are NaN for a spot
-        that does not rise above its background.
+        that does not rise above its background, or too little of whose own does.
     """
 
     values: Mapping[str, npt.NDArray[np.float64]]
@@ -79,11 +83,11 @@ def measure_shapes(
     1. The image around it is resampled on a grid of 0.02 mm and smoothed by half its scale.
     2. Its background is the median of a ring around it. Its contrast is the height of its summit above that.
     3. Its region is what is connected to the summit and higher than `contour_fraction` of the contrast.
-       Summits of neighbours are cut off. The outline of the region is traced between the grid points
-       (marching squares).
-    4. Its size comes from a fit: of round bodies behind blur, the one that fits the pixels best. The outline
-       is scaled to that size about its centroid.
-    5. All measures are those of the scaled outline.
+       Summits of neighbours are cut off. Where it stands out from the noise, this is done again with less
+       smoothing. The outline of the region is traced between the grid points (marching squares).
+    4. Its axes come from a fit: of ellipses behind blur and pixels, the most likely one. The outline is
+       stretched along its own axes to those.
+    5. All measures but contrast, slope and rim are those of the stretched outline.
 
     Parameters
     ----------
@@ -127,18 +131,20 @@ def measure_shapes(
     Neighbours. Two summits are two calcifications when the saddle between them is deep enough: lower than
     both by more than 15 % of the contrast and by more than twice the spread of the background ring.
 
-    Size. The outline at half height is a poor measure of size. That of a small body shows the blur. That of
-    a round grain is too small, since the grain is thin at its border. So bodies of 42 radii and three kinds
-    (plates, balls, grains that thin out) are fitted by least squares to the pixels around, behind Gaussian
-    blur and pixel aperture, stretched to the outline's axes, over a background that may slope. The size is
-    the mean of the logarithm of the radius, each weighted by how well it fits and how often it is expected
-    (`mcdetect.shapes.bodies.blurred_bodies`). Where noise hides the size, the result tends to 0.31 mm.
+    Axes. The outline of a small body at half height shows the blur: it is rounder and wider than the body.
+    That of a ball is too small, since it is thin at its border. So an ellipse is fitted to the pixels
+    around: place, two axes, direction and height, a plate or a ball, behind Gaussian blur and pixel aperture,
+    over a background that may slope (`mcdetect.kernels.ellipses.fit_ellipse`). Where noise hides size and
+    form, sizes tend to 0.27 mm, and forms to a disc.
 
-    Outlines unlike an ellipse. No round body resembles them, so they keep their size at half height. That
-    is when the area is less than 0.75 of that of the ellipse of equal moments. From 0.75 to 0.9 both sizes
-    are mixed.
+    Outlines unlike an ellipse are not stretched. That is when the area is less than 0.75 of that of the
+    ellipse of equal moments. From 0.75 to 0.9 they are stretched in part.
 
-    `python -m benchmarks size_accuracy` gives bias and spread by diameter, signal-to-noise ratio and blur.
+    Nothing is measured where the region is smaller than what blur makes of a point: such a mark lies on the
+    slope of something else, or on a spike of noise.
+
+    `python -m benchmarks size_accuracy` gives bias and spread by diameter, signal-to-noise ratio and blur,
+    `python -m benchmarks ellipses` axes, aspect and direction.
     """
     if tophat.ndim != 2 or tophat.dtype != np.float32:
         raise ValueError(f"tophat must be a 2-D float32 array, got {tophat.dtype} of shape {tophat.shape}")
@@ -170,10 +176,10 @@ def measure_shapes(
         raise ValueError("scale_mm must be positive, and one number or one for each centre")
     scale = np.array(np.broadcast_to(given, row.shape))
     image, fitted = np.ascontiguousarray(tophat), np.ascontiguousarray(fitted)
-    pixel_mm2 = spacing.row_mm * spacing.col_mm
-    all_blur_mm = math.sqrt(blur_mm**2 + (spacing.row_mm**2 + spacing.col_mm**2) / 24.0)
-    bodies = blurred_bodies(round(all_blur_mm, 5))
-    independent = min(1.0, pixel_mm2 / (2.0 * math.pi * blur_mm**2))
+    # Noise is between white and as blurred as the signal.
+    independent = min(1.0, math.sqrt(spacing.row_mm * spacing.col_mm / (2.0 * math.pi)) / blur_mm)
+    known = np.array([0.5 * TYPICAL_MM, SPREAD, LONG, LONG_POWER, LEAST_BLURS * blur_mm])
+    growth = np.array([LEAST_GROWTH, SMALL * blur_mm, LARGE * blur_mm, MOST_GROWTH])
 
     found = measure(
         image,
@@ -187,40 +193,17 @@ def measure_shapes(
         0.5 * float(max_diameter_mm),
         GRID_STEP_MM,
         SMOOTHING,
-        bodies.profiles,
-        bodies.volumes,
-        bodies.prior,
-        PROFILE_STEP_MM,
-        all_blur_mm,
+        blur_mm,
+        known,
+        growth,
         independent,
     )
     value = dict(zip(COLUMNS, found.T, strict=True))
-    value["growth"] = growth = _growth(value, all_blur_mm)
     box = {
-        f"{side}_{axis}_px": (value[axis] + growth * (value[f"{side}_{axis}"] - value[axis])) / step
-        for axis, step in (("row", spacing.row_mm), ("col", spacing.col_mm))
+        f"{side}_{axis}_px": np.clip(value[f"{side}_{axis}"] / step, -0.5, n - 0.5)
+        for axis, step, n in (("row", spacing.row_mm, height), ("col", spacing.col_mm, width))
         for side in ("min", "max")
     }
     measures = {measure.name: measure.of(value) for measure in MEASURES if measure.of is not None}
     centroid = {"row_px": value["row"] / spacing.row_mm, "col_px": value["col"] / spacing.col_mm}
     return Shapes({**measures, **centroid, **box})
-
-
-def _growth(value: dict[str, npt.NDArray[np.float64]], blur_mm: float) -> npt.NDArray[np.float64]:
-    """By how much outlines are drawn out or in, about their centroids, to the size of the fitted body.
-
-    Outlines far from an ellipse are left as they are: no body of the family resembles them. Outlines much
-    wider than the blur are hardly drawn in: the top-hat takes the skirts of what is wider than itself, so
-    that a narrower body seems to fit.
-    """
-    fitted = RADIUS_MM[0] * (RADIUS_MM[1] / RADIUS_MM[0]) ** value["size"]
-    radius = np.sqrt(value["area"] / math.pi)
-    large = np.clip((radius / blur_mm - SMALL) / (LARGE - SMALL), 0.0, 1.0)
-    least = LEAST_GROWTH + large * (LEAST_OF_LARGE - LEAST_GROWTH)
-    full = np.clip(fitted / radius, least, MOST_GROWTH)
-    ellipse = 4.0 * math.pi * np.sqrt(value["minor"] * value["major"])
-    flat = value["minor"] == 0.0
-    likeness = np.where(flat, 0.0, value["area"] / np.where(flat, 1.0, ellipse))
-    trust = np.clip((likeness - NO_ELLIPSE) / (ELLIPSE - NO_ELLIPSE), 0.0, 1.0)
-    growth: npt.NDArray[np.float64] = np.where(np.isnan(full), 1.0, full**trust)
-    return growth

@@ -37,6 +37,8 @@ COARSE_PIXEL_MM = (0.21, 0.30)
 # Standard: sizes that BI-RADS, 5th edition (2013) sets between its words. The width of the steps is judged.
 FINE_MM = (0.42, 0.58)
 """Around the 0.5 mm that BI-RADS sets between fine and coarse, punctate and round, fine linear and rod."""
+LONG = (1.6, 2.4)
+"""Length over width, around the twice as long from which on calcifications are rods or fine linear."""
 COARSE_MM = (0.8, 1.2)
 """Around the 1 mm above which calcifications are coarse or, when long, rods."""
 
@@ -172,8 +174,7 @@ def describe_morphology(members: Members, pixel_mm: float) -> Morphology:
     varied = 0.0 if np.isnan(spreads[0]) else spreads[0]
     aspect = members.major_mm / members.minor_mm
     wide = _known(rising(members.minor_mm, *FINE_MM))
-    # The top-hat shortens what is longer than its width of 1 mm, and with it every rod.
-    long = _known(np.where(wide > 0.5, rising(aspect, 1.35, 2.05), rising(aspect, 1.6, 2.4)))
+    long = _known(rising(aspect, *LONG))
     large = _known(rising(members.diameter_mm, *COARSE_MM))
     fine = _known(falling(members.diameter_mm, *FINE_MM))
     odd = np.maximum(_known(falling(members.circularity, 0.90, 0.97)), _known(rising(aspect, 1.3, 1.8)))
