@@ -3,8 +3,9 @@
 The published odds of words and kinds are the prior: their log-odds enter with fixed shares (`PUBLISHED`,
 `BENIGN`), since on real groups, named by the detector, they discriminate less than in reports. What is
 fitted is the base and the coefficients of the reasons crowding and breadth: a logistic regression of the
-flagged groups of suspicious against all other images, classes balanced, each woman's groups weighed by one
-over the root of their number, with a weak ridge.
+flagged groups of suspicious against all other images, each woman's groups weighed by one over the root of
+their number, with a weak ridge. Suspicious groups count `SUSPICIOUS` times as much as all others together:
+at 50 a reader looks again, and most groups that are flagged are benign.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ __all__ = ["FITTED", "fit_index", "held_out_index"]
 
 FITTED = ("crowding", "breadth")
 """Reasons whose coefficients are fitted."""
+SUSPICIOUS = 0.7
+"""Weight of all suspicious groups over that of all others."""
 _RIDGE = 0.3
 
 
@@ -62,7 +65,7 @@ def fit_index(groups: pd.DataFrame, suspicious: Sequence[bool], woman: Sequence[
     sign = np.where(np.asarray(suspicious), 1.0, -1.0)
     owner = pd.Series(list(woman))
     weight = 1.0 / np.sqrt(owner.map(owner.value_counts()).to_numpy(dtype=np.float64))
-    weight[sign > 0] *= weight[sign < 0].sum() / weight[sign > 0].sum()
+    weight[sign > 0] *= SUSPICIOUS * weight[sign < 0].sum() / weight[sign > 0].sum()
     weight /= weight.mean()
 
     def loss(b: npt.NDArray[np.float64]) -> float:
