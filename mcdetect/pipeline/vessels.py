@@ -8,14 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.clusters.arteries import find_arteries, length_along
+from mcdetect.clusters.plaques import find_plaque_rows
 from mcdetect.clusters.rule import Groups, find_groups
 from mcdetect.config import Config, GroupConfig
 from mcdetect.pipeline.searching import Searched
-from mcdetect.result import Marks
+from mcdetect.result import Calcifications, Marks
 from mcdetect.spots.bands import find_bands
 from mcdetect.spots.context import in_context
 
-__all__ = ["find_groups_and_vessels", "follow_vessels", "measure_vessels"]
+__all__ = ["find_groups_and_vessels", "follow_vessels", "join_plaques", "measure_vessels"]
 
 _Ints = npt.NDArray[np.int64]
 
@@ -73,6 +74,28 @@ def follow_vessels(
     kept[accepted] = (vessel[accepted] > 0) | (scored.score[accepted] >= config.calcifications.min_score)
     order = np.argsort(-log_odds, kind="stable")
     return scored.take(order), np.flatnonzero(kept[order])
+
+
+def join_plaques(calcifications: Calcifications) -> Calcifications:
+    """Return the calcifications with those on arteries that their plaques tell, though no band shows.
+
+    Parameters
+    ----------
+    calcifications : Calcifications
+        Measured, with the vessels that bands tell.
+    """
+    marks, measures = calcifications.marks, calcifications.measures
+    places = marks.row_mm, marks.col_mm
+    rows = find_plaque_rows(
+        *places, *(measures[name] for name in ("orientation_deg", "major_axis_mm", "aspect"))
+    )
+    vessel = marks.vessel.copy()
+    for number in range(1, int(rows.max(initial=0)) + 1):
+        members = rows == number
+        known = vessel[members & (vessel > 0)]
+        own = np.bincount(known.astype(np.int64)).argmax() if known.size else vessel.max() + 1.0
+        vessel[members & (vessel == 0)] = own
+    return dataclasses.replace(calcifications, marks=dataclasses.replace(marks, vessel=vessel))
 
 
 def find_groups_and_vessels(marks: Marks, objects: npt.NDArray[np.bool_], config: GroupConfig) -> Groups:
