@@ -17,6 +17,7 @@ from mcdetect.schema.references import (
     PRIM,
 )
 from mcdetect.schema.spread import spread_columns
+from mcdetect.schema.vessels import VESSELS
 from mcdetect.schema.words import WORDS
 
 __all__ = ["CLUSTERS", "MODEL_COLUMNS"]
@@ -430,21 +431,7 @@ CLUSTERS: tuple[Column, ...] = (
         missing="the centroid lies outside the breast",
     ),
     *spread_columns(),
-    Column(
-        "vascular_length_mm",
-        "float64",
-        "mm",
-        "length of the calcified artery that the group is, 0 for others",
-        formula="length of the smooth middle line of its members, where these follow one vessel",
-        source=BIRADS,
-    ),
-    Column(
-        "vascular_area_mm2",
-        "float64",
-        "mm2",
-        "area of calcification on that artery, 0 for others",
-        formula="sum of area_mm2 of the members of such a group",
-    ),
+    *VESSELS,
     *WORDS,
 )
 
