@@ -51,6 +51,13 @@ def test_far_from_the_edge_there_is_none() -> None:
     assert (step == 0.0).all()
 
 
+def test_the_slope_of_a_breast_is_no_edge() -> None:
+    col = np.arange(SIDE) * STEP_MM
+    image = np.broadcast_to(np.clip(30.0 * (col - 30.0), 0.0, 600.0), (SIDE, SIDE))  # over 20 mm
+    least = least_contrast(coarse_of(image), np.full(3, 38.0), np.array([38.0, 40.0, 42.0]))
+    assert (least == 0.0).all()
+
+
 def test_a_body_has_no_long_edge() -> None:
     row, col = np.mgrid[:SIDE, :SIDE] * STEP_MM
     image = 50.0 * (np.hypot(row - 38.0, col - 38.0) < 1.5)

@@ -29,6 +29,7 @@ ON_EDGE_LOG_ODDS = -6.0
 # Judged: a shorter or less smooth edge is the border of a body, or tissue.
 ACROSS_MM = 0.8  # SD of the filter across the edge
 ALONG_MM = 2.5  # SD along it: a stretch of some 8 mm
+FLANK_MM = 4.0  # to either side, where what falls as steeply is a slope of the breast and taken off
 SHIFT_MM = 7.0  # from a stretch to the next before and behind, one of which must show the step, too
 
 # Technical: how finely directions are tried.
@@ -85,29 +86,29 @@ def lowered_on_edges(log_odds: _Floats, contrast: _Floats, least: _Floats) -> _F
 
 def _long_steps(coarse: Coarse) -> _Image:
     values = coarse.values
-    size = (values.shape[1], values.shape[0])
     best = np.zeros(values.shape, np.float32)
     for angle in np.arange(_DIRECTIONS) * math.pi / _DIRECTIONS:
-        stretch = cv2.filter2D(
-            values, cv2.CV_32F, _step_filter(angle, coarse.step_mm), borderType=cv2.BORDER_REPLICATE
+        weight = _step_filter(angle, coarse.step_mm)
+        stretch = np.asarray(
+            cv2.filter2D(values, cv2.CV_32F, weight, borderType=cv2.BORDER_REPLICATE), np.float32
         )
-        down, across = SHIFT_MM * math.sin(angle), SHIFT_MM * math.cos(angle)
-        before, behind = (
-            cv2.warpAffine(
-                stretch,
-                np.array(
-                    [[1, 0, way * across / coarse.step_mm[1]], [0, 1, way * down / coarse.step_mm[0]]],
-                    np.float32,
-                ),
-                size,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            for way in (1.0, -1.0)
-        )
+        ahead = SHIFT_MM * math.sin(angle), SHIFT_MM * math.cos(angle)
+        before, behind = (_shifted(stretch, ahead, way, coarse.step_mm) for way in (1.0, -1.0))
         low, high = np.minimum(before, behind), np.maximum(before, behind)
-        middle = np.maximum(low, np.minimum(high, stretch))  # the second largest of the three
-        np.maximum(best, np.abs(middle), out=best)
+        # the second largest of the three
+        middle = np.asarray(np.maximum(low, np.minimum(high, stretch)), np.float32)
+        aside = FLANK_MM * math.cos(angle), -FLANK_MM * math.sin(angle)
+        slope = 0.5 * sum(_shifted(middle, aside, way, coarse.step_mm) for way in (1.0, -1.0))
+        alone = np.minimum(np.abs(middle), np.sign(middle) * (middle - slope))
+        np.maximum(best, alone, out=best)
     return best
+
+
+def _shifted(image: _Image, by_mm: tuple[float, float], way: float, step_mm: tuple[float, float]) -> _Image:
+    """Return an image moved by (row, col) in mm, forth (1) or back (-1)."""
+    move = np.array([[1, 0, way * by_mm[1] / step_mm[1]], [0, 1, way * by_mm[0] / step_mm[0]]], np.float32)
+    size = (image.shape[1], image.shape[0])
+    return np.asarray(cv2.warpAffine(image, move, size, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _step_filter(angle: float, step_mm: tuple[float, float]) -> _Image:
