@@ -134,9 +134,7 @@ def test_columns_are_those_of_the_schema() -> None:
     start = in_schema.index("distribution")
     expected = set(in_schema[start:])
     assert (
-        set(columns)
-        | {"suspicion", "suspicious_in_window", "vascular_length_mm", "vascular_area_mm2"}
-        | {f"suspicion_{n}" for n in CONTRIBUTIONS}
+        set(columns) | {"suspicion", "suspicious_in_window"} | {f"suspicion_{n}" for n in CONTRIBUTIONS}
         == expected
     )
 

@@ -10,7 +10,7 @@ from tissue_scenes import SIDE, STEP_MM, add_specks, tissue
 from mcdetect import detect
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.spots.coarse import coarsen
-from mcdetect.spots.edges import lowered_on_edges, step_beside
+from mcdetect.spots.edges import least_contrast, lowered_on_edges
 
 SPACING = PixelSpacing(STEP_MM, STEP_MM, "given")
 
@@ -28,33 +28,46 @@ def half_plane(angle_deg: float, height: float) -> np.ndarray:
 
 @pytest.mark.parametrize("angle_deg", [0.0, 17.0, 45.0, 90.0, 131.0])
 def test_the_step_of_an_edge_in_any_direction(angle_deg: float) -> None:
-    step = step_beside(coarse_of(half_plane(angle_deg, 50.0)), np.array([38.0]), np.array([38.0]))
-    assert step[0] == pytest.approx(50.0, rel=0.1)
+    step = least_contrast(coarse_of(half_plane(angle_deg, 50.0)), np.array([38.0]), np.array([38.0]))
+    assert step[0] == pytest.approx(20.0, rel=0.1)
 
 
 def test_pixels_need_not_be_square() -> None:
     image = half_plane(30.0, 50.0)[:, ::2]
-    step = step_beside(
+    step = least_contrast(
         coarse_of(image, PixelSpacing(STEP_MM, 2 * STEP_MM, "given")), np.array([38.0]), np.array([38.0])
     )
-    assert step[0] == pytest.approx(50.0, rel=0.1)
+    assert step[0] == pytest.approx(20.0, rel=0.1)
+
+
+def test_the_halo_takes_what_stands_out_least() -> None:
+    places = np.array([37.0, 35.0])
+    least = least_contrast(coarse_of(half_plane(0.0, 50.0)), places, np.array([38.0, 38.0]))
+    assert least == pytest.approx([20.0, 5.0], rel=0.1)
 
 
 def test_far_from_the_edge_there_is_none() -> None:
-    step = step_beside(coarse_of(half_plane(0.0, 50.0)), np.array([30.0, 46.0]), np.array([38.0, 38.0]))
-    assert (step < 2.0).all()
+    step = least_contrast(coarse_of(half_plane(0.0, 50.0)), np.array([30.0, 46.0]), np.array([38.0, 38.0]))
+    assert (step == 0.0).all()
+
+
+def test_the_slope_of_a_breast_is_no_edge() -> None:
+    col = np.arange(SIDE) * STEP_MM
+    image = np.broadcast_to(np.clip(30.0 * (col - 30.0), 0.0, 600.0), (SIDE, SIDE))  # over 20 mm
+    least = least_contrast(coarse_of(image), np.full(3, 38.0), np.array([38.0, 40.0, 42.0]))
+    assert (least == 0.0).all()
 
 
 def test_a_body_has_no_long_edge() -> None:
     row, col = np.mgrid[:SIDE, :SIDE] * STEP_MM
     image = 50.0 * (np.hypot(row - 38.0, col - 38.0) < 1.5)
-    step = step_beside(coarse_of(image), np.array([38.0, 36.5]), np.array([38.0, 38.0]))
-    assert (step < 15.0).all()
+    step = least_contrast(coarse_of(image), np.array([38.0, 36.5]), np.array([38.0, 38.0]))
+    assert (step == 0.0).all()
 
 
 def test_only_what_stands_out_little_beside_a_high_step_is_lowered() -> None:
     log_odds = np.array([2.0, 2.0, 2.0, -9.0])
-    lowered = lowered_on_edges(log_odds, np.array([10.0, 30.0, 5.0, 1.0]), np.array([50.0, 50.0, 15.0, 50.0]))
+    lowered = lowered_on_edges(log_odds, np.array([10.0, 30.0, 5.0, 1.0]), np.array([20.0, 20.0, 0.0, 20.0]))
     assert lowered.tolist() == [-6.0, 2.0, 2.0, -9.0]
 
 

@@ -63,15 +63,16 @@ def find_clips(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> Bool
     median, top = float(np.median(some)), float(cv2.minMaxLoc(pixels, mask.view(np.uint8))[1])
     low, high = (median + share * (top - median) for share in CLIP_LEVELS)
     bright = (np.greater_equal(pixels, np.float32(low)) & mask).view(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
-    cell_mm2 = spacing_mm[0] * spacing_mm[1]
-    most = 4.0 * CLIP_MM[0] * CLIP_MM[2]
-    for label in range(1, count):
-        if not CLIP_MM[0] * CLIP_MM[1] * CLIP_FILL <= stats[label, cv2.CC_STAT_AREA] * cell_mm2 <= most:
-            continue
+    first_col, first_row, wide, high_up = cv2.boundingRect(bright)
+    part = np.ascontiguousarray(bright[first_row : first_row + high_up, first_col : first_col + wide])
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8, ltype=cv2.CV_32S)
+    area = stats[:, cv2.CC_STAT_AREA] * (spacing_mm[0] * spacing_mm[1])
+    least, most = CLIP_MM[0] * CLIP_MM[1] * CLIP_FILL, 4.0 * CLIP_MM[0] * CLIP_MM[2]
+    for label in 1 + np.flatnonzero((area[1:] >= least) & (area[1:] <= most)):
         left, up, width, height = stats[label, :4]
+        whole = labels[up : up + height, left : left + width] == label
+        left, up = left + first_col, up + first_row
         box = np.s_[up : up + height, left : left + width]
-        whole = labels[box] == label
         length, across, fill = _rectangle(whole, spacing_mm)
         if length < max(CLIP_MM[0], CLIP_ASPECT * across) or fill < CLIP_FILL:
             continue

@@ -17,6 +17,7 @@ from mcdetect.schema.references import (
     PRIM,
 )
 from mcdetect.schema.spread import spread_columns
+from mcdetect.schema.vessels import VESSELS
 from mcdetect.schema.words import WORDS
 
 __all__ = ["CLUSTERS", "MODEL_COLUMNS"]
@@ -430,6 +431,7 @@ CLUSTERS: tuple[Column, ...] = (
         missing="the centroid lies outside the breast",
     ),
     *spread_columns(),
+    *VESSELS,
     *WORDS,
 )
 

@@ -175,21 +175,6 @@ WORDS: tuple[Column, ...] = (
         "step from 0.25 to 0.65 of share of members with rim_ratio above 1.02 to 1.2 and a diameter "
         "above 0.6 to 1 mm",
     ),
-    Column(
-        "vascular_length_mm",
-        "float64",
-        "mm",
-        "length of the calcified artery that the group is, 0 for others",
-        formula="length of the smooth middle line of its members, where these follow one vessel",
-        source=BIRADS,
-    ),
-    Column(
-        "vascular_area_mm2",
-        "float64",
-        "mm2",
-        "area of calcification on that artery, 0 for others",
-        formula="sum of area_mm2 of the members of such a group",
-    ),
     _grade(
         "benign_share",
         "share of members: of any typically benign kind",

@@ -10,35 +10,34 @@ import numpy.typing as npt
 
 from mcdetect.spots.coarse import Coarse
 
-__all__ = ["lowered_on_edges", "step_beside"]
+__all__ = ["least_contrast", "lowered_on_edges"]
 
 _Floats = npt.NDArray[np.float64]
 _Image = npt.NDArray[np.float32]
 
-# Judged: on real mammograms with every calcification marked, of which two in 387 are given up. A smaller
-# share keeps more marks on edges, a larger one gives up faint calcifications beside them.
-SHARE = 0.4
-"""What stands out less than this share of the step beside it is part of the edge, or of its halo."""
-LEAST_STEP = 20.0
-"""Step of an edge, in SD of the noise: that of the muscle is some 50, of tissue and vessels up to 20."""
+# Judged: on real mammograms with every calcification marked, of which one in 364 is given up. Smaller shares
+# keep more marks on edges, larger ones give up faint calcifications beside them.
 REACH_MM = (2.0, 3.5)
-"""How far an edge reaches: processing leaves a dark halo of some millimetres, and noise grows in it."""
-HIGH_STEP = 40.0
-"""Step of edges that reach as far as the second of these: the muscle, implants, metal."""
+"""How far an edge reaches, and its halo: processing leaves some dark millimetres, in which noise grows."""
+SHARE = (0.4, 0.1)
+"""What stands out less than this share of the step, within either reach, is part of the edge."""
+LEAST_STEP = (20.0, 40.0)
+"""Step of such an edge, in SD of the noise: that of the muscle is some 50, of tissue and vessels up to 20."""
 ON_EDGE_LOG_ODDS = -6.0
 """Score of a mark on an edge, at most: it vouches for no neighbour, and no neighbours lift it."""
 
 # Judged: a shorter or less smooth edge is the border of a body, or tissue.
 ACROSS_MM = 0.8  # SD of the filter across the edge
 ALONG_MM = 2.5  # SD along it: a stretch of some 8 mm
+FLANK_MM = 4.0  # to either side, where what falls as steeply is a slope of the breast and taken off
 SHIFT_MM = 7.0  # from a stretch to the next before and behind, one of which must show the step, too
 
 # Technical: how finely directions are tried.
 _DIRECTIONS = 12
 
 
-def step_beside(coarse: Coarse, row_mm: _Floats, col_mm: _Floats) -> _Floats:
-    """Return the greatest step of a long edge within reach of places, in SD of the noise.
+def least_contrast(coarse: Coarse, row_mm: _Floats, col_mm: _Floats) -> _Floats:
+    """Return how far a mark must stand out at places, in SD of the noise, to be no part of a long edge.
 
     An edge is long when two of three stretches in a row, together some 15 mm, show the step to one side.
 
@@ -52,11 +51,14 @@ def step_beside(coarse: Coarse, row_mm: _Floats, col_mm: _Floats) -> _Floats:
     Returns
     -------
     (n,) float64 array
+        A share of the step of the edge; 0 where there is none.
     """
     steps = _long_steps(coarse)
-    near, far = (_largest_within(steps, reach, coarse.step_mm) for reach in REACH_MM)
-    beside = np.where(far >= HIGH_STEP, far, near)
-    return np.asarray(beside[coarse.cells(row_mm, col_mm)], np.float64)
+    least = np.zeros(steps.shape, np.float32)
+    for reach, share, least_step in zip(REACH_MM, SHARE, LEAST_STEP, strict=True):
+        near = _largest_within(steps, reach, coarse.step_mm)
+        np.maximum(least, np.where(near >= least_step, np.float32(share) * near, 0.0), out=least)
+    return np.asarray(least[coarse.cells(row_mm, col_mm)], np.float64)
 
 
 def _largest_within(steps: _Image, reach_mm: float, step_mm: tuple[float, float]) -> _Image:
@@ -65,7 +67,7 @@ def _largest_within(steps: _Image, reach_mm: float, step_mm: tuple[float, float]
     return np.asarray(cv2.dilate(steps, disc), np.float32)
 
 
-def lowered_on_edges(log_odds: _Floats, contrast: _Floats, step: _Floats) -> _Floats:
+def lowered_on_edges(log_odds: _Floats, contrast: _Floats, least: _Floats) -> _Floats:
     """Return individual scores, those of marks that are part of an edge too low to count.
 
     Parameters
@@ -74,39 +76,39 @@ def lowered_on_edges(log_odds: _Floats, contrast: _Floats, step: _Floats) -> _Fl
         How much each looks like a calcification, 0 at the operating point.
     contrast : (n,) float64 array
         Height of each mark above what is around it, in SD of the noise.
-    step : (n,) float64 array
-        As `step_beside` returns it.
+    least : (n,) float64 array
+        As `least_contrast` returns it.
     """
-    part = (step >= LEAST_STEP) & (contrast < SHARE * step)
+    part = (least > 0.0) & (contrast < least)
     lowered: _Floats = np.where(part, np.minimum(log_odds, ON_EDGE_LOG_ODDS), log_odds)
     return lowered
 
 
 def _long_steps(coarse: Coarse) -> _Image:
     values = coarse.values
-    size = (values.shape[1], values.shape[0])
     best = np.zeros(values.shape, np.float32)
     for angle in np.arange(_DIRECTIONS) * math.pi / _DIRECTIONS:
-        stretch = cv2.filter2D(
-            values, cv2.CV_32F, _step_filter(angle, coarse.step_mm), borderType=cv2.BORDER_REPLICATE
+        weight = _step_filter(angle, coarse.step_mm)
+        stretch = np.asarray(
+            cv2.filter2D(values, cv2.CV_32F, weight, borderType=cv2.BORDER_REPLICATE), np.float32
         )
-        down, across = SHIFT_MM * math.sin(angle), SHIFT_MM * math.cos(angle)
-        before, behind = (
-            cv2.warpAffine(
-                stretch,
-                np.array(
-                    [[1, 0, way * across / coarse.step_mm[1]], [0, 1, way * down / coarse.step_mm[0]]],
-                    np.float32,
-                ),
-                size,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            for way in (1.0, -1.0)
-        )
+        ahead = SHIFT_MM * math.sin(angle), SHIFT_MM * math.cos(angle)
+        before, behind = (_shifted(stretch, ahead, way, coarse.step_mm) for way in (1.0, -1.0))
         low, high = np.minimum(before, behind), np.maximum(before, behind)
-        middle = np.maximum(low, np.minimum(high, stretch))  # the second largest of the three
-        np.maximum(best, np.abs(middle), out=best)
+        # the second largest of the three
+        middle = np.asarray(np.maximum(low, np.minimum(high, stretch)), np.float32)
+        aside = FLANK_MM * math.cos(angle), -FLANK_MM * math.sin(angle)
+        slope = 0.5 * sum(_shifted(middle, aside, way, coarse.step_mm) for way in (1.0, -1.0))
+        alone = np.minimum(np.abs(middle), np.sign(middle) * (middle - slope))
+        np.maximum(best, alone, out=best)
     return best
+
+
+def _shifted(image: _Image, by_mm: tuple[float, float], way: float, step_mm: tuple[float, float]) -> _Image:
+    """Return an image moved by (row, col) in mm, forth (1) or back (-1)."""
+    move = np.array([[1, 0, way * by_mm[1] / step_mm[1]], [0, 1, way * by_mm[0] / step_mm[0]]], np.float32)
+    size = (image.shape[1], image.shape[0])
+    return np.asarray(cv2.warpAffine(image, move, size, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _step_filter(angle: float, step_mm: tuple[float, float]) -> _Image:
