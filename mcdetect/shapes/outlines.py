@@ -137,8 +137,8 @@ def measure_shapes(
     over a background that may slope (`mcdetect.kernels.ellipses.fit_ellipse`). Where noise hides size and
     form, sizes tend to 0.27 mm, and forms to a disc.
 
-    Outlines unlike an ellipse are not stretched. That is when the area is less than 0.75 of that of the
-    ellipse of equal moments. From 0.75 to 0.9 they are stretched in part.
+    Outlines unlike an ellipse are not stretched. That is when the area is less than 0.82 of that of the
+    ellipse of equal moments. From 0.82 to 0.96 they are stretched in part.
 
     Nothing is measured where the region is smaller than what blur makes of a point: such a mark lies on the
     slope of something else, or on a spike of noise.
