@@ -360,6 +360,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "large_image": ("--runs", "1"),
     "stage_cost": ("--only", "groups of points"),
     "size_accuracy": ("--spacing", "0.1", "--diameter", "0.35", "--snr", "12", "--sites", "9"),
+    "ellipses": ("--pixel", "0.1", "--snr", "20", "--minor", "0.3", "--aspect", "3", "--bodies", "9"),
     "descriptors": ("--images", "1"),
     "stability": ("--phantoms", "1", "--out", "stability.json"),
     "pairs": ("--pairs", "1"),

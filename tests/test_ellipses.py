@@ -24,7 +24,7 @@ from mcdetect.kernels.bodies import (
     VOLUME,
     blurred_ellipse,
 )
-from mcdetect.kernels.ellipses import LEAST_REST, fit_ellipse
+from mcdetect.kernels.ellipses import LEAST_REST, SHARES, fit_ellipse
 from mcdetect.kernels.polygons import polygon_geometry, stretch_polygon, stretch_to
 from mcdetect.kernels.reaches import RAYS
 from mcdetect.shapes.outlines import measure_shapes
@@ -166,14 +166,15 @@ def test_the_fit_is_the_most_likely_ellipse(seed: int) -> None:
         [0, 0, 0.5 * math.log(a * b), stretch * math.cos(2 * angle), stretch * math.sin(2 * angle)]
     )
     fits = [plain_fit(image, centre, pitch, near, 0.6, kind, start) for kind in range(KINDS)]
-    weight = np.exp(min(fit[0] for fit in fits) - np.array([fit[0] for fit in fits]))
+    chance = np.exp(min(fit[0] for fit in fits) - np.array([fit[0] for fit in fits]))
+    weight = chance * np.array(SHARES)
     size, long, volume = (
         float(np.average([of(fit) for fit in fits], weights=weight))
         for of in (lambda f: f[1][2], lambda f: np.hypot(f[1][3], f[1][4]), lambda f: np.log(f[2]))
     )
     np.testing.assert_allclose(np.log(found[2:4]), [size + long, size - long], atol=0.01)
     assert found[5] == pytest.approx(math.exp(volume), rel=0.01)
-    likeliest = fits[int(np.argmax(weight))][1]
+    likeliest = fits[int(np.argmax(chance))][1]
     np.testing.assert_allclose(found[:2], likeliest[:2], atol=0.002)
     off = (found[4] - 0.5 * math.atan2(likeliest[4], likeliest[3]) + math.pi / 2) % math.pi - math.pi / 2
     assert abs(off) < 0.01

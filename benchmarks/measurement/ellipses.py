@@ -44,6 +44,7 @@ ASPECTS = (1.0, 1.5, 2.0, 3.0, 4.0)
 MINORS_MM = (0.15, 0.2, 0.3, 0.4)
 LONGEST_MM = 1.2
 SNRS = (10.0, 20.0)
+UNITS = {"found": "share", "outlined": "share", "twice as long": "share", "direction": "degrees"}
 
 Inside = Callable[[npt.NDArray[np.floating], npt.NDArray[np.floating]], npt.NDArray[np.bool_]]
 
@@ -278,7 +279,7 @@ def measure(recorder: Recorder, options: argparse.Namespace) -> pd.DataFrame:
                 }
                 for figure, value in figures.items():
                     if math.isfinite(value):
-                        recorder.add(figure, value, "", **labels)
+                        recorder.add(figure, value, UNITS.get(figure, ""), **labels)
                 lines.append({**labels, **figures})
             print(f"  {spacing}, SNR {snr:g}, {'tissue' if tissue else 'white'}", file=sys.stderr)
     return pd.DataFrame(lines)

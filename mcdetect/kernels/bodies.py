@@ -53,7 +53,7 @@ def _step(z: float) -> tuple[float, float]:
     return (1.0 - tail if z >= 0.0 else tail), density
 
 
-@kernel
+@kernel(inline=True)
 def blurred_ellipse(
     kind: int, x: float, y: float, a: float, b: float, blur_x: float, blur_y: float, out: _Floats
 ) -> None:

@@ -141,7 +141,7 @@ def polygon_geometry(
     )
 
 
-@kernel
+@kernel(inline=True)
 def stretch_to(
     minor: float,
     major: float,
@@ -201,7 +201,7 @@ def stretch_to(
     out[3] = math.cos(phi) * cos + math.sin(phi) * sin
 
 
-@kernel
+@kernel(inline=True)
 def stretch_polygon(points: _Floats, row: float, col: float, factors: _Floats, share: float) -> None:
     """Stretch a polygon about a point, in place.
 

@@ -39,7 +39,7 @@ STEADY = 8.0
 LESS = 0.85  # when that takes a good share of the smoothing
 REACH_BLURS = 3.0  # a body is fitted to the pixels so far beyond its outline, in SD of the blur,
 REACH_PIXELS = 1.5  # and at least so many pixels
-NO_ELLIPSE, ELLIPSE = 0.75, 0.9  # area over that of the ellipse of equal second moments
+NO_ELLIPSE, ELLIPSE = 0.82, 0.96  # area over that of the ellipse of equal second moments
 
 # Physics: a point behind a Gaussian has this half width at half its height, in SD.
 HALF_WIDTH = 1.1774

@@ -29,7 +29,7 @@ CORE_MEAN = (0.7205, 0.7226, 0.7246, 0.7290, 0.7363, 0.7545, 0.7784, 0.8240, 0.8
 in units of the blur. Computed once from discs convolved with a Gaussian."""
 
 
-@kernel
+@kernel(inline=True)
 def summit(window: _Singles, label: _Labels, reach: float) -> tuple[int, int]:
     """Highest local maximum within `reach` grid steps of the centre, or within half more, or the centre."""
     n = window.shape[0]
@@ -61,7 +61,7 @@ def _summit_within(window: _Singles, label: _Labels, reach: float) -> tuple[int,
     return best_r, best_c, best > -math.inf
 
 
-@kernel
+@kernel(inline=True)
 def _steady_contrast(
     window: _Singles,
     label: _Labels,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,7 +29,8 @@ SMALL, LARGE = 3.0, 6.0  # half axis of the outline over the blur: what is large
 # Judged: what to expect where noise hides size and form (python -m benchmarks size_accuracy ellipses).
 # Another expectation draws the sizes of faint calcifications to itself.
 TYPICAL_MM, SPREAD = 0.27, 0.6  # diameters: median, and SD of the natural logarithm
-LONG, LONG_POWER = 0.06, 0.38  # half the logarithm of length over width that is long, and how rare more is
+LONG, LONG_POWER = 0.06, 0.32  # half the logarithm of length over width that is long, and how rare more is
+INDEPENDENT = 0.6  # measurements per pixel: noise is between white and as blurred as the signal
 LEAST_BLURS = 0.6  # least half axis, in SD of the blur
 
 
@@ -137,8 +137,8 @@ def measure_shapes(
     over a background that may slope (`mcdetect.kernels.ellipses.fit_ellipse`). Where noise hides size and
     form, sizes tend to 0.27 mm, and forms to a disc.
 
-    Outlines unlike an ellipse are not stretched. That is when the area is less than 0.75 of that of the
-    ellipse of equal moments. From 0.75 to 0.9 they are stretched in part.
+    Outlines unlike an ellipse are not stretched. That is when the area is less than 0.82 of that of the
+    ellipse of equal moments. From 0.82 to 0.96 they are stretched in part.
 
     Nothing is measured where the region is smaller than what blur makes of a point: such a mark lies on the
     slope of something else, or on a spike of noise.
@@ -176,8 +176,6 @@ def measure_shapes(
         raise ValueError("scale_mm must be positive, and one number or one for each centre")
     scale = np.array(np.broadcast_to(given, row.shape))
     image, fitted = np.ascontiguousarray(tophat), np.ascontiguousarray(fitted)
-    # Noise is between white and as blurred as the signal.
-    independent = min(1.0, math.sqrt(spacing.row_mm * spacing.col_mm / (2.0 * math.pi)) / blur_mm)
     known = np.array([0.5 * TYPICAL_MM, SPREAD, LONG, LONG_POWER, LEAST_BLURS * blur_mm])
     growth = np.array([LEAST_GROWTH, SMALL * blur_mm, LARGE * blur_mm, MOST_GROWTH])
 
@@ -196,7 +194,7 @@ def measure_shapes(
         blur_mm,
         known,
         growth,
-        independent,
+        INDEPENDENT,
     )
     value = dict(zip(COLUMNS, found.T, strict=True))
     box = {

@@ -66,7 +66,8 @@ def describe_benign(
     -----
     A kind is named when about half of the members are of it. Skin: members within some 4 mm of the skin
     line, more readily with a lucent centre. Rim: members of about 1 mm and more whose rim is brighter than
-    the centre. After the typically benign findings of the BI-RADS Atlas, 5th edition, 2013.
+    the centre; these do not count as coarse. After the typically benign findings of the BI-RADS Atlas, 5th
+    edition, 2013.
     """
     lucent = np.nan_to_num(rising(members.rim_ratio, 1.02, 1.20))
     at_skin = np.nan_to_num(falling(skin_distance_mm, *SKIN_MM)) * (0.8 + 0.2 * lucent)
@@ -76,7 +77,7 @@ def describe_benign(
         "vascular": float(members.vascular.mean()),
         "skin": float(at_skin.mean()),
         "rod": morphology.rod,
-        "coarse": morphology.coarse,
+        "coarse": min(morphology.coarse, 1.0 - float(rim.mean())),
         "rim": float(rim.mean()),
     }
     large = max(share["coarse"], share["rim"])  # what is both counts once
