@@ -19,7 +19,7 @@ from mcdetect.clusters.features import build_features, cluster_features, group_s
 from mcdetect.schema import CLUSTERS, SHAPE_MEASURES
 
 NAMES = [column.name for column in CLUSTERS]
-NAMES = NAMES[NAMES.index("hull_area_mm2") : NAMES.index("distribution")]
+NAMES = NAMES[NAMES.index("hull_area_mm2") : NAMES.index("vascular_length_mm")]
 
 
 def make(label, rng, **changes):

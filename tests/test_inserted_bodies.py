@@ -77,7 +77,7 @@ class Found:
         self, marks: list[tuple[float, float, float, int]], kinds: dict[int, str], **more: list
     ) -> None:
         table = pd.DataFrame(marks, columns=["row_px", "col_px", "diameter_mm", "cluster_id"])
-        self.calcifications = table.assign(major_axis_mm=2 * table["diameter_mm"], **more)
+        self.calcifications = table.assign(**{"major_axis_mm": 2 * table["diameter_mm"], "kind": "", **more})
         self.clusters = pd.DataFrame(
             {
                 "cluster_id": list(kinds),
@@ -126,9 +126,9 @@ def test_a_body_without_marks_is_not_named_and_not_measured() -> None:
 
 def test_the_kind_of_a_mark_goes_before_that_of_its_group() -> None:
     mark = [(75.0, 75.0, 2.2, 1)]
-    assert row_of(Found(mark, {1: "rim"}, benign_kind=["rod"]))["right"]
-    assert not row_of(Found(mark, {1: "rod"}, benign_kind=["coarse"]))["right"]
-    assert row_of(Found(mark, {1: "rod"}, benign_kind=[""]))["right"]
+    assert row_of(Found(mark, {1: "rim"}, kind=["rod"]))["right"]
+    assert not row_of(Found(mark, {1: "rod"}, kind=["coarse"]))["right"]
+    assert row_of(Found(mark, {1: "rod"}, kind=[""]))["right"]
 
 
 def test_figures_come_with_intervals_over_bodies() -> None:
