@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.common import backgrounds, displays
-from benchmarks.fit import relit, training_spots
+from benchmarks.fit import real_spots, relit, spot_model, training_spots
 
 
 def film_like(rng: np.random.Generator, mm: float = 0.07) -> np.ndarray:
@@ -110,3 +110,31 @@ def test_some_random_displays_are_lossy(monkeypatch: pytest.MonkeyPatch) -> None
     assert 0.25 < len(kept) / 300 < 0.42
     assert 75 <= min(kept) < 78
     assert 93 < max(kept) <= 95
+
+
+def test_of_the_spots_on_a_readers_mark_the_strongest_is_the_calcification() -> None:
+    points = pd.DataFrame(
+        {"row_px": [100.0, 300.0], "col_px": 100.0, "width_px": [0.0, 30.0], "height_px": 0.0}
+    )
+    rows = np.array([103.0, 100.0, 109.0, 112.0, 316.0, 321.0])
+    cols = np.full(rows.size, 100.0)
+    spots = SimpleNamespace(row_px=rows, col_px=cols, snr=np.array([9.0, 5.0, 8.0, 8.0, 4.0, 8.0]))
+    found = SimpleNamespace(spots=spots, features=np.zeros((rows.size, 1)), area_cm2=1.0)
+    labelled = real_spots.label_marked(found, points, 0.1)
+    # the stronger of two on a point; the other; beside it; away; on the outline; beside that
+    assert labelled.label.tolist() == [1, -1, -1, 0, 1, -1]
+    assert labelled.truth["spot"].tolist() == [0, 4]
+
+
+def test_all_images_of_a_woman_are_in_one_fold_of_the_insertions() -> None:
+    nothing = np.zeros((1, 1), np.float32)
+
+    def background(name: str, patient: str, kind: str, spacing_mm: float = 0.1) -> backgrounds.Background:
+        return backgrounds.Background(name, patient, kind, nothing, spacing_mm, (0.0, 0.0), 1.0)
+
+    women = [background(f"{w}-{k}", w, real_spots.KIND) for w in "abcdefgh" for k in range(2)]
+    films = [background(f"film {p}", p, "film") for p in ("p", "q")]
+    fold = spot_model.folds_of([(b, None) for b in [*women, *films]])
+    assert fold[-2:].tolist() == [0, 1]
+    assert (fold[:-2:2] == fold[1:-2:2]).all()
+    assert set(fold[:-2]) == {0, 1}

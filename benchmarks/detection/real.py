@@ -1,11 +1,13 @@
 """Real mammograms of known outcome: false groups, the suspicion index, single calcifications, kinds.
 
     python -m benchmarks real [--record] [--write-index]
+    python -m benchmarks real --models DIR   # where the individual score was fitted on real mammograms, too
 
 Data: ../shared/data/real (screening of women without cancer; diagnostic images with BI-RADS; women chosen
 since something was flagged in them count for the kinds only). The index of each woman comes from
-coefficients fitted on the other women; the individual score saw none of these images. Intervals: 95 %,
-over women. --write-index writes mcdetect/models/suspicion.json, fitted on all women.
+coefficients fitted on the other women; the individual score saw none of these images, with --models none
+of the woman's. Intervals: 95 %, over women. --write-index writes mcdetect/models/suspicion.json, fitted on
+all women.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ import pandas as pd
 
 import mcdetect
 from benchmarks.common.command import Command, finish
-from benchmarks.common.real import REAL, RealSet, search_real
+from benchmarks.common.fold_models import FoldModels
+from benchmarks.common.real import REAL, RealSet, near_truth, search_real
 from benchmarks.common.record import Recorder
 from benchmarks.fit.suspicion import fit_index, held_out_index
 
 RATES_PER_CM2 = (0.05, 0.1, 0.2, 0.4, 1.0)
 LOOK_AGAIN = 50.0
-_REACH_MM, _MARGIN_MM, _LABEL_PX = 0.5, 0.2, 14
+_LABEL_PX = 14
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,11 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = Command("real", __doc__)
     command.trial_option("--limit", type=int, metavar="N", help="the first N women of each set only")
     command.parser.add_argument("--samples", type=int, default=500, help="bootstrap samples of women")
+    command.trial_option("--models", type=Path, metavar="DIR", help="models of spot_model --folds DIR")
     command.parser.add_argument("--write-index", action="store_true", help="write the coefficients")
     options, recorder = command.parse(arguments)
     if not REAL.is_dir():
         raise SystemExit(f"needs the real mammograms in {REAL.name} of ../shared/data")
-    found = search_real(options.limit)
+    found = search_real(options.limit, models=FoldModels(options.models) if options.models else None)
     groups, fitted_on = _with_outcome(found)
     groups["index"] = held_out_index(
         groups, groups.suspicious.to_numpy(), groups.woman.to_numpy(str), fitted_on
@@ -133,12 +137,9 @@ def add_calcifications(recorder: Recorder, found: RealSet) -> None:
     for name in sorted(found.annotated):
         marks = found.candidates[found.candidates.file == name]
         truth = found.points[found.points.image == name]
-        step = facts.spacing_mm[name]
         cm2 += facts.searched_area_cm2[name]
-        half = np.hypot(truth.width_px.to_numpy(), truth.height_px.to_numpy()) / 2
-        reach = np.maximum(_REACH_MM / step, half + _MARGIN_MM / step)
-        rows = marks.row_px.to_numpy()[:, None] - truth.row_px.to_numpy()
-        near = np.hypot(rows, marks.col_px.to_numpy()[:, None] - truth.col_px.to_numpy()) <= reach
+        place = marks.row_px.to_numpy(), marks.col_px.to_numpy()
+        near = near_truth(*place, truth, facts.spacing_mm[name])
         score = marks.score.to_numpy()
         false += list(score[~near.any(axis=1)])
         hit += [score[near[:, k]].max() if near[:, k].any() else -1.0 for k in range(len(truth))]
@@ -147,8 +148,8 @@ def add_calcifications(recorder: Recorder, found: RealSet) -> None:
     found_at, rank = np.array(hit), np.sort(false)[::-1]
     recorder.add("calcifications", len(hit), "count")
     for rate in RATES_PER_CM2:
-        place = int(rate * cm2)
-        threshold = rank[place] if place < len(rank) else 0.0
+        k = int(rate * cm2)
+        threshold = rank[k] if k < len(rank) else 0.0
         recorder.add("calcifications found", float((found_at > threshold).mean()), "share", at=rate)
     recorder.add("among the candidates", float((found_at >= 0).mean()), "share")
 

@@ -11,6 +11,9 @@ or blur before it. Folds are patients, but for the one digital exam, whose two v
 figure comes from a model that never saw the background. Calcifications that the backgrounds have of their
 own, found by looking at what the first fits marked, are listed in native_calcifications.csv and count
 neither way. Nothing of ../shared/data/fda_p0 is used.
+
+With `--kinds ... "real mammogram"`, a trial, what readers marked (real_spots.py) comes beside the insertions,
+and each figure comes from a model that never saw the woman.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -44,7 +48,9 @@ from benchmarks.common.backgrounds import (
     phantoms,
 )
 from benchmarks.common.command import Command, choice_of, finish
+from benchmarks.common.real import REAL, real_images
 from benchmarks.common.record import Recorder
+from benchmarks.fit import real_spots
 from benchmarks.fit.relit import relit_films
 from benchmarks.fit.training_spots import LabelledSpots, labelled_turns
 from mcdetect.spots.appearance import FEATURE_NAMES
@@ -73,6 +79,8 @@ SETTINGS: dict[str, Any] = {
 
 DIGITAL_ROUNDS = 3
 """How many times as often as others a real digital background gets insertions."""
+REAL_WEIGHTS = (3.0, 24.0)
+"""Of a false mark and of a calcification of a real mammogram, where those with insertions have 1."""
 
 Item = tuple[Background, LabelledSpots]
 
@@ -86,7 +94,12 @@ def training_backgrounds(kinds: Sequence[str] = KINDS) -> Iterator[Background]:
         if kind in kinds:
             for background in source():
                 yield from (background.at(size) for size in sizes)
-    for kind, others in (("film 0.2 mm", coarse_films), ("phantom", phantoms), ("relit film", relit_films)):
+    for kind, others in (
+        ("film 0.2 mm", coarse_films),
+        ("phantom", phantoms),
+        ("relit film", relit_films),
+        (real_spots.KIND, real_spots.real_backgrounds),
+    ):
         if kind in kinds:
             yield from others()
 
@@ -112,6 +125,8 @@ def gather(rounds: int, backgrounds: list[Background], jobs: int = 1) -> list[It
 
 
 def _labelled(background: Background, *, rounds: int) -> list[Item]:
+    if background.kind == real_spots.KIND:
+        return [(background, real_spots.read_spots(background))]
     rounds *= DIGITAL_ROUNDS if is_real_digital(background) else 1
     bare = replace(background, pixels=np.zeros((1, 1), np.float32))
     return [
@@ -134,13 +149,16 @@ def fit(items: list[Item], trees: int = TREES) -> HistGradientBoostingClassifier
     """Fit the ensemble on all spots of known label."""
     features = np.concatenate([spots.features for _, spots in items])
     label = np.concatenate([spots.label for _, spots in items])
+    real = np.repeat([b.kind == real_spots.KIND for b, _ in items], [s.label.size for _, s in items])
+    weight = np.where(real, np.where(label == 1, REAL_WEIGHTS[1], REAL_WEIGHTS[0]), 1.0)
     known = label >= 0
-    return HistGradientBoostingClassifier(**SETTINGS, max_iter=trees).fit(features[known], label[known])
+    ensemble = HistGradientBoostingClassifier(**SETTINGS, max_iter=trees)
+    return ensemble.fit(features[known], label[known], sample_weight=weight[known])
 
 
 def folds_of(items: list[Item]) -> npt.NDArray[np.int64]:
     """Number of the fold of each image: film patients (with their relit films) and digital views
-    apart, the others in two halves.
+    apart, the others in two halves, and the women of real mammograms dealt out to these folds.
     """
     names = dict.fromkeys(b.name for b, _ in items if _is_other(b))
     others = {name: k % 2 for k, name in enumerate(names)}
@@ -148,7 +166,17 @@ def folds_of(items: list[Item]) -> npt.NDArray[np.int64]:
         f"half {others[b.name]}" if _is_other(b) else b.name if is_real_digital(b) else b.patient
         for b, _ in items
     ]
-    return np.unique(name, return_inverse=True)[1].astype(np.int64)
+    real = np.array([b.kind == real_spots.KIND for b, _ in items])
+    fold = np.zeros(len(items), np.int64)
+    fold[~real] = np.unique(np.array(name)[~real], return_inverse=True)[1]
+    count = int(fold.max()) + 1 if not real.all() else 2
+    fold[real] = [fold_of_woman(b.patient, count) for b, _ in items if b.kind == real_spots.KIND]
+    return fold
+
+
+def fold_of_woman(woman: str, folds: int) -> int:
+    """Deal the women of real mammograms out to so many folds, whichever of them are fitted on."""
+    return zlib.crc32(woman.encode()) % folds
 
 
 def _is_other(background: Background) -> bool:
@@ -207,6 +235,7 @@ def held_out_figures(
         "digital": [i for i, (b, _) in enumerate(items) if is_real_digital(b)],
         "relit film": [i for i, (b, _) in enumerate(items) if is_relit(b)],
         "phantom": [i for i, (b, _) in enumerate(items) if b.patient == "phantom"],
+        real_spots.KIND: [i for i, (b, _) in enumerate(items) if b.kind == real_spots.KIND],
     }
     table: dict[str, dict[tuple[str, float], float]] = {}
     for kind, chosen in kinds.items():
@@ -260,6 +289,10 @@ def write_folds(
         text = export(model, threshold, {"made by": "python -m benchmarks spot_model --folds DIR", "fold": k})
         (folder / f"fold{k}.json").write_text(text, encoding="utf-8")
     index = {b.name: f"fold{k}.json" for (b, _), k in zip(items, folds_of(items), strict=True)}
+    if any(b.kind == real_spots.KIND for b, _ in items):  # and what nothing was fitted on
+        images = real_images()
+        folds = [f"fold{fold_of_woman(woman, len(models))}.json" for woman in images.woman]
+        index |= dict(zip(images.file, folds, strict=True))
     (folder / "folds.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
 
 
@@ -273,11 +306,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--jobs", type=int, default=2, help="processes")
     command.trial_option("--rounds", type=int, default=6, help="insertions per background")
     command.trial_option("--trees", type=int, default=TREES, help="of each model")
-    command.trial_option("--kinds", nargs="+", choices=KINDS, default=KINDS, help="of background")
+    command.trial_option(
+        "--kinds", nargs="+", choices=(*KINDS, real_spots.KIND), default=KINDS, help="of background"
+    )
     command.choose_backgrounds()
     options, recorder = command.parse(arguments)
     if command.is_trial(options) and not (options.report or options.out):
         command.parser.error("a trial run needs --report, or --out for its model")
+    if real_spots.KIND in options.kinds and not REAL.is_dir():
+        raise SystemExit(f"needs the real mammograms in {REAL.name} of ../shared/data")
     start = time.time()
     backgrounds = list(choice_of(options).of(training_backgrounds(options.kinds)))
     items = gather(options.rounds, backgrounds, options.jobs)

@@ -10,13 +10,16 @@ from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.detection import detect
 from mcdetect.readers.image_file import Source
 from mcdetect.result import Result
+from mcdetect.spots.score import SpotModel
 
 __all__ = ["detect_file"]
 
 logger = logging.getLogger(__name__)
 
 
-def detect_file(source: Source, config: Config | None = None) -> Result:
+def detect_file(
+    source: Source, config: Config | None = None, *, spot_model: SpotModel | None = None
+) -> Result:
     """Read one mammogram and detect in it.
 
     Parameters
@@ -25,6 +28,8 @@ def detect_file(source: Source, config: Config | None = None) -> Result:
         The file, or a case of a data set.
     config : Config, optional
         Options of the detector.
+    spot_model : SpotModel, optional
+        Individual score of spots, instead of the one that comes with the package.
 
     Returns
     -------
@@ -41,5 +46,5 @@ def detect_file(source: Source, config: Config | None = None) -> Result:
         image = source.read()
     spacing = image.spacing
     logger.info("%s: %d x %d px, %.4g mm (%s)", image.source, *image.shape, spacing.mean_mm, spacing.source)
-    found = detect(image, config=config)
+    found = detect(image, config=config, spot_model=spot_model)
     return dataclasses.replace(found, seconds=clock.seconds | found.seconds)
