@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,10 @@ from scipy import ndimage as ndi
 
 import mcdetect
 from mcdetect import Config
+from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.pipeline import bodies
+from mcdetect.result import Marks
+from mcdetect.shapes.large import LargeBody
 
 SPACING = 0.1
 SIDE = 600  # 6 cm
@@ -85,3 +91,39 @@ def test_the_candidate_of_a_body_is_the_mark() -> None:
     for _, mark in result.calcifications[result.calcifications["kind"] != ""].iterrows():
         same = (result.candidates["row_px"] == mark["row_px"]) & (result.candidates["score"] == mark["score"])
         assert same.sum() == 1
+
+
+@pytest.mark.parametrize(("distance", "kept"), [(3.9, [0]), (4.1, [0, 1])])
+def test_near_the_skin_a_body_needs_a_certain_mark(
+    distance: float, kept: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Skin and folds are bright and steep, too."""
+    asked: list[tuple[float, float]] = []
+
+    def skin_distance(row: npt.NDArray[np.float64], col: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        asked.append((float(row[0]), float(col[0])))
+        return np.full(row.size, distance)
+
+    found_bodies = [LargeBody(np.array([k]), 30.0 + k, 40.0 + k, {"area_mm2": 3.0}, "coarse") for k in (0, 1)]
+    monkeypatch.setattr(bodies, "find_large_bodies", lambda *_: found_bodies)
+    two = np.zeros(2)
+    candidates = Marks(**{name: two.copy() for name in Marks.__dataclass_fields__})
+    candidates = dataclasses.replace(candidates, log_odds=np.array([2.0, -3.0]))
+    breast = SimpleNamespace(skin_distance_at=skin_distance, mask=np.ones((100, 100), np.bool_))
+    searched = SimpleNamespace(
+        breast=breast, origin_px=(7, 9), equalised=None, in_part=lambda marks: (marks.row_px, marks.col_px)
+    )
+    marks, accepted, whole = bodies.find_bodies(
+        candidates,
+        np.array([0]),
+        searched,
+        PixelSpacing(0.1, 0.2),
+        Config(),  # type: ignore[arg-type]
+    )
+    assert accepted.tolist() == kept
+    assert len(whole) == len(kept)
+    assert asked == [(38.0, 50.0)]  # of the uncertain one, in pixels of the whole image
+    assert marks.body.tolist() == [1.0, 2.0 if len(kept) == 2 else 0.0]
+    assert marks.log_odds.tolist() == [2.0, 0.0 if len(kept) == 2 else -3.0]
+    assert (marks.row_px[0], marks.col_px[0]) == (37.0, 49.0)
+    assert (marks.row_mm[0], marks.col_mm[0]) == pytest.approx((3.7, 9.8))
