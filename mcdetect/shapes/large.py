@@ -48,6 +48,8 @@ STEEP = 120.0
 """Where the image is so steep, in SD of the noise per mm, is looked under marks that are not certain, too."""
 SURE_SLOPE, SURE_STEP = 100.0, 20.0
 """Least slope and step of the border of a body without a certain mark."""
+WIDE_MM, WIDE_SLOPE, WIDE_STEP, WIDE_SOLIDITY = 2.0, 60.0, 15.0, 0.9
+"""The same for one of this diameter and solidity: hardly any tissue is so wide and has so sharp a border."""
 MOST_LEFT = 0.05
 """Most of what surrounds such a body that may be as bright as it is: ends and crossings of vessels and
 ligaments go on beyond their border."""
@@ -201,7 +203,7 @@ def _figure(
     smooth: npt.NDArray[np.float32], row: int, col: int, certain: bool, spacing: PixelSpacing
 ) -> Figure | None:
     """Return the large body under a mark, or None."""
-    least_slope, least_step = (LEAST_SLOPE, LEAST_STEP) if certain else (SURE_SLOPE, SURE_STEP)
+    least_slope, least_step = (LEAST_SLOPE, LEAST_STEP) if certain else (WIDE_SLOPE, WIDE_STEP)
     row, col = _summit(smooth, row, col, spacing)
     down, across = (round(_REACH_MM / step) for step in (spacing.row_mm, spacing.col_mm))
     top, left = max(0, row - down), max(0, col - across)
@@ -238,8 +240,13 @@ def _figure(
         step, left_share = border_step(smooth, mask, top + r0, left + c0, spacing)
         if step < max(least_step, LEAST_SHARE * height):
             continue
-        clear = left_share <= MOST_LEFT and step >= SURE_STEP and slopes[k] >= SURE_SLOPE
-        if clear or (certain and solidity(mask) >= LEAST_SOLIDITY):
+        solid = solidity(mask)
+        wide = 4.0 * area * pixel_mm2 >= math.pi * WIDE_MM**2 and solid >= WIDE_SOLIDITY
+        clear = left_share <= MOST_LEFT and (
+            (step >= SURE_STEP and slopes[k] >= SURE_SLOPE)
+            or (wide and step >= WIDE_STEP and slopes[k] >= WIDE_SLOPE)
+        )
+        if clear or (certain and solid >= LEAST_SOLIDITY):
             return Figure(mask, top + r0, left + c0, height, leak, float(slopes[k]))
     return None
 
