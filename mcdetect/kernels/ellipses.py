@@ -113,7 +113,7 @@ def _gather(
     return count
 
 
-@kernel
+@kernel(inline=True)
 def _equations(
     pixel: _Floats,
     count: int,
@@ -158,14 +158,6 @@ def _equations(
 
 
 @kernel(inline=True)
-def _expected(state: _Floats, known: _Floats) -> float:
-    """Minus the logarithm of what is known of size and stretch beforehand."""
-    size = (state[2] - math.log(known[0])) / known[1]
-    stretch = state[3] / known[2]
-    return float(0.5 * size * size + known[3] * math.log(1.0 + stretch * stretch))
-
-
-@kernel(inline=True)
 def _fit_kind(
     pixel: _Floats,
     count: int,
@@ -182,47 +174,51 @@ def _fit_kind(
     tried = np.zeros(9)
     matrix, right = np.empty((9, 9)), np.empty(9)
     damped, step = np.empty((9, 9)), np.empty(9)
-    rest = _equations(pixel, count, state, kind, row_var, col_var, matrix, right)
-    value = 0.5 * n * math.log(rest + least) + _expected(state, known)
+    for i in range(9):
+        tried[i] = state[i]
+    rest, value = 0.0, math.inf
     damping = 1e9  # the first step finds height and background alone
     smallest = math.log(known[4])
-    for _ in range(ROUNDS):
-        weight = n / (rest + least)
-        for i in range(9):
-            step[i] = weight * right[i]
-            for j in range(i + 1):
-                damped[i, j] = weight * matrix[i, j]
-        wide = 1.0 / (known[1] * known[1])
-        step[2] -= wide * (state[2] - math.log(known[0]))
-        damped[2, 2] += wide
-        round_ = 2.0 * known[3] / (known[2] * known[2] + state[3] * state[3])
-        step[3] -= round_ * state[3]
-        damped[3, 3] += round_
-        damped[4, 4] += round_
-        for i in range(5):
-            damped[i, i] += damping * (damped[i, i] + 1e-6)
-        for i in range(5, 9):
-            damped[i, i] *= 1.0 + 1e-9
-            damped[i, i] += 1e-9
-        if not _solve(damped, step):
-            damping *= 10.0
-            if damping > 1e12:
-                break
-            continue
-        largest = max(abs(step[2]), math.hypot(step[3], step[4])) / STEP
-        largest = max(largest, math.hypot(step[0], step[1]) / (0.5 * math.exp(state[2]) + shift))
-        shrink = 1.0 / max(largest, 1.0)
-        for i in range(9):
-            tried[i] = state[i] + (shrink if i < 5 else 1.0) * step[i]
-        radial, aside = state[3] + shrink * step[3], shrink * step[4]
-        tried[3] = math.hypot(radial, aside)
-        tried[4] = state[4] + 0.5 * math.atan2(aside, radial)
-        if tried[2] - tried[3] < smallest:
-            tried[3] = max(min(tried[3], tried[2] - smallest), 0.0)
-            tried[2] = max(tried[2], smallest + tried[3])
+    wide = 1.0 / (known[1] * known[1])
+    for turn in range(ROUNDS + 1):
+        if turn > 0:
+            weight = n / (rest + least)
+            for i in range(9):
+                step[i] = weight * right[i]
+                for j in range(i + 1):
+                    damped[i, j] = weight * matrix[i, j]
+            step[2] -= wide * (state[2] - math.log(known[0]))
+            damped[2, 2] += wide
+            round_ = 2.0 * known[3] / (known[2] * known[2] + state[3] * state[3])
+            step[3] -= round_ * state[3]
+            damped[3, 3] += round_
+            damped[4, 4] += round_
+            for i in range(5):
+                damped[i, i] += damping * (damped[i, i] + 1e-6)
+            for i in range(5, 9):
+                damped[i, i] = damped[i, i] * (1.0 + 1e-9) + 1e-9
+            if not _solve(damped, step):
+                damping *= 10.0
+                if damping > 1e12:
+                    break
+                continue
+            largest = max(abs(step[2]), math.hypot(step[3], step[4])) / STEP
+            largest = max(largest, math.hypot(step[0], step[1]) / (0.5 * math.exp(state[2]) + shift))
+            shrink = 1.0 / max(largest, 1.0)
+            for i in range(9):
+                tried[i] = state[i] + (shrink if i < 5 else 1.0) * step[i]
+            radial, aside = state[3] + shrink * step[3], shrink * step[4]
+            tried[3] = math.hypot(radial, aside)
+            tried[4] = state[4] + 0.5 * math.atan2(aside, radial)
+            if tried[2] - tried[3] < smallest:
+                tried[3] = max(min(tried[3], tried[2] - smallest), 0.0)
+                tried[2] = max(tried[2], smallest + tried[3])
         # The equations of the present state are needed again where the step is no good.
         new = _equations(pixel, count, tried, kind, row_var, col_var, damped, step)
-        trial = 0.5 * n * math.log(new + least) + _expected(tried, known)
+        size = (tried[2] - math.log(known[0])) / known[1]
+        stretch = tried[3] / known[2]
+        expected = 0.5 * size * size + known[3] * math.log(1.0 + stretch * stretch)
+        trial = 0.5 * n * math.log(new + least) + expected
         if trial <= value or damping > 1e8:
             done = damping < 1e8 and value - trial < CLOSE
             value, rest = trial, new
@@ -230,7 +226,8 @@ def _fit_kind(
                 state[i], right[i] = tried[i], step[i]
                 for j in range(i + 1):
                     matrix[i, j] = damped[i, j]
-            damping = 1e-2 if damping > 1e8 else 0.2 * damping
+            if turn > 0:
+                damping = 1e-2 if damping > 1e8 else 0.2 * damping
             if done:
                 break
         else:

@@ -13,7 +13,9 @@ from mcdetect.kernels.sources import sources_digest
 
 __all__ = ["FAST", "kernel", "sources_digest"]
 
-_SELDOM = 100_000  # Technical: objects made between two searches
+# Technical: memory while compiling.
+_SELDOM = 100_000  # objects made between two searches for cycles
+_ROOM = 70_000  # words of Python's stack: a little over half a megabyte, so that pieces are of one megabyte
 
 FAST: dict[str, bool | set[str]] = {
     "": False,
@@ -83,8 +85,20 @@ def _with_few_collections(compiling: Callable[..., Any]) -> Callable[..., Any]:
         if 0 < thresholds[0] < _SELDOM:
             gc.set_threshold(_SELDOM, *thresholds[1:])
         try:
-            return compiling(*arguments)
+            return _with_room(compiling, arguments)
         finally:
             gc.set_threshold(*thresholds)
 
     return compiling_so
+
+
+def _with_room(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Call a function with half a megabyte of Python's stack ahead of it."""
+    return function(*arguments)
+
+
+# Python takes memory for its stack in pieces of 16 KB, and gives a piece back as soon as it is empty. Where
+# the calls that are made most often come to lie at the end of a piece, each of them asks the system for
+# memory: by chance, a third of the time of a first image. A function that says it needs more than one piece
+# gets one that is large enough for all that it calls.
+_with_room.__code__ = _with_room.__code__.replace(co_stacksize=_ROOM)

@@ -20,7 +20,7 @@ def _turn(points: _Floats, a: int, b: int, c: int) -> float:
     return float(ahead - (points[b, 1] - points[a, 1]) * (points[c, 0] - points[a, 0]))
 
 
-@kernel
+@kernel(inline=True)
 def _order(points: _Floats) -> npt.NDArray[np.int64]:
     """Order of points by (row, col); Shell's method, which compiles faster than two stable sorts."""
     n = points.shape[0]
@@ -45,7 +45,7 @@ def _order(points: _Floats) -> npt.NDArray[np.int64]:
     return order
 
 
-@kernel
+@kernel(inline=True)
 def hull_area(points: _Floats) -> float:
     """Area of the convex hull of points.
 

@@ -50,7 +50,7 @@ def pop(heap_value: _Singles, heap_place: _Ints, size: int) -> None:
     heap_value[k], heap_place[k] = value, place
 
 
-@kernel
+@kernel(inline=True)
 def flood(
     window: _Singles,
     label: _Labels,
