@@ -168,7 +168,10 @@ def find_groups(row_mm: npt.ArrayLike, col_mm: npt.ArrayLike, config: GroupConfi
     members = np.flatnonzero(grouped)
     members = members[np.argsort(component[members], kind="stable")]
     start, count, offset = _runs(component[members])
-    most, window_row, window_col = most_in_disc(row[members], col[members], offset, radius_mm * slack)
+    if members.size:
+        most, window_row, window_col = most_in_disc(row[members], col[members], offset, radius_mm * slack)
+    else:  # most images: no kernel has to be compiled for them
+        most, window_row, window_col = np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
 
     rank = np.lexsort((start, -count, -most))
     number = np.empty(rank.size, np.int64)
@@ -257,6 +260,8 @@ def _join_split_discs(
     min_count: int,
 ) -> npt.NDArray[np.int64]:
     """Unite the points of full discs among those whose component holds no full disc of its own."""
+    if row.size < min_count:  # no disc can be full
+        return root
     order = np.argsort(root, kind="stable")
     _, count, offset = _runs(root[order])
     most, _, _ = most_in_disc(row[order], col[order], offset, radius)
