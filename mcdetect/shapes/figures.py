@@ -32,8 +32,9 @@ _Mask = npt.NDArray[np.bool_]
 # Judged: on real bodies, against groups of specks that a haze joins.
 LEAST_SOLIDITY = 0.8
 """Least area over that of the convex hull: groups of specks are not solid."""
-LEAST_BENT, THICK_MM = 0.55, 0.6
-"""The same for a body that is so thick somewhere: rods may bend and fork; specks are thin."""
+LEAST_BENT, THICK_MM, THICK_PX = 0.55, 0.6, 10.0
+"""The same for a body that is so thick somewhere, in mm and in pixels: rods may bend and fork; specks are
+thin."""
 
 # Technical: how finely is looked.
 _CLOSING_MM = 0.15  # gaps in a ring that are closed
@@ -55,7 +56,7 @@ class Figure:
 def close_gaps(place: _Ints, cols: int, spacing: PixelSpacing) -> tuple[int, _Mask, tuple[int, int]]:
     """Return the number of pixels with gaps closed, these with holes filled, too, and where they begin."""
     row, col = place // cols, place % cols
-    down, across = (max(1, round(_CLOSING_MM / step)) for step in (spacing.row_mm, spacing.col_mm))
+    down, across = (int(_CLOSING_MM / step + 1e-6) for step in (spacing.row_mm, spacing.col_mm))
     r0, c0 = int(row.min()) - 2 * down, int(col.min()) - 2 * across  # room to grow and shrink again
     mask = np.zeros((int(row.max()) - r0 + 2 * down + 1, int(col.max()) - c0 + 2 * across + 1), np.bool_)
     mask[row - r0, col - c0] = True
@@ -77,7 +78,7 @@ def is_solid(mask: _Mask, spacing: PixelSpacing) -> bool:
     if share >= LEAST_SOLIDITY or share < LEAST_BENT:
         return share >= LEAST_SOLIDITY
     depth = ndi.distance_transform_edt(np.pad(mask, 1), sampling=(spacing.row_mm, spacing.col_mm))
-    return bool(2.0 * depth.max() >= THICK_MM)
+    return bool(2.0 * depth.max() >= max(THICK_MM, THICK_PX * max(spacing.row_mm, spacing.col_mm)))
 
 
 def solidity(mask: _Mask) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.growth import border_slopes, grow, steepest_near
@@ -58,13 +59,18 @@ SKIRT_MM = 0.2
 HALO_MM, HALO_HEIGHT = 1.0, 0.15
 """What lies so near and is no higher than this share of the body belongs to it, too: processing and lossy
 coding leave rings beside what is very bright."""
+SMALL_MM, SMALL_SOLIDITY = 1.2, 0.88
+"""Below this diameter a body has at least this solidity: specks that touch are as large."""
 _SAME = 0.2  # share of the smaller of two bodies that lies on the other, from which both are one
 
 # Standard: what BI-RADS, 5th edition, calls coarse, rim and rod reaches from 1 mm to over 1 cm.
 _MOST_MM = 12.0  # diameter of the largest body
 _REACH_MM = 12.0  # from the summit to the border of what is looked at
+_LEAST_PX = 6.0  # and of the smallest: on fewer pixels specks that touch look alike
+_FIRST_MM = 3.0, 4.0  # the same two for a first look, which is enough where growth leaks by then
 
 # Technical: how finely is looked.
+_MOST_TRIED = 120  # marks that are not certain, the steepest: it bounds the time
 _NEAR_MM = 0.4  # around a mark, where steepness is looked for
 _SPAN_MM = 0.15  # half the distance over which it is measured
 _SMOOTHING_MM = 0.06  # SD of the Gaussian ahead of the growth
@@ -144,11 +150,16 @@ def find_large_bodies(
     label = np.zeros(pixels.shape, np.int32)
     figures: list[Figure] = []
     row, col = np.rint(row_px).astype(np.intp), np.rint(col_px).astype(np.intp)
-    order = np.lexsort((-strength, ~certain))
-    for k in order[certain[order] | (steep[order] >= STEEP)]:
-        if label[row[k], col[k]]:
+    tried: set[tuple[int, int]] = set()
+    unsure = np.flatnonzero((steep >= STEEP) & _away(row_px, col_px, certain, spacing))
+    unsure = unsure[np.argsort(-steep[unsure], kind="stable")][:_MOST_TRIED]
+    sure = np.flatnonzero(certain)
+    for k in (*sure[np.argsort(-strength[sure], kind="stable")], *unsure):
+        summit = _summit(smooth, int(row[k]), int(col[k]), spacing)
+        if label[row[k], col[k]] or summit in tried:
             continue
-        figure = _figure(smooth, int(row[k]), int(col[k]), bool(certain[k]), spacing)
+        tried.add(summit)
+        figure = _figure(smooth, *summit, bool(certain[k]), spacing)
         if figure is not None:
             _add(figures, figure, label, spacing)
     on = label[row, col]
@@ -162,6 +173,15 @@ def find_large_bodies(
         for number, figure in enumerate(figures, start=1)
         if (on == number).any()
     ]
+
+
+def _away(row_px: _Floats, col_px: _Floats, certain: _Mask, spacing: PixelSpacing) -> _Mask:
+    """Tell which marks lie off all certain ones: what is steep beside a speck is the speck."""
+    place = np.column_stack([row_px * spacing.row_mm, col_px * spacing.col_mm])
+    if not certain.any():
+        return np.ones(row_px.size, np.bool_)
+    away: _Mask = np.asarray(cKDTree(place[certain]).query(place)[0]) > LEAST_MM
+    return away
 
 
 def _body(marks: _Ints, figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpacing) -> LargeBody:
@@ -202,15 +222,15 @@ def one_mark_per_large_body(
 def _figure(
     smooth: npt.NDArray[np.float32], row: int, col: int, certain: bool, spacing: PixelSpacing
 ) -> Figure | None:
-    """Return the large body under a mark, or None."""
+    """Return the large body under a summit, or None."""
     least_slope, least_step = (LEAST_SLOPE, LEAST_STEP) if certain else (WIDE_SLOPE, WIDE_STEP)
-    row, col = _summit(smooth, row, col, spacing)
-    down, across = (round(_REACH_MM / step) for step in (spacing.row_mm, spacing.col_mm))
-    top, left = max(0, row - down), max(0, col - across)
-    window = np.ascontiguousarray(smooth[top : row + down + 1, left : col + across + 1])
     pixel_mm2 = spacing.row_mm * spacing.col_mm
-    most = min(window.size, round(math.pi / 4.0 * _MOST_MM**2 / pixel_mm2))
-    place, level = grow(window, (row - top) * window.shape[1] + col - left, most)
+    if not _reaches(smooth, row, col, spacing):
+        return None
+    least_mm = max(LEAST_MM, _LEAST_PX * max(spacing.row_mm, spacing.col_mm))
+    window, top, left, place, level = _grown(smooth, row, col, spacing, *_FIRST_MM)
+    if level[-1] > _background(window) + _SHARES[-1] * (level[0] - _background(window)):
+        window, top, left, place, level = _grown(smooth, row, col, spacing, _MOST_MM, _REACH_MM)
     summit = float(np.sort(window.ravel()[place[: max(4, round(0.15 / pixel_mm2))]])[-3:].mean())
     leak = float(level[-1])
     height = summit - leak
@@ -235,20 +255,57 @@ def _figure(
         ring, coarser = area >= _RING * counts[k], steepest >= part and area >= _COARSER * steepest
         if counts[k] != steepest and not (ring or coarser):
             continue  # another level of the same border, or what lies around a speck
-        if 4.0 * area * pixel_mm2 < math.pi * LEAST_MM**2 or not is_solid(mask, spacing):
+        diameter_mm = math.sqrt(4.0 * area * pixel_mm2 / math.pi)
+        if diameter_mm < least_mm or not is_solid(mask, spacing):
             continue
         step, left_share = border_step(smooth, mask, top + r0, left + c0, spacing)
         if step < max(least_step, LEAST_SHARE * height):
             continue
         solid = solidity(mask)
-        wide = 4.0 * area * pixel_mm2 >= math.pi * WIDE_MM**2 and solid >= WIDE_SOLIDITY
+        wide = diameter_mm >= WIDE_MM and solid >= WIDE_SOLIDITY
         clear = left_share <= MOST_LEFT and (
             (step >= SURE_STEP and slopes[k] >= SURE_SLOPE)
             or (wide and step >= WIDE_STEP and slopes[k] >= WIDE_SLOPE)
         )
+        if diameter_mm < SMALL_MM and solid < SMALL_SOLIDITY:
+            continue  # specks that touch
         if clear or (certain and solid >= LEAST_SOLIDITY):
             return Figure(mask, top + r0, left + c0, height, leak, float(slopes[k]))
     return None
+
+
+def _reaches(smooth: npt.NDArray[np.float32], row: int, col: int, spacing: PixelSpacing) -> bool:
+    """Tell quickly whether what a summit belongs to may be large: it is no isolated speck."""
+    turn = np.linspace(0.0, 2.0 * math.pi, 16, endpoint=False)
+    rings = []
+    for reach_mm in (0.45 * LEAST_MM, 1.5 * LEAST_MM):
+        at_row = np.clip(np.rint(row + reach_mm / spacing.row_mm * np.sin(turn)), 0, smooth.shape[0] - 1)
+        at_col = np.clip(np.rint(col + reach_mm / spacing.col_mm * np.cos(turn)), 0, smooth.shape[1] - 1)
+        rings.append(smooth[at_row.astype(np.intp), at_col.astype(np.intp)])
+    around = float(np.median(rings[1]))
+    return bool(rings[0].max() - around >= _SHARES[-1] * (smooth[row, col] - around))
+
+
+def _grown(
+    smooth: npt.NDArray[np.float32],
+    row: int,
+    col: int,
+    spacing: PixelSpacing,
+    most_mm: float,
+    reach_mm: float,
+) -> tuple[npt.NDArray[np.float32], int, int, _Ints, npt.NDArray[np.float32]]:
+    """Return a window around a summit, where it begins, and the growth in it."""
+    down, across = (round(reach_mm / step) for step in (spacing.row_mm, spacing.col_mm))
+    top, left = max(0, row - down), max(0, col - across)
+    window = np.ascontiguousarray(smooth[top : row + down + 1, left : col + across + 1])
+    most = min(window.size, round(math.pi / 4.0 * most_mm**2 / (spacing.row_mm * spacing.col_mm)))
+    place, level = grow(window, (row - top) * window.shape[1] + col - left, most)
+    return window, top, left, place, level
+
+
+def _background(window: npt.NDArray[np.float32]) -> float:
+    """Return the middle grey level along the border of a window."""
+    return float(np.median(np.concatenate([window[0], window[-1], window[:, 0], window[:, -1]])))
 
 
 def _summit(smooth: npt.NDArray[np.float32], row: int, col: int, spacing: PixelSpacing) -> tuple[int, int]:
