@@ -14,6 +14,7 @@ from mcdetect.config import Config
 from mcdetect.errors import McdetectWarning, UnreadableFileError
 from mcdetect.image.mammogram import Mammogram
 from mcdetect.result import Result
+from mcdetect.spots.score import SpotModel
 
 
 class Detector:
@@ -45,7 +46,10 @@ class Detector:
         study = text.removeprefix("study ") if text.startswith("study") else ""
         return dataclasses.replace(fake_image(source=str(path)), study=study)
 
-    def detect(self, mammogram: Mammogram, config: Config | None = None) -> Result:
+    def detect(
+        self, mammogram: Mammogram, config: Config | None = None, *, spot_model: SpotModel | None = None
+    ) -> Result:
+        assert spot_model is None
         self.detected.append((mammogram.source, config))
         groups = [] if "none" in mammogram.source else [ring(300, 90), ring(200, 60)]
         return fake_result(mammogram, groups=groups, others=[(100.0, 50.0)])

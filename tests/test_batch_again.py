@@ -70,7 +70,7 @@ def test_an_image_is_searched_again_only_when_something_changed(
     searched: list[str] = []
     detect = mcdetect.pipeline.files.detect
 
-    def counted(mammogram: Mammogram, config: Config | None = None) -> Result:
+    def counted(mammogram: Mammogram, config: Config | None = None, **_: Any) -> Result:
         searched.append(mammogram.source)
         return detect(mammogram, config=config)
 

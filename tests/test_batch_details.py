@@ -117,7 +117,7 @@ def test_only_flagged_groups_count_for_the_best_score(
 ) -> None:
     original = detector.detect
 
-    def detect(mammogram: Mammogram, config: Config | None = None) -> Result:
+    def detect(mammogram: Mammogram, config: Config | None = None, **_: Any) -> Result:
         found = original(mammogram, config)
         found.clusters["flagged"] = [False, True]
         return found

@@ -63,13 +63,13 @@ def test_what_is_known_raises_and_lowers_the_index() -> None:
             {},
             {"morphology_fine_pleomorphic": 1.0, "morphology_punctate": 0.0},
             {"morphology_fine_linear": 1.0, "morphology_punctate": 0.0},
-            {"suspicious_in_window": 15.0},
+            {"suspicious_in_window": 30.0},
             {
                 "morphology_fine_linear": 1.0,
                 "distribution_linear": 1.0,
                 "casting_type": 1.0,
                 "heterogeneity": 0.9,
-                "suspicious_in_window": 25.0,
+                "suspicious_in_window": 30.0,
             },
         )
     ]
