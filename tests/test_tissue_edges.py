@@ -10,7 +10,7 @@ from tissue_scenes import SIDE, STEP_MM, add_specks, tissue
 from mcdetect import detect
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.spots.coarse import coarsen
-from mcdetect.spots.edges import least_contrast, lowered_on_edges
+from mcdetect.spots.edges import SHARE, least_contrast, lowered_on_edges
 
 SPACING = PixelSpacing(STEP_MM, STEP_MM, "given")
 
@@ -29,7 +29,7 @@ def half_plane(angle_deg: float, height: float) -> np.ndarray:
 @pytest.mark.parametrize("angle_deg", [0.0, 17.0, 45.0, 90.0, 131.0])
 def test_the_step_of_an_edge_in_any_direction(angle_deg: float) -> None:
     step = least_contrast(coarse_of(half_plane(angle_deg, 50.0)), np.array([38.0]), np.array([38.0]))
-    assert step[0] == pytest.approx(20.0, rel=0.1)
+    assert step[0] == pytest.approx(50.0 * SHARE[0], rel=0.1)
 
 
 def test_pixels_need_not_be_square() -> None:
@@ -37,13 +37,13 @@ def test_pixels_need_not_be_square() -> None:
     step = least_contrast(
         coarse_of(image, PixelSpacing(STEP_MM, 2 * STEP_MM, "given")), np.array([38.0]), np.array([38.0])
     )
-    assert step[0] == pytest.approx(20.0, rel=0.1)
+    assert step[0] == pytest.approx(50.0 * SHARE[0], rel=0.1)
 
 
 def test_the_halo_takes_what_stands_out_least() -> None:
     places = np.array([37.0, 35.0])
     least = least_contrast(coarse_of(half_plane(0.0, 50.0)), places, np.array([38.0, 38.0]))
-    assert least == pytest.approx([20.0, 5.0], rel=0.1)
+    assert least == pytest.approx([50.0 * share for share in SHARE], rel=0.1)
 
 
 def test_far_from_the_edge_there_is_none() -> None:
