@@ -341,6 +341,8 @@ def test_a_worker_watches_its_parent_beside_its_work(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(signal, "signal", lambda *given: None)
     monkeypatch.setattr(worker_module, "limit_threads", lambda threads: None)
     monkeypatch.setattr(worker_module.threading, "Thread", Thread)
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # so that what is set is taken back: numba would heed it in later tests
     initialise_worker(1)
     assert started == [{"target": worker_module._end_with_parent, "daemon": True}]
 
