@@ -16,10 +16,12 @@ __all__ = [
     "Figure",
     "border_step",
     "close_gaps",
+    "depth_mm",
     "ellipse",
     "fill_holes",
     "is_solid",
     "join",
+    "outlines_of",
     "paint",
     "shared_px",
     "solidity",
@@ -72,20 +74,32 @@ def fill_holes(mask: npt.NDArray[np.uint8]) -> _Mask:
     return filled.astype(np.bool_)
 
 
+def depth_mm(mask: _Mask, spacing: PixelSpacing) -> npt.NDArray[np.float64]:
+    """Return the distance of each pixel of a figure to its outside, in mm."""
+    padded = np.pad(mask, 1)
+    depth = ndi.distance_transform_edt(padded, sampling=(spacing.row_mm, spacing.col_mm))
+    return np.asarray(depth, np.float64)[1:-1, 1:-1]
+
+
+def outlines_of(mask: _Mask) -> list[npt.NDArray[np.int32]]:
+    """Return the outer outlines of a figure: the (col, row) of their pixels, in order."""
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return [np.asarray(outline, np.int32).reshape(-1, 2) for outline in found]
+
+
 def is_solid(mask: _Mask, spacing: PixelSpacing) -> bool:
     """Tell whether a figure is one body: solid, or thick where it is bent or forked."""
     share = solidity(mask)
     if share >= LEAST_SOLIDITY or share < LEAST_BENT:
         return share >= LEAST_SOLIDITY
-    depth = ndi.distance_transform_edt(np.pad(mask, 1), sampling=(spacing.row_mm, spacing.col_mm))
-    return bool(2.0 * depth.max() >= max(THICK_MM, THICK_PX * max(spacing.row_mm, spacing.col_mm)))
+    return bool(
+        2.0 * depth_mm(mask, spacing).max() >= max(THICK_MM, THICK_PX * max(spacing.row_mm, spacing.col_mm))
+    )
 
 
 def solidity(mask: _Mask) -> float:
     """Area over that of the convex hull of the pixels' centres, about."""
-    outlines, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    points = np.concatenate([np.asarray(outline) for outline in outlines])
-    hull = cv2.convexHull(points)
+    hull = cv2.convexHull(np.concatenate(outlines_of(mask)))
     around = cv2.contourArea(hull) + 0.5 * cv2.arcLength(hull, True) + 1.0  # of the pixels, not their centres
     return float(np.count_nonzero(mask)) / around
 

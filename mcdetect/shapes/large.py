@@ -223,13 +223,13 @@ def _figure(
     smooth: npt.NDArray[np.float32], row: int, col: int, certain: bool, spacing: PixelSpacing
 ) -> Figure | None:
     """Return the large body under a summit, or None."""
-    least_slope, least_step = (LEAST_SLOPE, LEAST_STEP) if certain else (WIDE_SLOPE, WIDE_STEP)
-    pixel_mm2 = spacing.row_mm * spacing.col_mm
     if not _reaches(smooth, row, col, spacing):
         return None
-    least_mm = max(LEAST_MM, _LEAST_PX * max(spacing.row_mm, spacing.col_mm))
+    pixel_mm2 = spacing.row_mm * spacing.col_mm
+    least_slope = LEAST_SLOPE if certain else WIDE_SLOPE
     window, top, left, place, level = _grown(smooth, row, col, spacing, *_FIRST_MM)
-    if level[-1] > _background(window) + _SHARES[-1] * (level[0] - _background(window)):
+    around = _background(window)
+    if level[-1] > around + _SHARES[-1] * (level[0] - around):
         window, top, left, place, level = _grown(smooth, row, col, spacing, _MOST_MM, _REACH_MM)
     summit = float(np.sort(window.ravel()[place[: max(4, round(0.15 / pixel_mm2))]])[-3:].mean())
     leak = float(level[-1])
@@ -255,23 +255,30 @@ def _figure(
         ring, coarser = area >= _RING * counts[k], steepest >= part and area >= _COARSER * steepest
         if counts[k] != steepest and not (ring or coarser):
             continue  # another level of the same border, or what lies around a speck
-        diameter_mm = math.sqrt(4.0 * area * pixel_mm2 / math.pi)
-        if diameter_mm < least_mm or not is_solid(mask, spacing):
-            continue
-        step, left_share = border_step(smooth, mask, top + r0, left + c0, spacing)
-        if step < max(least_step, LEAST_SHARE * height):
-            continue
-        solid = solidity(mask)
-        wide = diameter_mm >= WIDE_MM and solid >= WIDE_SOLIDITY
-        clear = left_share <= MOST_LEFT and (
-            (step >= SURE_STEP and slopes[k] >= SURE_SLOPE)
-            or (wide and step >= WIDE_STEP and slopes[k] >= WIDE_SLOPE)
-        )
-        if diameter_mm < SMALL_MM and solid < SMALL_SOLIDITY:
-            continue  # specks that touch
-        if clear or (certain and solid >= LEAST_SOLIDITY):
-            return Figure(mask, top + r0, left + c0, height, leak, float(slopes[k]))
+        figure = Figure(mask, top + r0, left + c0, height, leak, float(slopes[k]))
+        if _is_body(figure, smooth, certain, spacing):
+            return figure
     return None
+
+
+def _is_body(figure: Figure, smooth: npt.NDArray[np.float32], certain: bool, spacing: PixelSpacing) -> bool:
+    """Tell whether a figure is wide and solid enough, and its border that of calcium."""
+    pixel_mm2 = spacing.row_mm * spacing.col_mm
+    least_mm = max(LEAST_MM, _LEAST_PX * max(spacing.row_mm, spacing.col_mm))
+    diameter_mm = math.sqrt(4.0 * float(np.count_nonzero(figure.mask)) * pixel_mm2 / math.pi)
+    if diameter_mm < least_mm or not is_solid(figure.mask, spacing):
+        return False
+    solid = solidity(figure.mask)
+    if diameter_mm < SMALL_MM and solid < SMALL_SOLIDITY:
+        return False  # specks that touch
+    step, left_share = border_step(smooth, figure.mask, figure.top, figure.left, spacing)
+    if step < max(LEAST_STEP if certain else WIDE_STEP, LEAST_SHARE * figure.height):
+        return False
+    if certain and solid >= LEAST_SOLIDITY:
+        return True
+    wide = diameter_mm >= WIDE_MM and solid >= WIDE_SOLIDITY
+    least_step, least_slope = (WIDE_STEP, WIDE_SLOPE) if wide else (SURE_STEP, SURE_SLOPE)
+    return left_share <= MOST_LEFT and step >= least_step and figure.slope >= least_slope
 
 
 def _reaches(smooth: npt.NDArray[np.float32], row: int, col: int, spacing: PixelSpacing) -> bool:

@@ -13,7 +13,7 @@ from scipy import ndimage as ndi
 from skimage import measure
 
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.shapes.figures import Figure, window
+from mcdetect.shapes.figures import Figure, depth_mm, outlines_of, window
 
 __all__ = ["BODY_KINDS", "body_kind", "measure_body"]
 
@@ -70,10 +70,8 @@ def measure_body(
         float(axis) + 2.0 * _OUTWARD_MM for axis in (found.axis_major_length, found.axis_minor_length)
     )
     circularity = min(4.0 * math.pi * area / perimeter**2, 1.0)
-    depth = ndi.distance_transform_edt(np.pad(figure.mask, 1), sampling=(spacing.row_mm, spacing.col_mm))
-    depth = depth[1:-1, 1:-1]
     over = values - figure.surroundings
-    centre, rim = _profile(over, depth)
+    centre, rim = _profile(over, depth_mm(figure.mask, spacing))
     row, col = (
         float(c) / step for c, step in zip(found.centroid, (spacing.row_mm, spacing.col_mm), strict=True)
     )
@@ -125,7 +123,7 @@ def body_kind(
     smooth : (rows, cols) float32 array
         Equalised grey levels, smoothed.
     measures : mapping of str to float
-        As `measured` returns them.
+        As `measure_body` returns them.
     spacing : PixelSpacing
         Pixel spacing in mm.
     """
@@ -144,15 +142,12 @@ def body_kind(
 
 def _is_cut(figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpacing) -> bool:
     """Tell whether a body has straight sides and a flat top."""
-    outlines, _ = cv2.findContours(figure.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    centres = np.concatenate([np.asarray(outline) for outline in outlines]).reshape(-1, 2)
-    _, (width, height), _ = cv2.minAreaRect(
-        (centres * (spacing.col_mm, spacing.row_mm)).astype(np.float32).reshape(-1, 1, 2)
-    )
+    centres = np.concatenate(outlines_of(figure.mask)) * (spacing.col_mm, spacing.row_mm)
+    _, (width, height), _ = cv2.minAreaRect(centres.astype(np.float32))
     pixel = 0.5 * (spacing.row_mm + spacing.col_mm)
     area = float(np.count_nonzero(figure.mask)) * spacing.row_mm * spacing.col_mm
-    depth = ndi.distance_transform_edt(np.pad(figure.mask, 1), sampling=(spacing.row_mm, spacing.col_mm))
-    inside = window(smooth, figure.top, figure.left, figure.mask.shape)[depth[1:-1, 1:-1] > _INSIDE_MM]
+    values = window(smooth, figure.top, figure.left, figure.mask.shape)
+    inside = values[depth_mm(figure.mask, spacing) > _INSIDE_MM]
     inside = inside[np.isfinite(inside)]
     if inside.size == 0 or area < _RECTANGULAR * (width + pixel) * (height + pixel):
         return False
@@ -162,14 +157,13 @@ def _is_cut(figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpaci
 def _perimeter_mm(mask: _Mask, spacing: PixelSpacing) -> float:
     """Length of the outer outline, in mm, through the corners of pixels smoothed by an opening angle "
     "of one pixel."""
-    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    longest = max(outlines, key=len).reshape(-1, 2).astype(np.float64)
+    longest = max(outlines_of(mask), key=len).astype(np.float64)
     smooth = ndi.uniform_filter1d(longest, 5, axis=0, mode="wrap")
     step = np.diff(np.vstack([smooth, smooth[:1]]), axis=0) * (spacing.col_mm, spacing.row_mm)
     return float(np.hypot(step[:, 0], step[:, 1]).sum()) + math.pi * 0.5 * (spacing.row_mm + spacing.col_mm)
 
 
-def _properties(mask: _Mask, spacing: tuple[float, float] = (1.0, 1.0)) -> Any:
+def _properties(mask: _Mask, spacing: tuple[float, float]) -> Any:
     (found,) = measure.regionprops(mask.astype(np.uint8), spacing=spacing)  # type: ignore[no-untyped-call]
     return found
 
