@@ -36,6 +36,8 @@ class RealSet:
         The flagged groups, with all their columns.
     candidates : DataFrame
         file, row_px, col_px and score of the candidates.
+    calcifications : DataFrame
+        file, row_px, col_px, score and kind of the calcifications.
     labels, points : DataFrame
         Groups labelled by eye; calcifications marked by readers.
     annotated : frozenset of str
@@ -45,6 +47,7 @@ class RealSet:
     images: pd.DataFrame
     groups: pd.DataFrame
     candidates: pd.DataFrame
+    calcifications: pd.DataFrame
     labels: pd.DataFrame
     points: pd.DataFrame
     annotated: frozenset[str]
@@ -93,11 +96,13 @@ def near_truth(
 
 def _search(
     job: tuple[str, str, float, FoldModels | None],
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     folder, name, spacing_mm, models = job
     image = ImageFile(Path(folder) / name, name, spacing_mm)
     found = detect_file(image, spot_model=models.for_background(name) if models else None)
-    return found.summary(), found.flagged, found.candidates[["file", "row_px", "col_px", "score"]]
+    columns = ["file", "row_px", "col_px", "score"]
+    marks = found.calcifications[[*columns, "kind"]]
+    return found.summary(), found.flagged, found.candidates[columns], marks
 
 
 def search_real(limit: int | None = None, jobs: int = 2, models: FoldModels | None = None) -> RealSet:
@@ -122,10 +127,10 @@ def search_real(limit: int | None = None, jobs: int = 2, models: FoldModels | No
     ]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         parts = list(pool.map(_search, tasks, chunksize=4))
-    summary, groups, candidates = (
-        pd.concat([part[k] for part in parts if len(part[k])], ignore_index=True) for k in range(3)
+    summary, groups, candidates, marks = (
+        pd.concat([part[k] for part in parts if len(part[k])], ignore_index=True) for k in range(4)
     )
     images = images.merge(summary[["file", "searched_area_cm2", "seconds"]], on="file")
     labels = pd.read_csv(REAL / "labels.csv")
     annotated = annotated_images() & set(images.file)
-    return RealSet(images, groups, candidates, labels, read_points(), annotated)
+    return RealSet(images, groups, candidates, marks, labels, read_points(), annotated)

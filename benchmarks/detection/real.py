@@ -24,11 +24,10 @@ from benchmarks.common.command import Command, finish
 from benchmarks.common.fold_models import FoldModels
 from benchmarks.common.real import REAL, RealSet, near_truth, search_real
 from benchmarks.common.record import Recorder
+from benchmarks.detection.real_kinds import LOOK_AGAIN, add_bodies, add_kinds
 from benchmarks.fit.suspicion import fit_index, held_out_index
 
 RATES_PER_CM2 = (0.05, 0.1, 0.2, 0.4, 1.0)
-LOOK_AGAIN = 50.0
-_LABEL_PX = 14
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_images(recorder, images, options.samples)
     add_calcifications(recorder, found)
     add_kinds(recorder, found, groups)
+    add_bodies(recorder, found)
     recorder.add("seconds per image", float(found.images.seconds.median()), "s")
     if options.write_index and not command.is_trial(options):
         clear = groups[fitted_on]
@@ -152,26 +152,6 @@ def add_calcifications(recorder: Recorder, found: RealSet) -> None:
         threshold = rank[k] if k < len(rank) else 0.0
         recorder.add("calcifications found", float((found_at > threshold).mean()), "share", at=rate)
     recorder.add("among the candidates", float((found_at >= 0).mean()), "share")
-
-
-def add_kinds(recorder: Recorder, found: RealSet, groups: pd.DataFrame) -> None:
-    """Add what became of the groups labelled by eye, by kind."""
-    rows = []
-    for label in found.labels[found.labels.image.isin(found.images.file)].to_dict("records"):
-        near = groups[
-            (groups.file == label["image"])
-            & (groups.min_row_px <= label["max_row_px"] + _LABEL_PX)
-            & (groups.max_row_px >= label["min_row_px"] - _LABEL_PX)
-            & (groups.min_col_px <= label["max_col_px"] + _LABEL_PX)
-            & (groups.max_col_px >= label["min_col_px"] - _LABEL_PX)
-        ]
-        named = bool((near.benign_kind.fillna("") != "").any())
-        rows.append((label["kind"], len(near) > 0, bool((near["index"] >= LOOK_AGAIN).any()), named))
-    table = pd.DataFrame(rows, columns=["kind", "flagged", "index of 50 or more", "named benign"])
-    for kind, part in table.groupby("kind"):
-        recorder.add("labelled groups", len(part), "count", label=str(kind))
-        for name in ("flagged", "index of 50 or more", "named benign"):
-            recorder.add(f"labelled: {name}", int(part[name].sum()), "count", label=str(kind))
 
 
 if __name__ == "__main__":
