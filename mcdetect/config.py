@@ -78,7 +78,7 @@ class BreastConfig(_Section):
     border_mm: float = _option(
         1.5, "mm", "strip inside the image or film border in which nothing is detected", 0.0, 20.0
     )
-    skin_mm: float = _option(1.5, "mm", "strip inside the skin line in which nothing is detected", 0.0, 10.0)
+    skin_mm: float = _option(0.75, "mm", "strip inside the skin line in which nothing is detected", 0.0, 10.0)
 
 
 @dataclass(frozen=True)

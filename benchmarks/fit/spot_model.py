@@ -11,9 +11,6 @@ or blur before it. Folds are patients, but for the one digital exam, whose two v
 figure comes from a model that never saw the background. Calcifications that the backgrounds have of their
 own, found by looking at what the first fits marked, are listed in native_calcifications.csv and count
 neither way. Nothing of ../shared/data/fda_p0 is used.
-
-With `--kinds ... "real mammogram"`, a trial, what readers marked (real_spots.py) comes beside the insertions,
-and each figure comes from a model that never saw the woman.
 """
 
 from __future__ import annotations
@@ -48,6 +45,7 @@ from benchmarks.common.backgrounds import (
     phantoms,
 )
 from benchmarks.common.command import Command, choice_of, finish
+from benchmarks.common.fold_models import INDEX
 from benchmarks.common.real import REAL, real_images
 from benchmarks.common.record import Recorder
 from benchmarks.fit import real_spots
@@ -55,7 +53,7 @@ from benchmarks.fit.relit import relit_films
 from benchmarks.fit.training_spots import LabelledSpots, labelled_turns
 from mcdetect.spots.appearance import FEATURE_NAMES
 
-MODEL = Path(mcdetect.__file__).parent / "models" / "spot_model.json"
+MODELS = Path(mcdetect.__file__).parent / "models"
 KINDS = ("film", "digital", "film 0.2 mm", "phantom", "relit film")
 RATES_PER_CM2 = (0.1, 0.4)
 RATE_PER_CM2 = 0.1
@@ -79,8 +77,10 @@ SETTINGS: dict[str, Any] = {
 
 DIGITAL_ROUNDS = 3
 """How many times as often as others a real digital background gets insertions."""
-REAL_WEIGHTS = (3.0, 24.0)
-"""Of a false mark and of a calcification of a real mammogram, where those with insertions have 1."""
+MARKED_WEIGHT = 20.0
+"""Of a calcification that readers marked, where an inserted one has 1: these are forty times more."""
+
+_WITH_TRUTH = (real_spots.KIND, real_spots.INSERTED)
 
 Item = tuple[Background, LabelledSpots]
 
@@ -98,10 +98,10 @@ def training_backgrounds(kinds: Sequence[str] = KINDS) -> Iterator[Background]:
         ("film 0.2 mm", coarse_films),
         ("phantom", phantoms),
         ("relit film", relit_films),
-        (real_spots.KIND, real_spots.real_backgrounds),
     ):
         if kind in kinds:
             yield from others()
+    yield from (b for b in real_spots.real_backgrounds() if b.kind in kinds)
 
 
 def gather(rounds: int, backgrounds: list[Background], jobs: int = 1) -> list[Item]:
@@ -125,8 +125,8 @@ def gather(rounds: int, backgrounds: list[Background], jobs: int = 1) -> list[It
 
 
 def _labelled(background: Background, *, rounds: int) -> list[Item]:
-    if background.kind == real_spots.KIND:
-        return [(background, real_spots.read_spots(background))]
+    if _is_real(background):
+        return list(real_spots.real_items(background))
     rounds *= DIGITAL_ROUNDS if is_real_digital(background) else 1
     bare = replace(background, pixels=np.zeros((1, 1), np.float32))
     return [
@@ -149,8 +149,8 @@ def fit(items: list[Item], trees: int = TREES) -> HistGradientBoostingClassifier
     """Fit the ensemble on all spots of known label."""
     features = np.concatenate([spots.features for _, spots in items])
     label = np.concatenate([spots.label for _, spots in items])
-    real = np.repeat([b.kind == real_spots.KIND for b, _ in items], [s.label.size for _, s in items])
-    weight = np.where(real, np.where(label == 1, REAL_WEIGHTS[1], REAL_WEIGHTS[0]), 1.0)
+    marked = np.repeat([b.kind == real_spots.KIND for b, _ in items], [s.label.size for _, s in items])
+    weight = np.where(marked & (label == 1), MARKED_WEIGHT, 1.0)
     known = label >= 0
     ensemble = HistGradientBoostingClassifier(**SETTINGS, max_iter=trees)
     return ensemble.fit(features[known], label[known], sample_weight=weight[known])
@@ -166,17 +166,21 @@ def folds_of(items: list[Item]) -> npt.NDArray[np.int64]:
         f"half {others[b.name]}" if _is_other(b) else b.name if is_real_digital(b) else b.patient
         for b, _ in items
     ]
-    real = np.array([b.kind == real_spots.KIND for b, _ in items])
+    real = np.array([_is_real(b) for b, _ in items])
     fold = np.zeros(len(items), np.int64)
     fold[~real] = np.unique(np.array(name)[~real], return_inverse=True)[1]
     count = int(fold.max()) + 1 if not real.all() else 2
-    fold[real] = [fold_of_woman(b.patient, count) for b, _ in items if b.kind == real_spots.KIND]
+    fold[real] = [fold_of_woman(b.patient, count) for b, _ in items if _is_real(b)]
     return fold
 
 
 def fold_of_woman(woman: str, folds: int) -> int:
     """Deal the women of real mammograms out to so many folds, whichever of them are fitted on."""
     return zlib.crc32(woman.encode()) % folds
+
+
+def _is_real(background: Background) -> bool:
+    return background.kind in real_spots.KINDS
 
 
 def _is_other(background: Background) -> bool:
@@ -235,7 +239,7 @@ def held_out_figures(
         "digital": [i for i, (b, _) in enumerate(items) if is_real_digital(b)],
         "relit film": [i for i, (b, _) in enumerate(items) if is_relit(b)],
         "phantom": [i for i, (b, _) in enumerate(items) if b.patient == "phantom"],
-        real_spots.KIND: [i for i, (b, _) in enumerate(items) if b.kind == real_spots.KIND],
+        **{kind: [i for i, (b, _) in enumerate(items) if b.kind == kind] for kind in _WITH_TRUTH},
     }
     table: dict[str, dict[tuple[str, float], float]] = {}
     for kind, chosen in kinds.items():
@@ -281,24 +285,60 @@ def export(model: HistGradientBoostingClassifier, shift: float, about: dict[str,
 
 
 def write_folds(
-    folder: Path, items: list[Item], models: list[HistGradientBoostingClassifier], threshold: float
+    folder: Path,
+    items: list[Item],
+    models: list[HistGradientBoostingClassifier],
+    threshold: float,
+    index_name: str = INDEX,
 ) -> None:
     """Write the models of the folds, and which of them is for which background."""
     folder.mkdir(parents=True, exist_ok=True)
+    stem = index_name.removesuffix(".json").replace("folds", "fold")
+    names = [f"{stem}{k}.json" for k in range(len(models))]
     for k, model in enumerate(models):
-        text = export(model, threshold, {"made by": "python -m benchmarks spot_model --folds DIR", "fold": k})
-        (folder / f"fold{k}.json").write_text(text, encoding="utf-8")
-    index = {b.name: f"fold{k}.json" for (b, _), k in zip(items, folds_of(items), strict=True)}
-    if any(b.kind == real_spots.KIND for b, _ in items):  # and what nothing was fitted on
+        text = export(model, threshold, {"made by": "python -m benchmarks, with --folds DIR", "fold": k})
+        (folder / names[k]).write_text(text, encoding="utf-8")
+    index = {b.name: names[k] for (b, _), k in zip(items, folds_of(items), strict=True)}
+    if any(_is_real(b) for b, _ in items):  # and what nothing was fitted on
         images = real_images()
-        folds = [f"fold{fold_of_woman(woman, len(models))}.json" for woman in images.woman]
+        folds = [names[fold_of_woman(woman, len(models))] for woman in images.woman]
         index |= dict(zip(images.file, folds, strict=True))
-    (folder / "folds.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
+    (folder / index_name).write_text(json.dumps(index, indent=1), encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    command = Command("spot_model", __doc__)
+    run("spot_model", __doc__, MODELS / "spot_model.json", KINDS, arguments)
+
+
+def run(
+    name: str,
+    about: str | None,
+    target: Path,
+    kinds: Sequence[str],
+    arguments: Sequence[str] | None = None,
+    *,
+    rate_per_cm2: float = RATE_PER_CM2,
+    index_name: str = INDEX,
+) -> None:
+    """Fit, report and write a model of spots.
+
+    Parameters
+    ----------
+    name, about : str
+        Of the benchmark.
+    target : Path
+        The model's file.
+    kinds : sequence of str
+        Kinds of background.
+    arguments : sequence of str, optional
+        Of the command line.
+    rate_per_cm2 : float
+        False marks of real images at score 0.5.
+    index_name : str
+        Name of the file that says which model of the folds is for which background.
+    """
+    command = Command(name, about)
     add = command.parser.add_argument
     add("--report", action="store_true", help="held-out figures only")
     add("--folds", type=Path, metavar="DIR", help="also write the models of the folds")
@@ -306,14 +346,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--jobs", type=int, default=2, help="processes")
     command.trial_option("--rounds", type=int, default=6, help="insertions per background")
     command.trial_option("--trees", type=int, default=TREES, help="of each model")
-    command.trial_option(
-        "--kinds", nargs="+", choices=(*KINDS, real_spots.KIND), default=KINDS, help="of background"
-    )
+    command.trial_option("--kinds", nargs="+", choices=kinds, default=kinds, help="of background")
     command.choose_backgrounds()
     options, recorder = command.parse(arguments)
     if command.is_trial(options) and not (options.report or options.out):
         command.parser.error("a trial run needs --report, or --out for its model")
-    if real_spots.KIND in options.kinds and not REAL.is_dir():
+    if set(real_spots.KINDS) & set(options.kinds) and not REAL.is_dir():
         raise SystemExit(f"needs the real mammograms in {REAL.name} of ../shared/data")
     start = time.time()
     backgrounds = list(choice_of(options).of(training_backgrounds(options.kinds)))
@@ -321,31 +359,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scores, models = held_out(items, options.trees)
     figures = held_out_figures(items, scores)
     add_held_out(recorder, figures)
-    real = [k for k, (b, _) in enumerate(items) if not is_relit(b) and b.patient != "phantom"]
-    real = real or list(range(len(items)))  # a trial without real images
-    (_, threshold), *_ = sensitivity_at([items[k] for k in real], [scores[k] for k in real], (RATE_PER_CM2,))
+    operating = _of_operating_point(items)
+    (_, threshold), *_ = sensitivity_at(
+        [items[k] for k in operating], [scores[k] for k in operating], (rate_per_cm2,)
+    )
     recorder.add("log-odds at the operating point", threshold)
-    recorder.add("rate at the operating point", RATE_PER_CM2, "per cm²")
+    recorder.add("rate at the operating point", rate_per_cm2, "per cm²")
     if options.folds:
-        write_folds(options.folds, items, models, threshold)
+        write_folds(options.folds, items, models, threshold, index_name)
     if not options.report:
-        target: Path = options.out or MODEL
-        about: dict[str, object] = {
-            "made by": "python -m benchmarks spot_model",
+        path: Path = options.out or target
+        described: dict[str, object] = {
+            "made by": f"python -m benchmarks {name}",
             "mcdetect": mcdetect.__version__,
             "images": len(items),
             "held out, SNR >= 5": {
                 kind: {f"{part} at {rate:g}": round(v, 3) for (part, rate), v in row.items()}
                 for kind, row in figures.items()
             },
-            "operating point": f"{RATE_PER_CM2} false marks per cm2, held out, real images",
+            "operating point": f"{rate_per_cm2} false marks per cm2, held out, real images",
             "rounds": options.rounds,
         }
-        target.write_text(export(fit(items, options.trees), threshold, about), encoding="utf-8")
-        recorder.add("model size", target.stat().st_size / 1024, "KiB")
-        print(f"wrote {target.name}", file=sys.stderr)
+        path.write_text(export(fit(items, options.trees), threshold, described), encoding="utf-8")
+        recorder.add("model size", path.stat().st_size / 1024, "KiB")
+        print(f"wrote {path.name}", file=sys.stderr)
     recorder.add("seconds", time.time() - start, "s")
     finish(recorder, options)
+
+
+def _of_operating_point(items: list[Item]) -> list[int]:
+    """Return the items that the operating point is judged on: what readers marked, or real ones."""
+    marked = [k for k, (b, _) in enumerate(items) if b.kind == real_spots.KIND]
+    real = [k for k, (b, _) in enumerate(items) if not is_relit(b) and b.patient != "phantom"]
+    return marked or real or list(range(len(items)))  # the last in a trial without real images
 
 
 if __name__ == "__main__":

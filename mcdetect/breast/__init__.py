@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from mcdetect.breast.air import is_digital
 from mcdetect.breast.find import find_breast
 from mcdetect.breast.region import BreastRegion
 
-__all__ = ["BreastRegion", "find_breast"]
+__all__ = ["BreastRegion", "find_breast", "is_digital"]

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.breast.air import air_unevenness
 from mcdetect.breast.frame import find_frame
 from mcdetect.breast.grid import CoarseImage, coarsen, refine
 from mcdetect.breast.landmarks import chest_distance, density_rank, find_nipple
@@ -123,6 +124,8 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     )
     if mammogram.valid is not None:
         full_searched &= mammogram.valid
+    known_air = coarse.exposed if air is not None else np.zeros_like(mask)
+    uneven = air_unevenness(share, mask, known_air, coarse.step_mm)
     return BreastRegion(
         mask=full_mask,
         searched=full_searched,
@@ -133,6 +136,7 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         chest_distance_mm=chest_distance(mask, pectoral, frame, wall, coarse.step_mm),
         density_rank=density_rank(values, mask, pectoral, skin_mm, coarse.step_mm),
         has_skin=bool((skin_mm < NO_SKIN_MM)[mask].any()),
+        air_unevenness=uneven,
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BreastRegion"]
+__all__ = ["IN_SKIN_MM", "BreastRegion"]
+
+IN_SKIN_MM = 1.5
+"""Physics: the skin is 1 to 3 mm thick, and is seen edge-on at its line: what lies this near lies in it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class BreastRegion:
         Share, 0 to 1, of the breast whose tissue is darker than the tissue around; NaN outside.
     has_skin : bool
         Whether the image shows a skin line.
+    air_unevenness : float
+        Share of the air whose grey level is not that of most air, 0 to 1; NaN where there is too little
+        air to tell. Digital images have next to none, scanned films more.
     """
 
     mask: npt.NDArray[np.bool_]
@@ -51,12 +58,19 @@ class BreastRegion:
     chest_distance_mm: npt.NDArray[np.float32] | None = None
     density_rank: npt.NDArray[np.float32] | None = None
     has_skin: bool = True
+    air_unevenness: float = math.nan
 
     def skin_distance_at(
         self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
         """Return the distance to the skin line in mm at pixel positions (nearest grid point)."""
         return self._at(self.skin_distance_mm, row_px, col_px)
+
+    def in_skin_at(
+        self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.bool_]:
+        """Tell which pixel positions lie in the skin, by their distance to the skin line."""
+        return np.asarray(self.skin_distance_at(row_px, col_px) <= IN_SKIN_MM)
 
     def chest_distance_at(
         self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mcdetect.breast import BreastRegion
+from mcdetect.breast import BreastRegion, is_digital
 from mcdetect.clusters.descriptors import count_suspicious, describe_clusters
 from mcdetect.clusters.features import build_features
 from mcdetect.clusters.scoring import default_scorer, score_groups
@@ -60,7 +60,9 @@ def detect(
     with clock.stage("total"):
         found = search(mammogram, config, clock)
         with clock.stage("score"):
-            candidates = _score(found, mammogram.spacing, spot_model or default_spot_model(), config)
+            digital = is_digital(mammogram.intent, found.breast.air_unevenness)
+            model = spot_model or default_spot_model(digital=digital)
+            candidates = _score(found, mammogram.spacing, model, config)
             likely = _accept(candidates, found, mammogram.spacing, config)
         with clock.stage("bodies"):
             candidates, accepted, bodies = find_bodies(candidates, likely, found, mammogram.spacing, config)
@@ -156,9 +158,10 @@ def _measure(
         marks, bodies, {**shapes.as_dict(), "diameter_mm": diameter_mm, "snr": marks.snr}
     )
     breast = found.breast
+    in_skin = breast.in_skin_at(marks.row_px, marks.col_px)
     return Calcifications(
         marks=marks,
-        kind=kind,
+        kind=np.where(in_skin & (kind == ""), "skin", kind),
         measures=measures,
         nearest_mm=nearest_mm(marks.row_mm, marks.col_mm),
         skin_distance_mm=breast.skin_distance_at(marks.row_px, marks.col_px),
@@ -174,7 +177,8 @@ def _group(
 ) -> Clusters:
     """Group the calcifications; measure, name and score the groups."""
     marks, measures = calcifications.marks, calcifications.measures
-    groups = find_groups_and_vessels(marks, calcifications.kind == "object", config.groups)
+    apart = np.isin(calcifications.kind, ("object", "skin"))
+    groups = find_groups_and_vessels(marks, apart, config.groups)
     score = score_groups(groups.label, marks.log_odds, config.groups.min_count)
     rank = np.lexsort((-groups.n_members, -score, ~groups.flagged))
     groups, score = groups.in_order(rank), score[rank]

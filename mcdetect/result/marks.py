@@ -92,7 +92,7 @@ class Calcifications:
     marks : Marks
         Where they are and how they score.
     kind : object array
-        What a large body looks like: "rim", "rod", "coarse" or "object"; "" for a speck.
+        What a large body looks like: "rim", "rod", "coarse" or "object"; "skin" for a speck there; else "".
     measures : mapping of str to float64 array
         The measures of `mcdetect.schema.MEASURES`; the diameter is that of the scale where there is no
         outline.

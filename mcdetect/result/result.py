@@ -56,6 +56,7 @@ class Result:
 
     def summary(self) -> pd.DataFrame:
         """Return one row with the columns of `mcdetect.schema.IMAGES`."""
+        from mcdetect.breast.air import is_digital
         from mcdetect.schema import IMAGES, make_table
 
         image, spacing = self.mammogram, self.mammogram.spacing
@@ -75,6 +76,7 @@ class Result:
                 "view": image.view or "",
                 "laterality": image.laterality or "",
                 "intent": str(image.intent),
+                "digital": is_digital(image.intent, self.breast.air_unevenness),
                 "breast_area_cm2": float(np.count_nonzero(self.breast.mask)) * pixel_cm2,
                 "searched_area_cm2": float(np.count_nonzero(self.breast.searched)) * pixel_cm2,
                 "pectoral_area_cm2": float(np.count_nonzero(self.breast.pectoral)) * pixel_cm2,

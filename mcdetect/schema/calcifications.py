@@ -38,7 +38,7 @@ CALCIFICATIONS: tuple[Column, ...] = (
         "str",
         "",
         "what a large body looks like: rim, rod, coarse (popcorn and dystrophic too) or object (a clip); "
-        "empty for specks",
+        "skin within 1.5 mm of the skin line; empty for other specks",
     ),
     Column(
         "nearest_mm",

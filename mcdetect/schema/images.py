@@ -16,6 +16,7 @@ IMAGES: tuple[Column, ...] = (
     Column("view", "str", "", "view, empty when unknown"),
     Column("laterality", "str", "", "L or R, empty when unknown"),
     Column("intent", "str", "", "what the grey levels were made for"),
+    Column("digital", "bool", "", "scored as of a digital detector: by its header, or else by its even air"),
     Column("breast_area_cm2", "float64", "cm2", "area of the breast"),
     Column("searched_area_cm2", "float64", "cm2", "area in which calcifications were looked for"),
     Column("pectoral_area_cm2", "float64", "cm2", "area of the pectoral muscle"),

@@ -169,7 +169,15 @@ def _first_difference(names: tuple[str, ...]) -> str | None:
 
 
 @cache
-def default_spot_model() -> SpotModel:
-    """Return the model that comes with the package (`python -m benchmarks spot_model` made it)."""
-    with resources.as_file(resources.files("mcdetect.models").joinpath("spot_model.json")) as file:
+def default_spot_model(*, digital: bool = False) -> SpotModel:
+    """Return a model that comes with the package (`python -m benchmarks spot_model` made it).
+
+    Parameters
+    ----------
+    digital : bool
+        The one for images of digital detectors, which saw real ones with what readers marked in them. The
+        other serves films, where dust looks like calcifications, and whatever may be one.
+    """
+    name = "spot_model_digital.json" if digital else "spot_model.json"
+    with resources.as_file(resources.files("mcdetect.models").joinpath(name)) as file:
         return SpotModel.load(file)
