@@ -32,7 +32,8 @@ def _topology_columns() -> tuple[Column, ...]:
                 "float64",
                 "",
                 f"connected parts of the members dilated by {dilation}",
-                formula=f"connected parts when each member (disc of its area) is dilated by {dilation}",
+                formula=f"connected parts when members touch whose discs (of diameter_mm, a point without "
+                f"one) lie at most twice {dilation} apart",
                 source=CHEN,
             ),
             Column(
@@ -116,7 +117,8 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "",
         "long over short side of the hull's smallest rectangle",
-        formula="long / short side of the smallest rectangle about the hull",
+        formula="long / short side of the smallest rectangle about the hull; of several as small (to 1e-9 of "
+        "their area) the longest",
         low=1.0,
         source="doi:10.1145/360881.360919",
         missing="all members on one line",
@@ -189,6 +191,7 @@ CLUSTERS: tuple[Column, ...] = (
         "mm",
         "distance of the centroid to the skin line",
         formula="distance of the centroid to the skin line; 200 where the image shows none",
+        from_image=True,
     ),
     Column(
         "in_pectoral",
@@ -221,7 +224,8 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "mm2",
         "area that the members cover without the bays between them",
-        formula="area of the alpha shape whose radius is the longest edge of the spanning tree",
+        formula="area of the Delaunay triangles whose circumscribed circle has a radius of at most "
+        "mst_max_mm (alpha shape)",
         source="doi:10.1109/TIT.1983.1056714",
     ),
     Column(
@@ -241,7 +245,7 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "deg",
         "angle of that axis to the line from centroid to nipple",
-        formula="angle between that axis and the line from centroid to nipple; 0 along the ducts",
+        formula="angle between axis_deg and the line from the centroid to the nipple; 0 along the ducts",
         high=90.0,
         missing=f"{NO_NIPPLE}, or no axis is longer",
     ),
@@ -260,7 +264,8 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "mm",
         "rms distance of the members to the best parabola",
-        formula="root mean square first-order distance to the best parabola along that axis",
+        formula="root mean square of r / sqrt(1 + slope^2), r: distance across that axis to the parabola of "
+        "least squares along it; at most line_residual_mm",
         source="doi:10.1016/0146-664X(82)90101-0",
         missing="fewer than four members",
     ),
@@ -362,7 +367,8 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "bit",
         "persistent entropy of the dilations that join parts",
-        formula="- sum p log2 p, p: share of each join's dilation in the sum over the joins",
+        formula="- sum p log2 p, p: share of each join's dilation (half the gap that it closes, not in "
+        "steps) in the sum over the joins",
         source="arXiv:1803.08304",
         missing="one member, or all touch undilated",
     ),
@@ -371,7 +377,7 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "0-1",
         "share of members at least twice as long as wide",
-        formula="share of members at least 2 times as long as wide",
+        formula="share of members of an aspect of 2 or more",
         high=1.0,
         source=BETAL,
         missing=NO_OUTLINES,
@@ -381,7 +387,7 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "0-1",
         "share of members that are round",
-        formula="share of members less than 1.5 times as long as wide and of circularity 0.8 or more",
+        formula="share of members of an aspect below 1.5 and of circularity 0.8 or more",
         high=1.0,
         source=BETAL,
         missing=NO_OUTLINES,
@@ -391,7 +397,7 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "0-1",
         "share of members that are round and below 0.5 mm",
-        formula="share of members that are round and below 0.5 mm",
+        formula="share of members that are round (as for round_fraction) and of a diameter below 0.5 mm",
         high=1.0,
         source=BIRADS,
         missing=NO_OUTLINES,
@@ -401,7 +407,8 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "mm",
         "distance of the centroid to the estimated nipple",
-        formula="distance of the centroid to the nipple as estimated",
+        formula="distance of the centroid to the nipple as estimated (nipple_row_px and nipple_col_px of the "
+        "image)",
         missing=NO_NIPPLE,
     ),
     Column(
@@ -411,6 +418,7 @@ CLUSTERS: tuple[Column, ...] = (
         "distance of the centroid to muscle or chest-wall edge",
         formula="distance of the centroid to the pectoral muscle or the image's edge at the chest wall",
         missing=NO_WALL,
+        from_image=True,
     ),
     Column(
         "depth_fraction",
@@ -429,6 +437,7 @@ CLUSTERS: tuple[Column, ...] = (
         formula="rank of the mean brightness within 5 mm of the centroid among the breast's tissue",
         high=1.0,
         missing="the centroid lies outside the breast",
+        from_image=True,
     ),
     *spread_columns(),
     *VESSELS,
