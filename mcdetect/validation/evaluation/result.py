@@ -48,7 +48,7 @@ class Evaluation:
     lesions : DataFrame
         The truth, with the rating by the first detector (minus infinity when missed).
     marks : DataFrame
-        The first detector's marks with their status: true, false or not counted.
+        The first detector's marks with their status: true mark, false mark or not counted.
     images : DataFrame
         image, normal, patient (a number).
     tallies : tuple of Tally
@@ -124,7 +124,8 @@ class Evaluation:
         rows.append(
             (
                 "marks",
-                ", ".join(f"{status[name]} {name}" for name in ("true", "false", "not counted")),
+                f"{status['true mark']} true, {status['false mark']} false, "
+                f"{status['not counted']} not counted",
             )
         )
         for row in self.denominators.to_dict("records"):
