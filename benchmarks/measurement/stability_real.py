@@ -3,8 +3,8 @@
 Each image is searched as it is; twice with as much noise again as it has, drawn anew (so that the two differ
 as two exposures do); shifted by half a pixel in both directions; and, where its pixels are 0.1 mm or finer,
 resampled to coarser ones. What was found in the first picture of a pair is looked for in the second: a
-calcification at most 0.35 mm away, a flagged group by where at least half of its members are. Flagged groups that the CC and MLO view of
-a breast both show are a pair of their own.
+calcification at most 0.35 mm away, a flagged group by where at least half of its members are. Flagged groups
+that the CC and MLO view of a breast both show are pairs, too.
 """
 
 from __future__ import annotations
