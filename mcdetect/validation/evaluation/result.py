@@ -194,7 +194,8 @@ class Evaluation:
             tables |= {"marks.csv": self.marks, "lesions.csv": self.lesions}
         tables["rjafroc_cases.csv"] = case_table(self.tallies[0])
         for name, table in tables.items():
-            table.to_csv(folder / name, index=False, float_format="%.6g", lineterminator="\n")
+            digits = "%.9g" if name in ("marks.csv", "lesions.csv") else "%.6g"  # positions in more
+            table.to_csv(folder / name, index=False, float_format=digits, lineterminator="\n")
             written.append(folder / name)
         workbook = folder / RJAFROC
         try:
