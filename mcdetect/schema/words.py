@@ -48,8 +48,8 @@ WORDS: tuple[Column, ...] = (
     _grade(
         "distribution_segmental",
         "membership: in a wedge, as a lobe's ducts",
-        "(1 - linear) x (1 - wide) x logistic of fit + size + aim - 0.2 (defined below the table); 0 without "
-        "distribution_wedge_ratio; wide as for distribution_diffuse",
+        "(1 - linear) x (1 - wide) x logistic of fit + size + aim - 0.2 (defined in docs/features.md); 0 "
+        "without distribution_wedge_ratio; wide as for distribution_diffuse",
     ),
     Column(
         "distribution_n",
@@ -118,7 +118,7 @@ WORDS: tuple[Column, ...] = (
     _grade(
         "morphology_punctate",
         "share of members: round and alike, punctate below 0.5 mm",
-        "mean of shown x (1 - irregular) x (fine x F + (1 - fine) x C); parts below the table",
+        "mean of shown x (1 - irregular) x (fine x F + (1 - fine) x C); parts in docs/features.md",
     ),
     _grade(
         "morphology_coarse",
@@ -197,7 +197,7 @@ WORDS: tuple[Column, ...] = (
     _grade(
         "benign_skin",
         "membership: at the skin line",
-        "step from 0.25 to 0.65 of the mean of skin (parts below the table)",
+        "step from 0.25 to 0.65 of the mean of skin (parts in docs/features.md)",
     ),
     _grade("benign_rod", "membership: large rod-like", "step from 0.25 to 0.65 of morphology_rod"),
     _grade(
@@ -208,7 +208,7 @@ WORDS: tuple[Column, ...] = (
     _grade(
         "benign_rim",
         "membership: lucent centre, of about 1 mm and more",
-        "step from 0.25 to 0.65 of the mean of rim (parts below the table)",
+        "step from 0.25 to 0.65 of the mean of rim (parts in docs/features.md)",
     ),
     _grade(
         "benign_share",
