@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.parser.add_argument(
         "--phantoms", type=int, default=24, help="mammograms drawn, three groups in each"
     )
-    command.parser.add_argument(
+    command.trial_option(
         "--real", type=int, metavar="N", help="real images of each set; 0 for none [default: all]"
     )
     given, recorder = command.parse(arguments)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from mcdetect.schema import CALCIFICATIONS, CLUSTERS, Column
 
 __all__ = [
+    "LEAST_PAIRS",
     "LEAST_STABLE",
     "STABILITY_FILE",
     "Feature",
@@ -29,6 +30,8 @@ STABILITY_FILE = "stability.json"
 # Standard: Koo and Li 2016, doi:10.1016/j.jcm.2016.02.012.
 LEAST_STABLE = 0.5
 """Intra-class correlation below which reliability is poor, and a feature unstable."""
+LEAST_PAIRS = 30
+"""Pairs from which on a correlation on real images counts; with fewer, one pair may decide it."""
 
 _CHANGES = ("noise", "shift", "resampling")
 
@@ -68,6 +71,8 @@ class Feature:
         The same on real images, where the shift is half a pixel.
     icc_real_views : float
         Of groups, between the two views of a breast.
+    real_counts : tuple of str
+        Changes of which real images give `LEAST_PAIRS` pairs or more.
     """
 
     name: str
@@ -88,6 +93,7 @@ class Feature:
     icc_real_shift: float = math.nan
     icc_real_resampling: float = math.nan
     icc_real_views: float = math.nan
+    real_counts: tuple[str, ...] = ()
 
     @property
     def span(self) -> str:
@@ -111,11 +117,14 @@ class Feature:
     def stable(self) -> bool:
         """Whether it repeats: no correlation of one image with itself, changed, is below `LEAST_STABLE`.
 
-        For each change that on real images counts, and that on phantoms where there is none. Two views are no
-        change of one image and do not count. What was never measured is not stable.
+        For each change that on real images counts, and that on phantoms where there is none or it comes from
+        too few pairs. Two views are no change of one image and do not count. What was never measured is not
+        stable.
         """
-        pairs = [(getattr(self, f"icc_real_{name}"), getattr(self, f"icc_{name}")) for name in _CHANGES]
-        known = [drawn if math.isnan(real) else real for real, drawn in pairs]
+        known = []
+        for name in _CHANGES:
+            real, drawn = getattr(self, f"icc_real_{name}"), getattr(self, f"icc_{name}")
+            known.append(real if name in self.real_counts and not math.isnan(real) else drawn)
         known = [value for value in known if not math.isnan(value)]
         return bool(known) and min(known) >= LEAST_STABLE
 
@@ -176,6 +185,8 @@ def _everything() -> tuple[Feature, ...]:
     real = stability.get("real", {})
     found = []
     for level, columns in _COLUMNS.items():
+        again = real.get("found_again", {}).get(level, {})
+        counts = tuple(name for name in _CHANGES if again.get(name, [0])[0] >= LEAST_PAIRS)
         for column in columns:
             if not column.formula:
                 continue
@@ -194,6 +205,7 @@ def _everything() -> tuple[Feature, ...]:
                     twin=column.twin,
                     missing=column.missing,
                     from_image=column.from_image,
+                    real_counts=counts,
                     **{f"icc_{name}": _number(icc.get(name)) for name in _CHANGES},
                     **{f"icc_real_{name}": _number(icc_real.get(name)) for name in (*_CHANGES, "views")},
                 )
