@@ -458,6 +458,9 @@ BENCHMARKS: dict[str, Benchmark] = {
             View("Found, of the true ones", (Across("found", "change"),), down=("level",)),
             View("Median ICC, real images", (Across("median ICC, real", "change"),), down=("level",)),
             View("Found again, real images", (Across("found again, real", "change"),), down=("level",)),
+            View(
+                "The suspicion index of real groups", (Across("ICC of the index, real", "change"),), down=()
+            ),
         ),
     ),
     "pairs": Benchmark(

@@ -175,6 +175,11 @@ def correlations_real(pairs: dict[str, Tables]) -> dict[str, Any]:
                     name, *(t[name].to_numpy(dtype=float, na_value=np.nan) for t in (first, second))
                 )
                 values[change] = None if math.isnan(icc) else round(icc, 3)
+    index = {change: [t["suspicion"].to_numpy(float) for t in pairs[change]["cluster"]] for change in pairs}
+    found["index"] = {
+        change: None if math.isnan(icc := correlation("suspicion", *both)) else round(icc, 3)
+        for change, both in index.items()
+    }
     return found
 
 
@@ -240,6 +245,8 @@ def add_real_figures(recorder: Recorder, level: Level, real: dict[str, Any]) -> 
         recorder.add(
             "found again, real", again / max(first, 1), "share", of=first, level=level, change=change
         )
+        if level == "cluster" and real["index"][change] is not None:
+            recorder.add("ICC of the index, real", real["index"][change], change=change)
         low = [str(feature) for feature in table.index[table[change] < LEAST_STABLE]]
         print(f"  {level}, real, {change}: below 0.5: {', '.join(low) or 'none'}", file=sys.stderr)
 

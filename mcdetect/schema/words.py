@@ -240,8 +240,8 @@ WORDS: tuple[Column, ...] = (
         "int64",
         "",
         "groups in that region",
-        formula="flagged groups (not hidden, no stretch of artery) that lie at most 20 mm apart, from "
-        "member to member and from group to group, this one included; 1 for all others",
+        formula="groups that reach the count (hidden or not, no stretch of artery) and lie at most 20 mm "
+        "apart, from member to member and from group to group, this one included; 1 for all others",
         low=1.0,
         source=BIRADS,
     ),
