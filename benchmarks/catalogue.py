@@ -472,10 +472,16 @@ BENCHMARKS: dict[str, Benchmark] = {
         "benchmarks.measurement.stability",
         "Stability of features",
         "Intra-class correlation of every feature between a first picture and one with other noise, shifted "
-        "by a pixel, and resampled; each feature's stand in docs/features.md.",
+        "by a pixel (real images: half a pixel), and resampled, and of real groups between two views; each "
+        "feature's stand in docs/features.md.",
         (
             View("Median ICC", (Across("median ICC", "change"),), down=("level",)),
             View("Found, of the true ones", (Across("found", "change"),), down=("level",)),
+            View("Median ICC, real images", (Across("median ICC, real", "change"),), down=("level",)),
+            View("Found again, real images", (Across("found again, real", "change"),), down=("level",)),
+            View(
+                "The suspicion index of real groups", (Across("ICC of the index, real", "change"),), down=()
+            ),
         ),
     ),
     "pairs": Benchmark(

@@ -13,8 +13,8 @@ from pathlib import Path
 from mcdetect.clusters.features.dictionary import Feature, Level, feature_dictionary, stability_setup
 from mcdetect.config import Config
 from mcdetect.output.tables import SCHEMAS
-from mcdetect.schema import MODEL_COLUMNS, SCHEMA_VERSION, SHAPE_MEASURES, Column
-from mcdetect.schema.spread import STATISTICS
+from mcdetect.schema import MEASURES, MODEL_COLUMNS, SCHEMA_VERSION, SHAPE_MEASURES, Column
+from mcdetect.schema.spread import BIN_OCTAVES, BIN_SHARE, STATISTICS, has_log_bins
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -39,15 +39,20 @@ def option_table(section: object) -> str:
 def feature_table(level: Level) -> str:
     """Return the features of one table as Markdown, without those of the members' variation."""
     variation = {f"{measure}_{name}" for measure in SHAPE_MEASURES for name in STATISTICS}
+    changes = "noise / shift / resampling"
     lines = [
-        "| feature | formula | unit | range | missing when | stability: noise / shift / resampling | source "
+        f"| feature | formula | unit | range | missing when | from | on phantoms: {changes} "
+        f"| on real images: {changes}{'' if level == 'calcification' else ' / views'} | source "
         "| in other packages |",
-        "|---|---|---|---|---|---|---|---|",
+        "|---" * 10 + "|",
     ]
     for f in feature_dictionary(level):
         if f.name in variation:
             continue
-        cells = (f.formula, f.unit, f.span, f.missing or "never", _stability(f), _link(f.source), f.twin)
+        cells = (
+            *(f.formula, f.unit, f.span, f.missing or "never", "image" if f.from_image else "tables"),
+            *(_triple(f.stability), _real(f, level), _link(f.source), f.twin),
+        )
         lines.append(f"| `{f.name}` | {' | '.join(map(_cell, cells))} |")
     return "\n".join(lines)
 
@@ -57,9 +62,9 @@ def statistics_table() -> str:
     lines = ["| statistic | formula | missing when | source | in other packages |", "|---|---|---|---|---|"]
     words = {
         "m": "value",
-        "worst": "highest or lowest",
+        "worst": "highest or lowest (below)",
         "extreme": "Maximum or Minimum",
-        "bins": "a fixed width",
+        "bins": "a fixed width (below)",
     }
     for name, what in STATISTICS.items():
         cells = (what.formula.format(**words), what.missing, _link(what.source), what.twin.format(**words))
@@ -67,7 +72,23 @@ def statistics_table() -> str:
     return "\n".join(lines)
 
 
-def variation_table() -> str:
+def measures_table() -> str:
+    """Return which value of each measure is the worst, and the bins of its entropy, as Markdown."""
+    lines = ["| measure | worst | bins of the entropy |", "|---|---|---|"]
+    for measure in MEASURES:
+        if measure.spread:
+            log = has_log_bins(measure.column.unit)
+            bins = f"{BIN_OCTAVES:g} in log2" if log else f"{BIN_SHARE:g} from 0, the last with 1"
+            lines.append(f"| `{measure.name}` | {measure.worst} | {bins} |")
+    return "\n".join(lines)
+
+
+def unstable_list(level: Level) -> str:
+    """Return the unstable features of a table as text."""
+    return ", ".join(f"`{f.name}`" for f in feature_dictionary(level) if not f.stable) or "none"
+
+
+def variation_table(*, real: bool) -> str:
     """Return the stability of the members' variation as Markdown, a row for each measure."""
     known = {f.name: f for f in feature_dictionary("cluster")}
     lines = [
@@ -75,7 +96,8 @@ def variation_table() -> str:
         "|---" * (1 + len(STATISTICS)) + "|",
     ]
     for measure in SHAPE_MEASURES:
-        cells = (_stability(known[f"{measure}_{name}"]) for name in STATISTICS)
+        row = [known[f"{measure}_{name}"] for name in STATISTICS]
+        cells = [_real(f, "cluster") if real else _triple(f.stability) for f in row]
         lines.append(f"| `{measure}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -83,10 +105,18 @@ def variation_table() -> str:
 def setup_text() -> str:
     """Return how the stability was measured."""
     setup = stability_setup()
+    again = setup["real"]["found_again"]
+    spots, groups = again["calcification"], again["cluster"]
+    figures = "; ".join(
+        f"{change} {spots[change][0]} of {spots[change][1]} calcifications and "
+        f"{groups[change][0]} of {groups[change][1]} flagged groups"
+        for change in ("noise", "shift", "resampling")
+    )
     return (
         f"Measured by `{setup['made_by']}` on {setup['phantoms']} drawn mammograms with {setup['clusters']} "
         f"groups of {setup['calcifications']} calcifications in all, pixels of {setup['spacing_mm']:g} mm, "
-        f"resampled to {setup['resampled_to_mm']:g} mm."
+        f"resampled to {setup['resampled_to_mm']:g} mm. On real images were found again: {figures}; "
+        f"{groups['views'][0]} pairs of groups in two views."
     )
 
 
@@ -100,7 +130,11 @@ def blocks() -> dict[str, str]:
     for level in ("calcification", "cluster"):
         found[f"features {level}"] = feature_table(level)
     found["features statistics"] = statistics_table()
-    found["features variation"] = variation_table()
+    found["features measures"] = measures_table()
+    found["features variation"] = variation_table(real=False)
+    found["features real variation"] = variation_table(real=True)
+    for level in ("calcification", "cluster"):
+        found[f"features unstable {level}"] = unstable_list(level)
     found["stability setup"] = setup_text()
     found["schema version"] = f"Schema version: **{SCHEMA_VERSION}**"
     return found
@@ -119,8 +153,13 @@ def fill(page: str) -> str:
     )
 
 
-def _stability(feature: Feature) -> str:
-    return " / ".join(icc or "–" for icc in feature.stability)
+def _triple(correlations: tuple[str, ...]) -> str:
+    return " / ".join(icc or "–" for icc in correlations)
+
+
+def _real(feature: Feature, level: Level) -> str:
+    shown = feature.real_stability[: 3 if level == "calcification" else 4]
+    return _triple(shown) + ("" if feature.stable else " ✗")
 
 
 def _link(source: str) -> str:

@@ -135,7 +135,7 @@ class GroupConfig(_Section):
         5, "", "calcifications that one disc must hold for a group to be flagged", 2, 1000
     )
     area_cm2: float = _option(1.0, "cm2", "area of that disc", 0.01, 100.0)
-    link_mm: float = _option(5.0, "mm", "calcifications nearer than this belong to one group", 0.5, 50.0)
+    link_mm: float = _option(5.0, "mm", "calcifications at most so far apart belong to one group", 0.5, 50.0)
     hide_benign: bool = _option(
         False, "", "groups of a typically benign kind, arteries among them, are not flagged", False, True
     )

@@ -362,7 +362,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "size_accuracy": ("--spacing", "0.1", "--diameter", "0.35", "--snr", "12", "--sites", "9"),
     "ellipses": ("--pixel", "0.1", "--snr", "20", "--minor", "0.3", "--aspect", "3", "--bodies", "9"),
     "descriptors": ("--images", "1"),
-    "stability": ("--phantoms", "1", "--out", "stability.json"),
+    "stability": ("--phantoms", "1", "--real", "0", "--out", "stability.json"),
     "pairs": ("--pairs", "1"),
     "films": ("--limit", "1", "--times", "1"),
     "repeatability": ("--pairs", "1"),

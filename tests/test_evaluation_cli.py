@@ -63,7 +63,7 @@ def test_options_reach_the_evaluation(study: Path) -> None:
     assert results["options"]["min_snr"] == 5
     lesions = pd.read_csv(study / "e" / "lesions.csv")
     assert (lesions.loc[lesions["snr"] < 5, "counted"] == False).all()  # noqa: E712
-    assert set(pd.read_csv(study / "e" / "marks.csv")["status"]) <= {"true", "false", "not counted"}
+    assert set(pd.read_csv(study / "e" / "marks.csv")["status"]) <= {"true mark", "false mark", "not counted"}
     assert not list((study / "e").glob("*.png"))
     at = {r["at"] for r in results["summary"] if r["unit"] == "image" and r["measure"] == "sensitivity"}
     assert at == {0.7, 3.0}

@@ -145,9 +145,38 @@ def test_points_without_a_name_belong_to_the_region_that_holds_them() -> None:
     assert len(clusters[0].members) == 5
 
 
-def test_several_marks_on_one_group_are_all_true_and_it_counts_once() -> None:
+def test_of_several_marks_on_one_group_one_is_true() -> None:
     clusters = true_clusters(points_of(SQUARE, clusters=["a"] * 5), NONE, min_members=5)
     marks = marks_of([(0, 12.0, 12.0, 0.3), (0, 13.0, 12.0, 0.8), (0, 30.0, 30.0, 0.1)])
     found = match_clusters(marks, None, clusters, NONE, "centroid")
-    assert found.status.tolist() == [TRUE, TRUE, FALSE]
+    assert found.status.tolist() == [TRUE, FALSE, FALSE]
     assert found.rating.tolist() == [0.8]
+    many = match_clusters(marks, None, clusters, NONE, "centroid_many")
+    assert many.status.tolist() == [TRUE, TRUE, FALSE]
+    assert many.rating.tolist() == [0.8]
+
+
+def test_one_mark_finds_one_of_two_groups() -> None:
+    """Two drawn regions overlap: the nearer one is found, and both by the rule that allows it."""
+    drawn = regions_of([(0, 0, 0, 10, 10), (0, 4, 4, 14, 14)])
+    clusters = true_clusters(points_of([]), drawn, min_members=5)
+    marks = marks_of([(0, 6.5, 6.5, 0.7)])
+    found = match_clusters(marks, None, clusters, NONE, "centroid")
+    assert sorted(found.rating.tolist()) == [-np.inf, 0.7]
+    many = match_clusters(marks, None, clusters, NONE, "centroid_many")
+    assert many.rating.tolist() == [0.7, 0.7]
+
+
+def test_a_second_mark_takes_the_second_group() -> None:
+    """By falling score, the nearest free region first; a mark on a group that does not count is not false."""
+    drawn = regions_of([(0, 0, 0, 10, 10), (0, 4, 4, 14, 14)])
+    clusters = true_clusters(points_of([]), drawn, min_members=5)
+    marks = marks_of([(0, 5.0, 5.0, 0.9), (0, 5.5, 5.5, 0.8), (0, 6.0, 6.0, 0.7)])
+    found = match_clusters(marks, None, clusters, NONE, "centroid")
+    assert found.rating.tolist() == [0.9, 0.8]
+    assert found.status.tolist() == [TRUE, TRUE, FALSE]
+    beside = true_clusters(
+        points_of([(0, 5, 5), (0, 5, 6), (0, 6, 6)], clusters=["few"] * 3), drawn, min_members=5
+    )
+    assert sorted(cluster.ignore for cluster in beside) == [False, False, True]
+    assert match_clusters(marks, None, beside, NONE, "centroid").status.tolist() == [TRUE, TRUE, NOT_COUNTED]

@@ -105,7 +105,7 @@ def test_bins_by_diameter_snr_dots_and_grouping() -> None:
     assert bins.loc[("dots", "larger"), "value"] == 0.5
     strong = evaluate(marks, truth, spacing_mm=0.1, samples=0, min_snr=5)
     assert strong.lesions["counted"].tolist() == [False, False, True, True, True]
-    assert strong.marks["status"].tolist() == ["not counted", "true"]
+    assert strong.marks["status"].tolist() == ["not counted", "true mark"]
 
 
 def test_outlines_of_groups_do_not_hinder_single_calcifications() -> None:
@@ -126,7 +126,7 @@ def test_outlines_of_groups_do_not_hinder_single_calcifications() -> None:
     )
     found = evaluate(marks, truth, spacing_mm=0.1, samples=0)
     # A mark in the outline of marked points is false; one in a region without points does not count.
-    assert found.marks["status"].tolist() == ["true", "false", "not counted", "false"]
+    assert found.marks["status"].tolist() == ["true mark", "false mark", "not counted", "false mark"]
     assert found.value("end_sensitivity", unit="image") == 0.5
 
 
@@ -425,6 +425,6 @@ def test_a_normal_image_may_hold_what_does_not_count() -> None:
     images = pd.DataFrame({"image": ["a", "b"], "normal": [False, True]})
     found = evaluate(marks, truth, images, spacing_mm=0.1, samples=0)
     assert found.images["normal"].tolist() == [False, True]
-    assert sorted(found.marks["status"]) == ["false", "not counted", "true"]
+    assert sorted(found.marks["status"]) == ["false mark", "not counted", "true mark"]
     with pytest.raises(TableError, match="normal"):
         evaluate(marks, truth.assign(ignore=0), images, spacing_mm=0.1, samples=0)

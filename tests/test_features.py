@@ -128,10 +128,18 @@ def test_entropy_is_that_of_the_histogram(values, log_bins):
     if log_bins:
         bins = [math.floor(math.log2(v) / 0.25) if v > 0 else -math.inf for v in values]
     else:
-        bins = [math.floor(v / 0.05) for v in values]
+        bins = [math.floor(v / 0.05) - (v == 1) for v in values]
     counts = np.array(list(Counter(bins).values()))
     assert found == pytest.approx(entropy(counts, base=2), abs=1e-12)
     assert 0 <= found <= math.log2(len(values)) + 1e-12
+
+
+def test_rounding_at_one_does_not_change_an_entropy():
+    """Half of the outlines are their own hull but for rounding."""
+    values = np.array([0.7, 0.81, 0.96, 1.0, 1.0, 1.0, 1.0])
+    below = np.where(values == 1.0, np.nextafter(1.0, 0.0), values)
+    one = np.ones(values.size, np.int64)
+    assert group_spread(one, values, 1)["entropy"] == group_spread(one, below, 1)["entropy"]
 
 
 def test_log_entropy_does_not_depend_on_the_unit():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -19,6 +20,7 @@ from mcdetect.clusters.features import build_features, group_spread
 from mcdetect.clusters.features.dictionary import (
     feature_dictionary,
     stability_setup,
+    unstable_features,
 )
 from mcdetect.clusters.features.stability import intraclass_correlation
 from mcdetect.image.mammogram import PixelSpacing
@@ -28,6 +30,7 @@ from mcdetect.shapes.outlines import measure_shapes
 COLUMNS = {"calcification": CALCIFICATIONS, "cluster": CLUSTERS}
 LEVELS = list(COLUMNS)
 COUNTS = ("n_calcifications", "max_in_window", "n_foci")
+CHANGES = ("noise", "shift", "resampling")
 NO_FEATURE = re.compile(r"(own_)?score|flagged|suspicion.*|((min|max)_)?(row|col)_px")
 
 
@@ -181,8 +184,29 @@ def test_stability_is_known_for_every_feature():
     assert setup["phantoms"] >= 20
     for feature in feature_dictionary():
         assert feature.name in setup[feature.level], f"run {setup['made_by']}: {feature.name} is new"
+        assert feature.name in setup["real"][feature.level], f"run {setup['made_by']}: {feature.name} is new"
         for icc in (feature.icc_noise, feature.icc_shift, feature.icc_resampling):
             assert math.isnan(icc) or -1 <= icc <= 1
+        drawn = (feature.icc_noise, feature.icc_shift, feature.icc_resampling)
+        real = (feature.icc_real_noise, feature.icc_real_shift, feature.icc_real_resampling)
+        counted = [
+            r if name in feature.real_counts and not math.isnan(r) else d
+            for name, d, r in zip(CHANGES, drawn, real, strict=True)
+        ]
+        assert feature.stable == (np.nanmin([*counted, 2.0]) >= 0.5 and not np.isnan(counted).all())
+        assert (feature.name in unstable_features(feature.level)) != feature.stable
+
+
+def test_stability_takes_real_images_before_phantoms():
+    known = feature_dictionary("cluster")[0]
+    unknown = dict.fromkeys((f"icc{real}_{c}" for real in ("", "_real") for c in CHANGES), math.nan)
+    made = dataclasses.replace(known, **unknown, icc_real_views=0.1, real_counts=CHANGES)
+    assert not made.stable  # never measured
+    assert dataclasses.replace(made, icc_noise=0.51).stable
+    assert not dataclasses.replace(made, icc_noise=0.9, icc_shift=0.49).stable
+    assert dataclasses.replace(made, icc_noise=0.1, icc_real_noise=0.6).stable
+    assert not dataclasses.replace(made, icc_noise=0.9, icc_real_noise=0.4).stable
+    assert dataclasses.replace(made, icc_noise=0.9, icc_real_noise=0.4, real_counts=()).stable  # too few
 
 
 def run(*arguments):
@@ -205,7 +229,8 @@ def test_json_is_the_dictionary():
     data = json.loads(run("--json").output)
     assert [entry["name"] for entry in data] == [feature.name for feature in feature_dictionary()]
     assert data[0]["high"] is None
-    assert set(data[0]) >= {"name", "level", "formula", "unit", "low", "high", "source", "twin", "icc_noise"}
+    wanted = {"name", "level", "formula", "unit", "low", "high", "source", "twin", "icc_noise"}
+    assert set(data[0]) >= wanted | {"from_image", "icc_real_noise", "icc_real_views", "stable"}
 
 
 def test_one_feature_in_full():
@@ -213,6 +238,8 @@ def test_one_feature_in_full():
     assert shown.count("skin_distance_mm") == 2  # one of each level
     assert "lowest solidity" in shown
     assert "firstorder Minimum" in shown
+    assert "computed from" in shown
+    assert "two views" in shown
 
 
 def test_unknown_names_are_refused():

@@ -235,7 +235,7 @@ def test_kinds_of_members():
     ratio = np.array([1.0, 1.2, 1.49, 1.6, 1.99, 2.01, 6.0, 1.1, 1.1, np.nan])
     round_ = np.array([1.0, 0.9, 0.85, 0.9, 0.8, 0.7, 0.3, 0.6, 0.95, np.nan])
     size = np.array([0.3, 0.49, 0.51, 0.3, 0.3, 0.3, 0.3, 0.3, 0.8, np.nan])
-    found = kind_fractions(np.array([1] * 9 + [2]), np.sqrt(1 - 1 / ratio**2), round_, size, 2)
+    found = kind_fractions(np.array([1] * 9 + [2]), ratio, round_, size, 2)
     assert found["rod_fraction"][0] == pytest.approx(2 / 9)
     assert found["round_fraction"][0] == pytest.approx(4 / 9)
     assert found["punctate_fraction"][0] == pytest.approx(2 / 9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from output_fakes import fake_result, ring
 
-from mcdetect.output.tables import CSV_ONLY, SCHEMAS, TableWriter, TableWriters
+from mcdetect.output.tables import CSV_ONLY, SCHEMAS, TableWriter, TableWriters, csv_text
 from mcdetect.schema import CALCIFICATIONS, FAILURES, SCHEMA_VERSION, empty_table, make_table
 
 
@@ -67,6 +68,16 @@ def test_csv_form(tmp_path: Path) -> None:
     assert back.loc[0, "file"] == 'ä "b",\nc.dcm'
     assert np.isnan(back.loc[0, "contrast"])
     assert not bool(back.loc[0, "in_pectoral"])
+
+
+def test_distances_follow_from_the_positions_in_csv() -> None:
+    """Neighbours of 0.15 mm at the far end of a large image."""
+    table = fake_result(others=[(4012.3456789, 3001.2345678), (4014.4898765, 3001.2468024)]).calcifications
+    back = pd.read_csv(io.StringIO(csv_text(table, header=True)))
+    true, read = (np.hypot(*np.diff(t[["row_px", "col_px"]].to_numpy(), axis=0)[0]) for t in (table, back))
+    assert read == pytest.approx(true, rel=1e-5)
+    table["row_px"] = np.nan
+    assert pd.read_csv(io.StringIO(csv_text(table, header=True)))["row_px"].isna().all()
 
 
 def test_parquet_carries_version_units_and_meanings(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def measure(recorder: Recorder, *, limit: int | None, out: Path | None) -> None:
         joined["boxes"],
         listed,
         target="clusters",
-        rule="centroid",
+        rule="centroid_many",
         rates_per_image=RATES_PER_IMAGE,
         samples=0,
     )

@@ -106,7 +106,7 @@ def groups(tables: dict[str, pd.DataFrame], kind: str, samples: int) -> Evaluati
         pd.concat([truth.drop(columns=["kind", "content"]), bare], ignore_index=True),
         images[["image", "patient", "spacing_mm"]].assign(normal=images["content"] != "groups"),
         target="clusters",
-        rule="centroid",
+        rule="centroid_many",
         min_snr=MIN_SNR,
         rates_per_image=(0.05, 0.2, 0.5),
         samples=samples,

@@ -1,11 +1,12 @@
-"""Measure how stable every feature is, on drawn mammograms, and write it for the feature dictionary.
+"""Measure how stable every feature is, on drawn and on real mammograms, and write it for the dictionary.
 
 Each phantom is detected four times: as drawn, exposed again (other noise), without its first row and
 column (a shift by one pixel), and resampled to coarser pixels. Calcifications and groups are matched
-through the truth; the figure is the intra-class correlation ICC(2,1) between the first and each other.
+through the truth; the figure is the intra-class correlation ICC(2,1) between the first and each other. Real
+images: benchmarks/measurement/stability_real.py. Where they are absent the figures that the file holds stay.
 
     python -m benchmarks stability                          writes mcdetect/clusters/features/stability.json
-    python -m benchmarks stability --out x.json --phantoms 4
+    python -m benchmarks stability --out x.json --phantoms 4 --real 0
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ from scipy.spatial import cKDTree
 
 import mcdetect
 from benchmarks.common.command import Command, finish
+from benchmarks.common.real import REAL
 from benchmarks.common.record import Recorder
+from benchmarks.measurement.stability_real import COARSER as COARSER_REAL
+from benchmarks.measurement.stability_real import REAL_CHANGES, Tables, gather_real
 from mcdetect.clusters.features import feature_dictionary
-from mcdetect.clusters.features.dictionary import STABILITY_FILE, Level
+from mcdetect.clusters.features.dictionary import LEAST_STABLE, STABILITY_FILE, Level
 from mcdetect.clusters.features.stability import intraclass_correlation
 from mcdetect.phantom import Calcifications, Group, GroupKind, PhantomMammogram, draw_mammogram
 
@@ -155,6 +159,30 @@ def correlations(
     return entries
 
 
+def correlations_real(pairs: dict[str, Tables]) -> dict[str, Any]:
+    """Return the same of real images, with how many were found again of how many, by level and change."""
+    found: dict[str, Any] = {"resampled_by": COARSER_REAL, "found_again": {}}
+    for level in LEVELS:
+        found[level] = {feature.name: {} for feature in feature_dictionary(level)}
+        for change in REAL_CHANGES:
+            if change not in pairs or level not in pairs[change]:
+                continue
+            first, second = pairs[change][level]
+            again = int(second["score"].notna().sum())
+            found["found_again"].setdefault(level, {})[change] = [again, len(first)]
+            for name, values in found[level].items():
+                icc = correlation(
+                    name, *(t[name].to_numpy(dtype=float, na_value=np.nan) for t in (first, second))
+                )
+                values[change] = None if math.isnan(icc) else round(icc, 3)
+    index = {change: [t["suspicion"].to_numpy(float) for t in pairs[change]["cluster"]] for change in pairs}
+    found["index"] = {
+        change: None if math.isnan(icc := correlation("suspicion", *both)) else round(icc, 3)
+        for change, both in index.items()
+    }
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     command = Command("stability", __doc__)
@@ -164,6 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     command.parser.add_argument(
         "--phantoms", type=int, default=24, help="mammograms drawn, three groups in each"
+    )
+    command.trial_option(
+        "--real", type=int, metavar="N", help="real images of each set; 0 for none [default: all]"
     )
     given, recorder = command.parse(arguments)
     whole = gather(given.phantoms)
@@ -180,6 +211,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for level in LEVELS:
         report[level] = correlations(whole, level)
         add_figures(recorder, level, pd.DataFrame(report[level]).T.astype(float), whole)
+    if given.real != 0 and REAL.exists():
+        report["real"] = correlations_real(gather_real(given.real))
+    elif default.is_file():
+        report["real"] = json.loads(default.read_text(encoding="utf-8")).get("real", {})
+    for level in LEVELS if report.get("real") else ():
+        add_real_figures(recorder, level, report["real"])
     given.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {given.out.name}", file=sys.stderr)
     finish(recorder, given)
@@ -193,11 +230,25 @@ def add_figures(
         recorder.add("median ICC", float(table[name].median()), level=level, change=name)
         for feature, value in table[name].items():
             recorder.add("ICC", float(value), level=level, feature=str(feature), change=name)
-        low = [str(feature) for feature in table.index[table[name] < 0.5]]
+        low = [str(feature) for feature in table.index[table[name] < LEAST_STABLE]]
         print(f"  {level}, {name}: below 0.5: {', '.join(low) or 'none'}", file=sys.stderr)
     for name in ("drawn", *CHANGES):
         seen = float(whole[name][level]["score"].notna().mean())
         recorder.add("found", seen, "share", level=level, change=name)
+
+
+def add_real_figures(recorder: Recorder, level: Level, real: dict[str, Any]) -> None:
+    """Add the median of the correlations on real images, and the share that was found again."""
+    table = pd.DataFrame(real[level]).T.astype(float)
+    for change, (again, first) in real["found_again"][level].items():
+        recorder.add("median ICC, real", float(table[change].median()), level=level, change=change)
+        recorder.add(
+            "found again, real", again / max(first, 1), "share", of=first, level=level, change=change
+        )
+        if level == "cluster" and real["index"][change] is not None:
+            recorder.add("ICC of the index, real", real["index"][change], change=change)
+        low = [str(feature) for feature in table.index[table[change] < LEAST_STABLE]]
+        print(f"  {level}, real, {change}: below 0.5: {', '.join(low) or 'none'}", file=sys.stderr)
 
 
 if __name__ == "__main__":

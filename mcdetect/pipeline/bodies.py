@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -108,4 +109,7 @@ def measured_whole(
         kind[k] = body.kind
         for name, value in body.measures.items():
             whole[name][k] = value
+        # of the axes that are given, which reach to the border of the body
+        share = body.measures["minor_axis_mm"] / body.measures["major_axis_mm"]
+        whole["eccentricity"][k] = math.sqrt(max(0.0, 1.0 - share**2))
     return whole, kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,7 @@ class Result:
         benign = clusters["benign_kind"] != ""
         enough = clusters["max_in_window"] >= self.config.groups.min_count
         pixel_cm2 = spacing.row_mm * spacing.col_mm / 100.0
+        nipple_px = self.breast.nipple_px or (math.nan, math.nan)
         return make_table(
             IMAGES,
             {
@@ -80,6 +82,8 @@ class Result:
                 "breast_area_cm2": float(np.count_nonzero(self.breast.mask)) * pixel_cm2,
                 "searched_area_cm2": float(np.count_nonzero(self.breast.searched)) * pixel_cm2,
                 "pectoral_area_cm2": float(np.count_nonzero(self.breast.pectoral)) * pixel_cm2,
+                "nipple_row_px": nipple_px[0],
+                "nipple_col_px": nipple_px[1],
                 "n_candidates": len(self.candidates),
                 "n_calcifications": len(self.calcifications),
                 "n_clusters": len(clusters),

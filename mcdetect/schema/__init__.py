@@ -29,4 +29,4 @@ __all__ = [
     "make_table",
 ]
 
-SCHEMA_VERSION = "3.3"
+SCHEMA_VERSION = "4.0"

@@ -55,6 +55,7 @@ CALCIFICATIONS: tuple[Column, ...] = (
         "mm",
         "Gaussian scale of strongest response",
         formula="Gaussian scale of the strongest band-pass response",
+        from_image=True,
     ),
     Column(
         "skin_distance_mm",
@@ -62,6 +63,7 @@ CALCIFICATIONS: tuple[Column, ...] = (
         "mm",
         "distance to the skin line",
         formula="distance to the skin line; 200 where the image shows none",
+        from_image=True,
     ),
     Column(
         "in_pectoral",
@@ -70,6 +72,7 @@ CALCIFICATIONS: tuple[Column, ...] = (
         "lies on the pectoral muscle",
         formula="its centre lies on the pectoral muscle",
         high=1.0,
+        from_image=True,
     ),
     Column(
         "vascular",
@@ -78,9 +81,11 @@ CALCIFICATIONS: tuple[Column, ...] = (
         "how far it is taken to lie on a calcified artery",
         formula=(
             "logistic of the log-odds that the smooth curve it follows is an artery: length, few beside, "
-            "members that point along it, a line through them, two tracks, other such curves"
+            "members that point along it, a line through them, two tracks, other such curves; 1 on an artery "
+            "that is a group of its own"
         ),
         high=1.0,
         source=BIRADS,
+        from_image=True,
     ),
 )

@@ -8,7 +8,6 @@ from mcdetect.schema.references import (
     BETAL,
     BIRADS,
     CHAN,
-    CHEN,
     NEAREST,
     NO_NIPPLE,
     NO_OUTLINES,
@@ -17,52 +16,11 @@ from mcdetect.schema.references import (
     PRIM,
 )
 from mcdetect.schema.spread import spread_columns
+from mcdetect.schema.topology import TOPOLOGY
 from mcdetect.schema.vessels import VESSELS
 from mcdetect.schema.words import WORDS
 
 __all__ = ["CLUSTERS", "MODEL_COLUMNS"]
-
-
-def _topology_columns() -> tuple[Column, ...]:
-    columns: list[Column] = []
-    for suffix, dilation in (("500um", "0.5 mm"), ("1000um", "1 mm"), ("2000um", "2 mm")):
-        columns += [
-            Column(
-                f"topo_parts_{suffix}",
-                "float64",
-                "",
-                f"connected parts of the members dilated by {dilation}",
-                formula=f"connected parts when each member (disc of its area) is dilated by {dilation}",
-                source=CHEN,
-            ),
-            Column(
-                f"topo_giant_{suffix}",
-                "float64",
-                "0-1",
-                f"share of members in the largest part at {dilation}",
-                formula=f"share of the members in the largest part, dilated by {dilation}",
-                high=1.0,
-                source=CHEN,
-            ),
-            Column(
-                f"topo_degree_{suffix}",
-                "float64",
-                "",
-                f"members that a member touches, mean, at {dilation}",
-                formula=f"mean number of members that a member touches, dilated by {dilation}",
-                source=CHEN,
-            ),
-            Column(
-                f"topo_clustering_{suffix}",
-                "float64",
-                "0-1",
-                f"mean clustering coefficient at {dilation}",
-                formula=f"mean local clustering coefficient (0 below two neighbours), dilated by {dilation}",
-                high=1.0,
-                source=CHEN,
-            ),
-        ]
-    return tuple(columns)
 
 
 CLUSTERS: tuple[Column, ...] = (
@@ -116,7 +74,8 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "",
         "long over short side of the hull's smallest rectangle",
-        formula="long / short side of the smallest rectangle about the hull",
+        formula="long / short side of the smallest rectangle about the hull; of several as small (to 1e-9 of "
+        "their area) the longest",
         low=1.0,
         source="doi:10.1145/360881.360919",
         missing="all members on one line",
@@ -189,6 +148,7 @@ CLUSTERS: tuple[Column, ...] = (
         "mm",
         "distance of the centroid to the skin line",
         formula="distance of the centroid to the skin line; 200 where the image shows none",
+        from_image=True,
     ),
     Column(
         "in_pectoral",
@@ -221,7 +181,8 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "mm2",
         "area that the members cover without the bays between them",
-        formula="area of the alpha shape whose radius is the longest edge of the spanning tree",
+        formula="area of the Delaunay triangles whose circumscribed circle has a radius of at most "
+        "mst_max_mm (alpha shape)",
         source="doi:10.1109/TIT.1983.1056714",
     ),
     Column(
@@ -241,7 +202,7 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "deg",
         "angle of that axis to the line from centroid to nipple",
-        formula="angle between that axis and the line from centroid to nipple; 0 along the ducts",
+        formula="angle between axis_deg and the line from the centroid to the nipple; 0 along the ducts",
         high=90.0,
         missing=f"{NO_NIPPLE}, or no axis is longer",
     ),
@@ -260,7 +221,8 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "mm",
         "rms distance of the members to the best parabola",
-        formula="root mean square first-order distance to the best parabola along that axis",
+        formula="root mean square of r / sqrt(1 + slope^2), r: distance across that axis to the parabola of "
+        "least squares along it; at most line_residual_mm",
         source="doi:10.1016/0146-664X(82)90101-0",
         missing="fewer than four members",
     ),
@@ -299,79 +261,13 @@ CLUSTERS: tuple[Column, ...] = (
         source=PRIM,
         missing=ALONE,
     ),
-    *_topology_columns(),
-    Column(
-        "topo_giant_mean",
-        "float64",
-        "0-1",
-        "mean of topo_giant over dilations of 0.1 to 3 mm",
-        formula="mean of topo_giant over dilations of 0.1, 0.2, ... 3 mm",
-        high=1.0,
-        source=CHEN,
-    ),
-    Column(
-        "topo_degree_mean",
-        "float64",
-        "",
-        "mean of topo_degree over dilations of 0.1 to 3 mm",
-        formula="mean of topo_degree over these dilations",
-        source=CHEN,
-    ),
-    Column(
-        "topo_clustering_mean",
-        "float64",
-        "0-1",
-        "mean of topo_clustering over 0.1 to 3 mm",
-        formula="mean of topo_clustering over these dilations",
-        high=1.0,
-        source="doi:10.1038/30918",
-    ),
-    Column(
-        "topo_betti0_mean",
-        "float64",
-        "0-1",
-        "mean of parts per member over 0.1 to 3 mm",
-        formula="mean of parts / n over these dilations: area under the Betti-0 curve",
-        high=1.0,
-        source=CHEN,
-    ),
-    Column(
-        "topo_betti0_half_mm",
-        "float64",
-        "mm",
-        "dilation that leaves half as many parts as members",
-        formula="first of these dilations with at most n / 2 parts",
-        low=0.1,
-        high=3.0,
-        source=CHEN,
-        missing="not by 3 mm, or one member",
-    ),
-    Column(
-        "topo_joined_mm",
-        "float64",
-        "mm",
-        "dilation that joins all members",
-        formula="first of these dilations with one part",
-        low=0.1,
-        high=3.0,
-        source=CHEN,
-        missing="not by 3 mm, or one member",
-    ),
-    Column(
-        "topo_betti0_entropy",
-        "float64",
-        "bit",
-        "persistent entropy of the dilations that join parts",
-        formula="- sum p log2 p, p: share of each join's dilation in the sum over the joins",
-        source="arXiv:1803.08304",
-        missing="one member, or all touch undilated",
-    ),
+    *TOPOLOGY,
     Column(
         "rod_fraction",
         "float64",
         "0-1",
         "share of members at least twice as long as wide",
-        formula="share of members at least 2 times as long as wide",
+        formula="share of members of an aspect of 2 or more",
         high=1.0,
         source=BETAL,
         missing=NO_OUTLINES,
@@ -381,7 +277,7 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "0-1",
         "share of members that are round",
-        formula="share of members less than 1.5 times as long as wide and of circularity 0.8 or more",
+        formula="share of members of an aspect below 1.5 and of circularity 0.8 or more",
         high=1.0,
         source=BETAL,
         missing=NO_OUTLINES,
@@ -391,7 +287,7 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "0-1",
         "share of members that are round and below 0.5 mm",
-        formula="share of members that are round and below 0.5 mm",
+        formula="share of members that are round (as for round_fraction) and of a diameter below 0.5 mm",
         high=1.0,
         source=BIRADS,
         missing=NO_OUTLINES,
@@ -401,7 +297,8 @@ CLUSTERS: tuple[Column, ...] = (
         "float64",
         "mm",
         "distance of the centroid to the estimated nipple",
-        formula="distance of the centroid to the nipple as estimated",
+        formula="distance of the centroid to the nipple as estimated (nipple_row_px and nipple_col_px of the "
+        "image)",
         missing=NO_NIPPLE,
     ),
     Column(
@@ -411,6 +308,7 @@ CLUSTERS: tuple[Column, ...] = (
         "distance of the centroid to muscle or chest-wall edge",
         formula="distance of the centroid to the pectoral muscle or the image's edge at the chest wall",
         missing=NO_WALL,
+        from_image=True,
     ),
     Column(
         "depth_fraction",
@@ -429,6 +327,7 @@ CLUSTERS: tuple[Column, ...] = (
         formula="rank of the mean brightness within 5 mm of the centroid among the breast's tissue",
         high=1.0,
         missing="the centroid lies outside the breast",
+        from_image=True,
     ),
     *spread_columns(),
     *VESSELS,

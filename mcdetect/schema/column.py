@@ -38,6 +38,9 @@ class Column:
         What pyradiomics (by class) and scikit-image (`regionprops`) call it, and how it differs.
     missing : str
         When the value is missing; empty for never.
+    from_image : bool
+        Whether a feature is measured in the image. All others follow from the columns of the tables by
+        their formula.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Column:
     source: str = ""
     twin: str = ""
     missing: str = ""
+    from_image: bool = False
 
 
 FILE = Column("file", "str", "", "image, relative to the input it was found in")

@@ -20,6 +20,8 @@ IMAGES: tuple[Column, ...] = (
     Column("breast_area_cm2", "float64", "cm2", "area of the breast"),
     Column("searched_area_cm2", "float64", "cm2", "area in which calcifications were looked for"),
     Column("pectoral_area_cm2", "float64", "cm2", "area of the pectoral muscle"),
+    Column("nipple_row_px", "float64", "px", "row of the nipple as estimated, empty when unknown"),
+    Column("nipple_col_px", "float64", "px", "column of the nipple as estimated, empty when unknown"),
     Column("n_candidates", "int64", "", "candidates"),
     Column("n_calcifications", "int64", "", "calcifications"),
     Column("n_clusters", "int64", "", "groups, flagged or not"),

@@ -38,7 +38,7 @@ class Measure:
     spread : bool
         Whether its statistics over the members are features of a group.
     worst : {"highest", "lowest"}
-        Which value stands out most among the members.
+        Which value stands out most among the members: the less round, the more hazy, the more lucent one.
     """
 
     column: Column
@@ -69,6 +69,7 @@ MEASURES: tuple[Measure, ...] = (
                 "A: area of the outline at half contrast, stretched to the axes of the blurred ellipse that "
                 "fits best"
             ),
+            from_image=True,
             source=CHAN,
             twin="skimage area; pyradiomics shape2D MeshSurface",
             missing=NO_OUTLINE,
@@ -81,7 +82,7 @@ MEASURES: tuple[Measure, ...] = (
             "float64",
             "mm",
             "diameter of the disc of equal area, without blur",
-            formula="sqrt(4 A / pi); from the scale of strongest response without an outline",
+            formula="sqrt(4 A / pi); 2 sqrt(2) scale_mm without an outline",
             source=CHAN,
             twin="skimage equivalent_diameter_area",
         ),
@@ -96,6 +97,7 @@ MEASURES: tuple[Measure, ...] = (
             formula="P: length of the outline at half contrast, stretched to the fitted axes",
             twin="skimage perimeter (of pixels); pyradiomics shape2D Perimeter",
             missing=NO_OUTLINE,
+            from_image=True,
         ),
         lambda o: o["perimeter"],
     ),
@@ -108,6 +110,7 @@ MEASURES: tuple[Measure, ...] = (
             formula="4 sqrt(larger second moment of the outline stretched to the fitted axes)",
             twin="skimage axis_major_length; pyradiomics shape2D MajorAxisLength",
             missing=NO_OUTLINE,
+            from_image=True,
         ),
         lambda o: 4.0 * np.sqrt(o["major"]),
     ),
@@ -120,6 +123,7 @@ MEASURES: tuple[Measure, ...] = (
             formula="4 sqrt(smaller second moment of the outline stretched to the fitted axes)",
             twin="skimage axis_minor_length; pyradiomics shape2D MinorAxisLength",
             missing=NO_OUTLINE,
+            from_image=True,
         ),
         lambda o: 4.0 * np.sqrt(o["minor"]),
     ),
@@ -170,7 +174,7 @@ MEASURES: tuple[Measure, ...] = (
             "float64",
             "0-1",
             "of the ellipse of equal second moments",
-            formula="sqrt(1 - minor^2 / major^2) of the ellipse of equal second moments",
+            formula="sqrt(1 - minor_axis_mm^2 / major_axis_mm^2)",
             high=1.0,
             source=CHAN,
             twin="skimage eccentricity; pyradiomics shape2D Elongation is sqrt(1 - eccentricity^2)",
@@ -188,6 +192,7 @@ MEASURES: tuple[Measure, ...] = (
             high=1.0,
             twin="skimage solidity",
             missing=NO_OUTLINE,
+            from_image=True,
         ),
         lambda o: np.minimum(o["area"] / o["hull_area"], 1.0),
         worst="lowest",
@@ -202,6 +207,7 @@ MEASURES: tuple[Measure, ...] = (
             high=1.0,
             source=SHEN,
             missing=NO_OUTLINE,
+            from_image=True,
         ),
         lambda o: o["roughness"],
     ),
@@ -214,6 +220,7 @@ MEASURES: tuple[Measure, ...] = (
             formula="(M4^(1/4) - M2^(1/2)) / m1 of the distances d of the outline from its centroid",
             source=SHEN,
             missing=NO_OUTLINE,
+            from_image=True,
         ),
         lambda o: o["moments"],
     ),
@@ -228,6 +235,7 @@ MEASURES: tuple[Measure, ...] = (
             high=90.0,
             twin="skimage orientation, turned by 90 degrees",
             missing=f"{NO_OUTLINE}, or no axis is longer",
+            from_image=True,
         ),
         lambda o: np.degrees(o["angle"]),
         spread=False,
@@ -242,6 +250,7 @@ MEASURES: tuple[Measure, ...] = (
             source=CHAN,
             twin="pyradiomics firstorder Maximum of the equalised image",
             missing=NO_OUTLINE,
+            from_image=True,
         ),
         lambda o: o["contrast"],
     ),
@@ -254,6 +263,7 @@ MEASURES: tuple[Measure, ...] = (
             formula="integral of the fitted body over its background: the effective volume",
             source="doi:10.1148/radiology.198.3.8628853",
             missing="no body fits",
+            from_image=True,
         ),
         lambda o: o["volume"],
     ),
@@ -265,6 +275,7 @@ MEASURES: tuple[Measure, ...] = (
             "relative slope of the image across the outline",
             formula="mean slope of the image along the outline at half contrast / contrast",
             missing=NO_OUTLINE,
+            from_image=True,
         ),
         lambda o: o["slope"],
         worst="lowest",
@@ -278,9 +289,9 @@ MEASURES: tuple[Measure, ...] = (
             formula="highest mean along the outline drawn in to 0.5, 0.6, 0.7, 0.8 / mean of the centre",
             source=BIRADS,
             missing=NO_OUTLINE,
+            from_image=True,
         ),
         lambda o: o["rim"],
-        worst="lowest",
     ),
     Measure(
         Column(
@@ -289,6 +300,7 @@ MEASURES: tuple[Measure, ...] = (
             "SD",
             "strongest band-pass response over its local robust spread",
             formula="strongest band-pass response / its local robust spread",
+            from_image=True,
         ),
         None,
     ),

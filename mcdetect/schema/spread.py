@@ -13,7 +13,7 @@ __all__ = ["BIN_OCTAVES", "BIN_SHARE", "STATISTICS", "Statistic", "has_log_bins"
 
 # Judged: finer bins tell more apart, but few members leave most of them empty.
 BIN_SHARE = 0.05
-"""Width of the entropy's bins for measures between 0 and 1."""
+"""Width of the entropy's bins for measures between 0 and 1; the last bin takes in 1."""
 BIN_OCTAVES = 0.25
 """Width of the entropy's bins for all others (sizes, intensities, ratios), in octaves (log2)."""
 
@@ -84,7 +84,7 @@ STATISTICS: dict[str, Statistic] = {
     ),
     "entropy": Statistic(
         "Shannon entropy of {m} in fixed bins",
-        "- sum p log2 p over bins of {bins}",
+        "- sum p log2 p over bins from 0, each of {bins}",
         "pyradiomics firstorder Entropy with that binWidth",
         SHANNON,
         _NONE_MEASURED,
@@ -122,7 +122,9 @@ def _spread(measure: Measure, name: str) -> Column:
         "m": measure.name,
         "worst": measure.worst,
         "extreme": "Minimum" if measure.worst == "lowest" else "Maximum",
-        "bins": f"{BIN_OCTAVES:g} in log2({measure.name})" if log else f"{BIN_SHARE:g} in {measure.name}",
+        "bins": f"{BIN_OCTAVES:g} in log2({measure.name})"
+        if log
+        else f"{BIN_SHARE:g} in {measure.name}, the last with {column.high:g}",
     }
     twin = what.twin.format(**words)
     return Column(

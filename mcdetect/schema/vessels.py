@@ -15,12 +15,13 @@ VESSELS: tuple[Column, ...] = (
         "length of the calcified artery that the group is, 0 for others",
         formula="length of the smooth middle line of its members, where these follow one vessel",
         source=BIRADS,
+        from_image=True,
     ),
     Column(
         "vascular_area_mm2",
         "float64",
         "mm2",
         "area of calcification on that artery, 0 for others",
-        formula="sum of area_mm2 of the members of such a group",
+        formula="sum of area_mm2 of the members of a group whose vascular_length_mm is not 0",
     ),
 )

@@ -98,8 +98,12 @@ class ImageDescription:
             f"distribution_{name}": [getattr(c.distribution, name) for c in of] for name in DISTRIBUTIONS
         }
         numbers |= {
+            "distribution_n": [c.distribution.shape.n for c in of],
+            "distribution_extent_mm": [c.distribution.shape.extent_mm for c in of],
+            "distribution_gap_share": [c.distribution.shape.gap_share for c in of],
             "distribution_aspect": [c.distribution.shape.aspect for c in of],
             "distribution_wedge_ratio": [c.distribution.shape.wedge_ratio for c in of],
+            "distribution_wedge_aim_deg": [c.distribution.shape.wedge_aim_deg for c in of],
             "distribution_breast_share": [c.distribution.breast_share for c in of],
         }
         numbers |= {f"morphology_{name}": [getattr(c.morphology, name) for c in of] for name in MORPHOLOGIES}

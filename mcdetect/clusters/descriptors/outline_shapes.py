@@ -43,7 +43,7 @@ class PointShape:
         Widest gap along the axis over the extent, 0 to 1.
     wedge_ratio : float
         Area of the smallest ellipse over that of the smallest triangle around the points: 2.4 for a
-        triangle, 0.6 for an ellipse, of any elongation. NaN below four points or without area.
+        triangle, 0.6 for an ellipse, of any elongation. NaN below three points or without area.
     wedge_length_mm, wedge_opening_deg : float
         Length of the triangle from the apex to the middle of the opposite side, and its angle there.
     wedge_aim_deg : float

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mcdetect.clusters.features.build import build_features, cluster_features
 from mcdetect.clusters.features.concave import concave_area
-from mcdetect.clusters.features.dictionary import Feature, feature_dictionary
+from mcdetect.clusters.features.dictionary import Feature, feature_dictionary, unstable_features
 from mcdetect.clusters.features.hull import convex_hull, hull_measures, smallest_rectangle
 from mcdetect.clusters.features.kinds import kind_fractions
 from mcdetect.clusters.features.spread import group_spread
@@ -27,4 +27,5 @@ __all__ = [
     "kind_fractions",
     "smallest_rectangle",
     "spanning_tree",
+    "unstable_features",
 ]

@@ -163,7 +163,7 @@ def build_features(
     in_muscle = np.bincount(group[grouped & muscle] - 1, minlength=n_groups)
     features["in_pectoral"] = 2 * in_muscle > count
     features |= kind_fractions(
-        group, values["eccentricity"], values["circularity"], values["diameter_mm"], n_groups
+        group, values["aspect"], values["circularity"], values["diameter_mm"], n_groups
     )
     for measure in MEASURES:
         if not measure.spread:

@@ -24,7 +24,7 @@ ROUND_CIRCULARITY = 0.8
 
 def kind_fractions(
     label: npt.NDArray[np.int64],
-    eccentricity: _Floats,
+    aspect: _Floats,
     circularity: _Floats,
     diameter_mm: _Floats,
     n_groups: int,
@@ -35,8 +35,8 @@ def kind_fractions(
     ----------
     label : (n,) int64 array
         Group of each member, from 1; 0 for none.
-    eccentricity, circularity, diameter_mm : (n,) float64 array
-        Shapes and sizes; a member of which one is not finite is left out.
+    aspect, circularity, diameter_mm : (n,) float64 array
+        Length over width, shapes and sizes; a member of which one is not finite is left out.
     n_groups : int
         Number of groups.
 
@@ -48,16 +48,15 @@ def kind_fractions(
 
     Notes
     -----
-    Length over width is that of the ellipse of equal second moments, 1 / sqrt(1 - eccentricity²).
+    Length over width is that of the ellipse of equal second moments.
     Shares of round and elongated members follow Betal et al., Br. J. Radiol. 70 (1997) 903; the
     thresholds are our own. Blur makes members below about 0.2 mm look round.
     """
-    keep = (label > 0) & np.isfinite(eccentricity) & np.isfinite(circularity) & np.isfinite(diameter_mm)
+    keep = (label > 0) & np.isfinite(aspect) & np.isfinite(circularity) & np.isfinite(diameter_mm)
     group = label[keep] - 1
-    square = 1.0 - np.clip(eccentricity[keep], 0.0, 1.0) ** 2  # width over length, squared
-    round_ = (square > 1.0 / ROUND_ASPECT**2) & (circularity[keep] >= ROUND_CIRCULARITY)
+    round_ = (aspect[keep] < ROUND_ASPECT) & (circularity[keep] >= ROUND_CIRCULARITY)
     kinds = {
-        "rod_fraction": square <= 1.0 / ROD_ASPECT**2,
+        "rod_fraction": aspect[keep] >= ROD_ASPECT,
         "round_fraction": round_,
         "punctate_fraction": round_ & (diameter_mm[keep] < PUNCTATE_MM),
     }

@@ -36,7 +36,8 @@ def group_spread(
         Whether the lowest value is the worst, and not the highest.
     log_bins : bool
         Whether the bins of the entropy are `BIN_OCTAVES` wide in log2 of the value (values that are not
-        positive share one bin), and not `BIN_SHARE` in the value.
+        positive share one bin), and not `BIN_SHARE` in the value, where 1 belongs to the last bin below
+        it: many shapes have a share of 1 but for rounding.
 
     Returns
     -------
@@ -103,7 +104,7 @@ def _entropy(
         lowest = np.finfo(np.float64).tiny
         bins = np.floor(np.log2(np.maximum(measured, lowest)) / BIN_OCTAVES)
     else:
-        bins = np.floor(measured / BIN_SHARE)
+        bins = np.floor(measured / BIN_SHARE) - (measured == 1.0)
     new = np.ones(measured.size, np.bool_)
     new[1:] = (bins[1:] != bins[:-1]) | (group[1:] != group[:-1])
     first = np.flatnonzero(new)

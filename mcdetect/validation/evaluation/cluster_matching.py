@@ -19,7 +19,7 @@ from mcdetect.validation.evaluation.geometry import (
 from mcdetect.validation.evaluation.matching import HDOGREG_DISTANCE_MM, Matching, Pairs, in_dont_care, settle
 from mcdetect.validation.evaluation.readers import TableError
 
-__all__ = ["CLUSTER_RULES", "Cluster", "match_clusters", "true_clusters"]
+__all__ = ["CLUSTER_RULES", "Cluster", "ClusterRule", "match_clusters", "true_clusters"]
 
 # Standard: Kallergi, Carney and Gaviria, Med. Phys. 26 (1999) 267.
 KALLERGI_AREA = (0.5, 4.0)  # detected over true area: least, most
@@ -186,7 +186,27 @@ def _by_kallergi(marks: Marks, members: list[Floats], number: int, cluster: Clus
     return bool((nearest < KALLERGI_NEIGHBOUR_MM).sum() >= KALLERGI_MEMBERS)
 
 
-CLUSTER_RULES: dict[str, tuple[str, Callable[[Marks, list[Floats], int, Cluster], bool]]] = {
+@dataclass(frozen=True)
+class ClusterRule:
+    """One way to decide that a detected group stands for a true one.
+
+    Attributes
+    ----------
+    name, meaning : str
+    one_to_one : bool
+        A detected group finds one true group at most, and further ones on a found group are false.
+    test : callable
+        From the marks, the members of each, the number of a mark and a true group to whether it may stand
+        for it.
+    """
+
+    name: str
+    meaning: str
+    one_to_one: bool
+    test: Callable[[Marks, list[Floats], int, Cluster], bool]
+
+
+_ASKED = {
     "kallergi1999": (
         "the area is 50-400 % of the true one, and it holds 3 or more true members whose nearest neighbours "
         "are under sqrt(2) cm (Kallergi et al. 1999)",
@@ -194,7 +214,18 @@ CLUSTER_RULES: dict[str, tuple[str, Callable[[Marks, list[Floats], int, Cluster]
     ),
     "centroid": ("the centroid lies in the true region", _by_centroid),
 }
-"""Matching rules for clusters by name: what they ask, and the test."""
+_ONE = "one group, one true group, by falling score"
+_MANY = "one group may find several true groups, and several one"
+
+CLUSTER_RULES: dict[str, ClusterRule] = {
+    rule.name: rule
+    for name, (meaning, test) in _ASKED.items()
+    for rule in (
+        ClusterRule(name, f"{meaning}; {_ONE}", True, test),
+        ClusterRule(f"{name}_many", f"{meaning}; {_MANY}", False, test),
+    )
+}
+"""Matching rules for clusters by name."""
 
 
 def _members_of(marks: Marks, members: Marks | None) -> list[Floats]:
@@ -230,7 +261,7 @@ def match_clusters(
     """
     if rule not in CLUSTER_RULES:
         raise ValueError(f"unknown rule {rule!r} for clusters; choose from {', '.join(CLUSTER_RULES)}")
-    test = CLUSTER_RULES[rule][1]
+    chosen = CLUSTER_RULES[rule]
     own = _members_of(marks, members)
     ignore = np.array([cluster.ignore for cluster in clusters], dtype=bool)
     found: list[tuple[int, int, float]] = []
@@ -238,7 +269,7 @@ def match_clusters(
         m0, m1 = np.searchsorted(marks.image, [cluster.image, cluster.image + 1])
         for m in range(int(m0), int(m1)):
             # On a group that does not count, the centroid is enough for a mark not to be false.
-            asked = _by_centroid if cluster.ignore else test
+            asked = _by_centroid if cluster.ignore else chosen.test
             if asked(marks, own, m, cluster):
                 away = float(np.hypot(*(marks.place_mm[m] - cluster.centre_mm)))
                 found.append((m, k, away))
@@ -246,4 +277,6 @@ def match_clusters(
     mark: Ints = table[:, 0].astype(np.int64)
     lesion: Ints = table[:, 1].astype(np.int64)
     pairs = Pairs(mark, lesion, table[:, 2])
-    return settle(marks.score, pairs, ignore, one_to_one=False, dont_care=in_dont_care(marks, regions))
+    return settle(
+        marks.score, pairs, ignore, one_to_one=chosen.one_to_one, dont_care=in_dont_care(marks, regions)
+    )

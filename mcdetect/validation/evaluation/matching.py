@@ -54,7 +54,8 @@ class Pairs:
     mark, lesion : (p,) int64
         Numbers of the two.
     cost : (p,) float64
-        Of two lesions a mark may stand for, it takes that of lower cost (one-to-one rules only).
+        Of two lesions a mark may stand for, it takes that of lower cost, of equal ones the first (one-to-one
+        rules only).
     """
 
     mark: Ints
@@ -233,8 +234,9 @@ def settle(score: Floats, pairs: Pairs, ignore: Bools, *, one_to_one: bool, dont
     ignore : (k,) bool
         Lesions that do not count; a mark that may stand for one of them is not false.
     one_to_one : bool
-        By falling score, every mark takes the free lesion of lowest cost. Otherwise a mark finds all
-        lesions it may stand for, and all marks on a lesion are true.
+        By falling score, every mark takes the free lesion of lowest cost; of marks of equal score that of
+        lower cost comes first. Otherwise a mark finds all lesions it may stand for, and all marks on a
+        lesion are true.
     dont_care : (m,) bool
         Marks that are not false, wherever they are.
     """
@@ -244,7 +246,7 @@ def settle(score: Floats, pairs: Pairs, ignore: Bools, *, one_to_one: bool, dont
     real = ~ignore[pairs.lesion]
     mark, found, cost = pairs.mark[real], pairs.lesion[real], pairs.cost[real]
     if one_to_one:
-        order = np.lexsort((mark, cost, -score[mark]))
+        order = np.lexsort((found, mark, cost, -score[mark]))
         for m, k in zip(mark[order].tolist(), found[order].tolist(), strict=True):
             if lesion[m] < 0 and rating[k] == -np.inf:
                 lesion[m], rating[k], status[m] = k, score[m], TRUE

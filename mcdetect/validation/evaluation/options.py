@@ -47,7 +47,8 @@ class Options:
     target : {"calcifications", "clusters"}
     rule : str, optional
         Matching rule: ``hdogreg`` (usual), ``calcdet`` or ``lenient`` for calcifications, ``kallergi1999``
-        (usual) or ``centroid`` for clusters.
+        (usual) or ``centroid`` for clusters; ``kallergi1999_many`` and ``centroid_many`` let one group find
+        several clusters.
     rates_per_image, rates_per_cm2 : tuple of float, optional
         False positives at which sensitivity is reported.
     limit_per_image, limit_per_cm2 : float, optional
@@ -118,7 +119,7 @@ class Options:
         """What the matching rule asks."""
         if self.target == "calcifications":
             return CALCIFICATION_RULES[self.rule_name].meaning
-        return CLUSTER_RULES[self.rule_name][0]
+        return CLUSTER_RULES[self.rule_name].meaning
 
     @property
     def units(self) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class Evaluation:
     lesions : DataFrame
         The truth, with the rating by the first detector (minus infinity when missed).
     marks : DataFrame
-        The first detector's marks with their status: true, false or not counted.
+        The first detector's marks with their status: true mark, false mark or not counted.
     images : DataFrame
         image, normal, patient (a number).
     tallies : tuple of Tally
@@ -124,7 +124,8 @@ class Evaluation:
         rows.append(
             (
                 "marks",
-                ", ".join(f"{status[name]} {name}" for name in ("true", "false", "not counted")),
+                f"{status['true mark']} true, {status['false mark']} false, "
+                f"{status['not counted']} not counted",
             )
         )
         for row in self.denominators.to_dict("records"):
@@ -193,7 +194,8 @@ class Evaluation:
             tables |= {"marks.csv": self.marks, "lesions.csv": self.lesions}
         tables["rjafroc_cases.csv"] = case_table(self.tallies[0])
         for name, table in tables.items():
-            table.to_csv(folder / name, index=False, float_format="%.6g", lineterminator="\n")
+            digits = "%.9g" if name in ("marks.csv", "lesions.csv") else "%.6g"  # positions in more
+            table.to_csv(folder / name, index=False, float_format=digits, lineterminator="\n")
             written.append(folder / name)
         workbook = folder / RJAFROC
         try:

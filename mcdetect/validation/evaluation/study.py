@@ -33,7 +33,8 @@ __all__ = ["evaluate"]
 
 logger = logging.getLogger(__name__)
 
-_STATUS = {TRUE: "true", FALSE: "false"}
+# A column of "true" and "false" would be read as yes and no, and one with a third word as text.
+_STATUS = {TRUE: "true mark", FALSE: "false mark"}
 
 
 def evaluate(
