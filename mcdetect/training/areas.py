@@ -1,4 +1,4 @@
-"""Areas under the ROC curve that favour nobody: pairs within folds, equal numbers of groups, patients weigh one.
+"""Areas under the ROC curve that favour nobody: pairs within folds, equal numbers of groups, equal patients.
 
 Scores of different folds come from models that saw different patients: the fewer positive ones are left for
 training, the more lie in the test. Pooled, chance alone then gives areas well off one half. So only rows of
@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
+from scipy.special import gammaln, ndtri
 from scipy.stats import t as student
-
 
 __all__ = ["PairCount", "fold_curve", "group_pairs", "unit_pairs"]
 
@@ -56,11 +55,19 @@ class PairCount:
         """Share of the pairs that is won; not-a-number without pairs."""
         return self.won / self.pairs if self.pairs > 0 else float("nan")
 
-    def interval(self, confidence: float) -> tuple[float, float]:
+    def interval(self, confidence: float, chance: float = 0.0) -> tuple[float, float]:
         """Return an interval over patients, by leaving out each of them in turn.
 
         On the scale of log-odds, with Student's t and the degrees of freedom of Welch, since the rarer class
         is often a handful of patients (after Obuchowski 1997, doi:10.2307/2533958; jackknife by class).
+
+        Parameters
+        ----------
+        confidence : float
+            Such as 0.95.
+        chance : float
+            Standard deviation of the area when labels are shuffled. Leaving out patients does not tell what
+            training itself adds to the spread: the interval is no narrower than that of chance.
         """
         area, taking = self.area, self.pairs_of > 0
         rest = self.pairs - self.pairs_of
@@ -69,18 +76,20 @@ class PairCount:
         without = (self.won - self.won_of) / np.where(rest > 0, rest, 1.0)
         variance, small = 0.0, 0.0
         for part in (without[taking & self.positive], without[taking & ~self.positive]):
-            if part.size < 2:
-                return float("nan"), float("nan")
-            one = float((part.size - 1) / part.size * ((part - part.mean()) ** 2).sum())
-            variance += one
-            small += one**2 / (part.size - 1)
-        spread = area * (1.0 - area)
-        if small <= 0.0 or spread <= 0.0:
+            if part.size >= 2:
+                one = float((part.size - 1) / part.size * ((part - part.mean()) ** 2).sum())
+                variance += one
+                small += one**2 / (part.size - 1)
+        if small <= 0.0 and chance <= 0.0:
             return area, area
-        half = float(student.ppf(0.5 + confidence / 2, variance**2 / small)) * variance**0.5 / spread
-        middle = np.log(area / (1.0 - area))
+        inner = min(max(area, 0.5 / self.pairs), 1.0 - 0.5 / self.pairs)
+        half = float(ndtri(0.5 + confidence / 2)) * chance / 0.25
+        if small > 0.0:
+            quantile = float(student.ppf(0.5 + confidence / 2, variance**2 / small))
+            half = max(half, quantile * variance**0.5 / (inner * (1.0 - inner)))
+        middle = np.log(inner / (1.0 - inner))
         low, high = (0.5 + 0.5 * np.tanh(0.5 * (middle + side * half)) for side in (-1, 1))
-        return float(low), float(high)
+        return min(float(low), area), max(float(high), area)
 
 
 def group_pairs(score: _Floats, label: _Ints, patient: _Ints, fold: _Ints) -> PairCount:
@@ -252,9 +261,7 @@ def fold_curve(score: _Floats, label: _Ints, patient: _Ints, fold: _Ints, grid: 
         weight = np.zeros(values.size)
         patients = [1, 1]
         for value in (0, 1):
-            names, index, counts = np.unique(
-                owner[known == value], return_inverse=True, return_counts=True
-            )
+            names, index, counts = np.unique(owner[known == value], return_inverse=True, return_counts=True)
             weight[known == value] = 1.0 / counts[index]
             patients[value] = names.size
         if min(patients) == 0:
@@ -273,5 +280,3 @@ def fold_curve(score: _Floats, label: _Ints, patient: _Ints, fold: _Ints, grid: 
         out += pairs * np.interp(grid, x, np.column_stack([low, high]).ravel())
         total += pairs
     return out / total if total > 0 else np.full(grid.size, np.nan)
-
-

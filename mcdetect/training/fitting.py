@@ -1,8 +1,7 @@
-"""Fits one model by one recipe with scikit-learn, and turns it into data."""
+"""Fits one model by one recipe, as data."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,36 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from mcdetect.errors import MissingLibraryError
-from mcdetect.models.cluster_model import Linear
+from mcdetect.models.linear import Linear
 from mcdetect.models.trees import Forest, Tree
+from mcdetect.training.logistic import fit_groups, fit_pools
+from mcdetect.training.rows import Rows
+from mcdetect.training.weights import balanced_weights
 
-__all__ = ["KINDS", "Fitted", "MissingSklearnError", "Recipe", "fit", "recipes", "require_sklearn", "select"]
+__all__ = [
+    "FEW",
+    "KINDS",
+    "Fitted",
+    "MissingSklearnError",
+    "Recipe",
+    "few_features",
+    "fit",
+    "recipes",
+    "require_sklearn",
+    "select",
+]
 
 KINDS = ("logistic", "boosting")
+
+# Judged: on tables drawn as uneven as real ones (tests/test_training_few.py). With fewer patients choosing
+# features only adds chance; weaker penalties learn strong effects better, and noise as well.
+FEW = 20
+"""Patients of the rarer class below which features are fixed, not chosen."""
+_MORE_FEATURES = (10, 15)  # patients of the rarer class from which there are three, four
+_FEW_STRENGTHS = (0.25, 0.5)  # variance of a coefficient about what is known before
+_STRENGTHS = (0.1, 1.0)
+_PATIENTS_PER_FEATURE = 5  # of the rarer class
+
 # Judged: a lower bound keeps fewer features, which say more each and are steadier.
 REDUNDANT = 0.9
 """Rank correlation from which on a feature says the same as one that is already taken."""
@@ -48,11 +71,14 @@ class Recipe:
     ----------
     kind : {"logistic", "boosting"}
     n_features : int
-        Most features that are taken; 0 for all that vary.
+        Most features that are taken by their separation; 0 for all that vary, unless there are fixed ones.
     strength : float
-        Logistic: inverse of the ridge penalty (`C` of scikit-learn).
+        Logistic: variance of the standardised coefficients about what is known before (the inverse of the
+        ridge penalty, `C` of scikit-learn).
     n_trees, n_leaves : int
         Boosting: number of trees, and most leaves of each.
+    fixed : tuple of int
+        Columns that are taken in any case.
     """
 
     kind: str
@@ -60,15 +86,21 @@ class Recipe:
     strength: float = 1.0
     n_trees: int = 0
     n_leaves: int = 0
+    fixed: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         if self.kind == "boosting":
             return f"{self.n_trees} trees of {self.n_leaves} leaves"
-        taken = f"up to {self.n_features} features" if self.n_features else "all features"
-        return f"{taken}, C = {self.strength:g}"
+        fixed = f"{len(self.fixed)} fixed features" if self.fixed else ""
+        more = f"up to {self.n_features} {'more' if fixed else 'features'}" if self.n_features else ""
+        return (
+            f"{' and '.join(part for part in (fixed, more) if part) or 'all features'}, C = {self.strength:g}"
+        )
 
 
-def recipes(kind: str, n_features: int) -> tuple[Recipe, ...]:
+def recipes(
+    kind: str, n_features: int, patients: int, fixed: tuple[int, ...] = (), *, given: bool = False
+) -> tuple[Recipe, ...]:
     """Return the recipes among which inner cross-validation chooses, from simple to complex.
 
     Parameters
@@ -76,13 +108,32 @@ def recipes(kind: str, n_features: int) -> tuple[Recipe, ...]:
     kind : {"logistic", "boosting"}
     n_features : int
         Features of the table.
+    patients : int
+        Of the rarer class: they allow for so many features.
+    fixed : tuple of int
+        Columns that are taken in any case, if any.
+    given : bool
+        The features were named by the user: with few patients all of them are taken, none chosen.
     """
     if kind == "boosting":
         return tuple(
             Recipe(kind, n_trees=trees, n_leaves=leaves) for leaves, trees in ((3, 40), (3, 120), (6, 80))
         )
-    counts = [count for count in (4, 8, 16) if count < n_features] + [0]
-    return tuple(Recipe(kind, count, strength) for count in counts for strength in (0.03, 1.0))
+    if patients < FEW:
+        count = 0 if fixed or given else few_features(patients)
+        return tuple(Recipe(kind, count, strength, fixed=fixed) for strength in _FEW_STRENGTHS)
+    simple = tuple(Recipe(kind, 0, strength, fixed=fixed) for strength in _FEW_STRENGTHS) if fixed else ()
+    allowed = patients // _PATIENTS_PER_FEATURE
+    counts = [count for count in (4, 8, 16) if count < n_features and count <= allowed]
+    wider = tuple(Recipe(kind, count, strength, fixed=fixed) for count in counts for strength in _STRENGTHS)
+    if n_features <= allowed or not (simple or wider):
+        wider += tuple(Recipe(kind, 0, strength) for strength in _STRENGTHS)
+    return simple + wider
+
+
+def few_features(patients: int) -> int:
+    """Return how many features a number of patients of the rarer class below `FEW` allows for."""
+    return 2 + sum(patients >= limit for limit in _MORE_FEATURES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,15 +144,15 @@ class Fitted:
     ----------
     columns : (k,) int64 array
         Columns of the table that it takes.
-    estimator : object
-        Of scikit-learn, over those columns; missing values are not-a-number.
     rule : Linear or Forest
-        The same as data, over the same columns.
+        From those columns to log-odds.
+    estimator : object
+        Trees: of scikit-learn, over those columns; missing values are not-a-number.
     """
 
     columns: _Ints
-    estimator: Any
     rule: Linear | Forest
+    estimator: Any = None
 
     def log_odds(self, values: _Floats) -> _Floats:
         """Return the log-odds of rows of the whole table; (n, features) in, (n,) out."""
@@ -124,12 +175,14 @@ class Fitted:
         return np.where(used > 0, np.sign(ranks[:, :-1].T @ ranks[:, -1]), 0.0)
 
 
-def select(values: _Floats, label: _Ints, count: int) -> _Ints:
+def select(
+    values: _Floats, label: _Ints, count: int, weight: _Floats | None = None, fixed: tuple[int, ...] = ()
+) -> _Ints:
     """Choose features that separate the classes and do not repeat each other.
 
-    Features are taken by falling separation, the distance of the area under their ROC curve from one half.
-    One whose rank correlation with a feature already taken reaches `REDUNDANT` is passed over. Missing values
-    count as the median.
+    Features are taken by falling separation: how far apart the mean ranks of the classes lie, which without
+    weights is the distance of the area under the ROC curve from one half. One whose rank correlation with a
+    feature already taken reaches `REDUNDANT` is passed over. Missing values count as the median.
 
     Parameters
     ----------
@@ -138,31 +191,38 @@ def select(values: _Floats, label: _Ints, count: int) -> _Ints:
     label : (n,) int64 array
         0 and 1, both present.
     count : int
-        Most features to take; 0 for all that vary.
+        Most features to take; 0 for all that vary, or none beside fixed ones.
+    weight : (n,) float64 array, optional
+    fixed : tuple of int
+        Columns that are taken in any case; the others come on top.
 
     Returns
     -------
     (k,) int64 array
         Their columns, rising.
     """
+    if fixed and count == 0:
+        return np.array(sorted(fixed), np.int64)
     filled = _filled(values)
     varies = np.flatnonzero(np.ptp(filled, axis=0) > 0)
     if count == 0 or varies.size <= 1:
         return varies
+    weight = np.ones(label.size) if weight is None else weight
     ranks = rankdata(filled[:, varies], axis=0)
-    positive = label == 1
-    n1, n0 = int(positive.sum()), int((~positive).sum())
-    auc = (ranks[positive].sum(axis=0) - n1 * (n1 + 1) / 2) / (n1 * n0)
-    order = np.argsort(-np.abs(auc - 0.5), kind="stable")
+    means = [
+        weight[label == value] @ ranks[label == value] / weight[label == value].sum() for value in (0, 1)
+    ]
+    order = np.argsort(-np.abs(np.round(means[1] - means[0], 9)), kind="stable")
     unit = ranks - ranks.mean(axis=0)
     unit /= np.sqrt((unit**2).sum(axis=0))
-    taken: list[int] = []
+    taken = [int(index) for index in np.flatnonzero(np.isin(varies, fixed))]
+    most = len(taken) + count
     for index in order:
-        if not taken or np.abs(unit[:, taken].T @ unit[:, index]).max() < REDUNDANT:
+        if len(taken) == most:
+            break
+        if index not in taken and (not taken or np.abs(unit[:, taken].T @ unit[:, index]).max() < REDUNDANT):
             taken.append(int(index))
-            if len(taken) == count:
-                break
-    chosen: _Ints = varies[np.sort(taken)]
+    chosen: _Ints = np.union1d(varies[taken], np.array(fixed, np.int64)).astype(np.int64)
     return chosen
 
 
@@ -176,62 +236,68 @@ def _filled(values: _Floats) -> _Floats:
     return np.where(np.isfinite(out), out, medians)
 
 
-def fit(recipe: Recipe, values: _Floats, label: _Ints, seed: int = 0) -> Fitted:
-    """Fit a model.
+def fit(recipe: Recipe, rows: Rows, seed: int = 0) -> Fitted:
+    """Fit a model; all patients of a class weigh the same, and both classes.
 
     Parameters
     ----------
     recipe : Recipe
-    values : (n, features) float64 array
-        Not-a-number for missing.
-    label : (n,) int64 array
-        0 and 1, both present.
+    rows : Rows
+        With both classes.
     seed : int
 
     Returns
     -------
     Fitted
     """
-    columns = select(values, label, recipe.n_features)
+    of_unit = balanced_weights(rows.unit_label, rows.unit_patient)
+    index = rows.unit_index
+    weight = (of_unit / np.bincount(index))[index]
+    columns = select(rows.values, rows.label, recipe.n_features, weight, recipe.fixed)
     if columns.size == 0:  # nothing varies: the model is the prevalence
         columns = np.zeros(1, np.int64)
-    chosen = values[:, columns]
+    chosen = rows.values[:, columns]
     if recipe.kind == "boosting":
-        boosting = _boosting(recipe, chosen, label, seed)
-        return Fitted(columns, boosting, _forest(boosting))
-    pipeline = _logistic(recipe, chosen, label)
-    return Fitted(columns, pipeline, _linear(pipeline))
+        boosting = _boosting(recipe, chosen, rows.label, weight, seed)
+        return Fitted(columns, _forest(boosting), boosting)
+    return Fitted(columns, _logistic(recipe, chosen, rows, weight, of_unit, rows.prior[columns]))
 
 
-def _logistic(recipe: Recipe, values: _Floats, label: _Ints) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    pipeline = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True),
-        StandardScaler(),
-        LogisticRegression(C=recipe.strength, max_iter=1000),
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return pipeline.fit(values, label)
-
-
-def _linear(pipeline: Any) -> Linear:
-    imputer, scaler, logistic = (step for _, step in pipeline.steps)
-    return Linear(
-        medians=np.nan_to_num(imputer.statistics_.astype(np.float64)),
-        means=scaler.mean_.astype(np.float64),
-        scales=scaler.scale_.astype(np.float64),
-        coefficients=logistic.coef_[0].astype(np.float64),
-        intercept=float(logistic.intercept_[0]),
-    )
+def _logistic(
+    recipe: Recipe, values: _Floats, rows: Rows, weight: _Floats, of_unit: _Floats, prior: _Floats
+) -> Linear:
+    filled = np.empty_like(values)
+    medians = np.zeros(values.shape[1])
+    for column in range(values.shape[1]):
+        known = np.isfinite(values[:, column])
+        if known.any():
+            medians[column] = _median(values[known, column], weight[known])
+        filled[:, column] = np.where(known, values[:, column], medians[column])
+    share = weight / weight.sum()
+    means = share @ filled
+    scales = np.sqrt(share @ (filled - means) ** 2)
+    varies = scales > 1e-12 * np.maximum(1.0, np.abs(means))
+    scales = np.where(varies, scales, 1.0)
+    prior = np.where(varies, prior, 0.0)
+    x = (filled - means) / scales
+    found = fit_groups(x, rows.label, weight, prior, recipe.strength)
+    if rows.pooled.level != "group":
+        found = fit_pools(
+            x, rows.unit_label, of_unit, prior, recipe.strength, rows.pools, rows.pooled.by, found
+        )
+    return Linear(medians, means, scales, *found, filled.min(axis=0), filled.max(axis=0))
 
 
-def _boosting(recipe: Recipe, values: _Floats, label: _Ints, seed: int) -> Any:
+def _median(values: _Floats, weight: _Floats) -> float:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weight[order])
+    half = 0.5 * reached[-1]
+    low = int(np.searchsorted(reached, half * (1.0 - 1e-12)))
+    high = int(np.searchsorted(reached, half * (1.0 + 1e-12)))
+    return float(0.5 * (values[order[low]] + values[order[min(high, order.size - 1)]]))
+
+
+def _boosting(recipe: Recipe, values: _Floats, label: _Ints, weight: _Floats, seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
@@ -242,7 +308,7 @@ def _boosting(recipe: Recipe, values: _Floats, label: _Ints, seed: int) -> Any:
         l2_regularization=2.0,
         early_stopping=False,
         random_state=seed,
-    ).fit(values, label)
+    ).fit(values, label, sample_weight=weight * (label.size / weight.sum()))
 
 
 def _forest(boosting: Any) -> Forest:

@@ -12,14 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-__all__ = ["POOLINGS", "Pools", "fit_groups", "fit_pools", "pool"]
-
-POOLINGS = ("max", "log-sum")
+__all__ = ["Pools", "fit_groups", "fit_pools"]
 
 # Technical: Newton's method, and how a maximum is approached.
 _STEPS = 50
-_TOLERANCE = 1e-9
-_SHARPNESS = (1.0, 4.0, 16.0)  # of the smooth maximum, in turn
+_TOLERANCE = 1e-8
+_SHARPNESS = (2.0, 16.0)  # of the smooth maximum, in turn
 _MOST_ITERATIONS = 200  # of the quasi-Newton method, for each
 
 _Floats = npt.NDArray[np.float64]
@@ -120,16 +118,6 @@ class Pools:
         e = np.exp(x - top[self.index])
         total = np.add.reduceat(e, self.starts)
         return (top + np.log(total)) / sharpness, e / total[self.index]
-
-
-def pool(log_odds: _Floats, pools: Pools, pooling: str) -> _Floats:
-    """Return the log-odds of each pool; (n,) float64 in, (u,) out.
-
-    "max" is that of the highest row; "log-sum" log(sum(exp(x))): the odds of the rows add up.
-    """
-    if pooling == "max":
-        return np.maximum.reduceat(log_odds[pools.order], pools.starts)
-    return pools.soft(log_odds, 1.0)[0]
 
 
 def fit_pools(

@@ -12,7 +12,7 @@ _Ints = npt.NDArray[np.int64]
 
 
 def plain_weights(patient: _Ints) -> _Floats:
-    """Return weights of rows with which each patient weighs one, however many rows there are; (n,) float64."""
+    """Return weights with which each patient weighs one, however many rows there are; (n,) float64."""
     _, inverse, count = np.unique(patient, return_inverse=True, return_counts=True)
     return 1.0 / count[inverse]
 
