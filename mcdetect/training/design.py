@@ -68,7 +68,8 @@ def make_design(
 
     With fewer than `FEW` patients of the rarer class these are two to four fixed ones; with more all columns
     of numbers that enough patients support. Those that were joined (of patients, of the comparison with an
-    earlier image) are always among them.
+    earlier image) are always among them, but the fewer patients there are, the less they may weigh: they are
+    the same in all groups of a patient, so that a few patients seem to prove anything.
 
     Parameters
     ----------
@@ -116,13 +117,14 @@ def make_design(
     if (missing := (~np.isfinite(values)).mean()) > 0:
         notes.append(f"{100 * missing:.1f} % of the values are missing")
     prior = np.array([_OF_INDEX if name == "suspicion" else 0.0 for name in names])
+    freedom = np.array([min(rarer / FEW, 1.0) if name in joined else 1.0 for name in names])
     number = np.arange(label.size)
     unit = {"group": number, "image": examples.image, "patient": patient}[pooled.level]
     always = names if few else [name for name in names if name in joined or name in own[:2]]
     return Design(
         names=tuple(names),
         transforms=tuple(scale for scale, good in zip(scales, keep, strict=True) if good),
-        rows=Rows(values, label, patient, prior, unit, pooled),
+        rows=Rows(values, label, patient, prior, freedom, unit, pooled),
         fixed=() if wanted else tuple(names.index(name) for name in always),
         joined=tuple(name for name in names if name in examples.joined),
         given=bool(wanted),

@@ -260,11 +260,11 @@ def fit(recipe: Recipe, rows: Rows, seed: int = 0) -> Fitted:
     if recipe.kind == "boosting":
         boosting = _boosting(recipe, chosen, rows.label, weight, seed)
         return Fitted(columns, _forest(boosting), boosting)
-    return Fitted(columns, _logistic(recipe, chosen, rows, weight, of_unit, rows.prior[columns]))
+    return Fitted(columns, _logistic(recipe, chosen, rows, weight, of_unit, columns))
 
 
 def _logistic(
-    recipe: Recipe, values: _Floats, rows: Rows, weight: _Floats, of_unit: _Floats, prior: _Floats
+    recipe: Recipe, values: _Floats, rows: Rows, weight: _Floats, of_unit: _Floats, columns: _Ints
 ) -> Linear:
     filled = np.empty_like(values)
     medians = np.zeros(values.shape[1])
@@ -278,13 +278,12 @@ def _logistic(
     scales = np.sqrt(share @ (filled - means) ** 2)
     varies = scales > 1e-12 * np.maximum(1.0, np.abs(means))
     scales = np.where(varies, scales, 1.0)
-    prior = np.where(varies, prior, 0.0)
+    prior = np.where(varies, rows.prior[columns], 0.0)
+    strength = recipe.strength * rows.freedom[columns]
     x = (filled - means) / scales
-    found = fit_groups(x, rows.label, weight, prior, recipe.strength)
+    found = fit_groups(x, rows.label, weight, prior, strength)
     if rows.pooled.level != "group":
-        found = fit_pools(
-            x, rows.unit_label, of_unit, prior, recipe.strength, rows.pools, rows.pooled.by, found
-        )
+        found = fit_pools(x, rows.unit_label, of_unit, prior, strength, rows.pools, rows.pooled.by, found)
     return Linear(medians, means, scales, *found, filled.min(axis=0), filled.max(axis=0))
 
 

@@ -240,7 +240,7 @@ def train(
         "positive": int(label.sum()),
         "prevalence": float(np.average(rows.unit_label, weights=plain_weights(rows.unit_patient))),
         "auc": measures["auc"].as_dict(),
-        "auc_from": f"pairs within the folds of a {int(tested.fold.max()) + 1}-fold cross-validation by patient",
+        "auc_from": f"pairs within folds, {int(tested.fold.max()) + 1}-fold cross-validation by patient",
     }
     return Training(
         model=_as_model(final, design, target, calibration, about),
@@ -364,13 +364,18 @@ def _warnings(
         found.append(
             f"the rarer class has {design.patients} patients only: with more the figures will change"
         )
+    if len(design.names) > design.patients and chosen.recipe.kind == "logistic":
+        found.append(
+            f"{len(design.names)} features for {design.patients} patients of the rarer class are many: "
+            "leave out what is not needed"
+        )
     if calibrate and chosen.calibration is None:
         found.append("the model ranks unseen clusters no better than chance, so it is not calibrated")
     without = sum(each.calibration is None for each in tested.chosen)
     if without:
         found.append(f"in {without} of {len(tested.chosen)} folds nothing was learned")
     area = measures["auc"]
-    if not area.low > 0.5 or area.p > _CHANCE:
+    if area.p > _CHANCE or (not np.isfinite(area.p) and not area.low > 0.5):
         found.append("the AUC is one that chance gives, too: the features may tell nothing about the labels")
     for note in found:
         logger.warning("%s", note)

@@ -25,7 +25,7 @@ _Ints = npt.NDArray[np.int64]
 
 
 def fit_groups(
-    values: _Floats, label: _Ints, weight: _Floats, prior: _Floats, strength: float
+    values: _Floats, label: _Ints, weight: _Floats, prior: _Floats, strength: _Floats
 ) -> tuple[_Floats, float]:
     """Fit coefficients and intercept by Newton's method.
 
@@ -38,7 +38,7 @@ def fit_groups(
     weight : (n,) float64 array
     prior : (k,) float64 array
         Coefficients towards which the fit is drawn.
-    strength : float
+    strength : (k,) float64 array
         Variance of the coefficients about them; small draws strongly.
 
     Returns
@@ -48,7 +48,7 @@ def fit_groups(
         Not drawn anywhere.
     """
     design = np.column_stack([values, np.ones(len(values))])
-    penalty = np.append(np.full(values.shape[1], 1.0 / strength), 0.0)
+    penalty = np.append(1.0 / strength, 0.0)
     base = np.append(prior, 0.0)
     mean = float(weight @ label) / float(weight.sum())
     beta = base.copy()
@@ -125,7 +125,7 @@ def fit_pools(
     label: _Ints,
     weight: _Floats,
     prior: _Floats,
-    strength: float,
+    strength: _Floats,
     pools: Pools,
     pooling: str,
     start: tuple[_Floats, float],
@@ -161,7 +161,7 @@ def fit_pools(
         p = 0.5 + 0.5 * np.tanh(0.5 * z)
         residual = weight * (p - label)
         value = float(weight @ (np.logaddexp(0.0, z) - label * z)) + 0.5 * float(
-            ((beta - prior) ** 2).sum() / strength
+            ((beta - prior) ** 2 / strength).sum()
         )
         gradient = rows.T @ (share * residual[pools.index]) + (beta - prior) / strength
         return value, np.append(gradient, residual.sum())

@@ -32,6 +32,8 @@ class Rows:
         Numbers of the patients.
     prior : (features,) float64 array
         Log-odds per standard deviation towards which a logistic model is drawn.
+    freedom : (features,) float64 array
+        How far a coefficient may depart from that, as a share of the variance that a recipe allows.
     unit : (n,) int64 array
         Number of what the label belongs to: the group itself, its image or its patient.
     pooled : Pooled
@@ -42,14 +44,15 @@ class Rows:
     label: _Ints
     patient: _Ints
     prior: _Floats
+    freedom: _Floats
     unit: _Ints
     pooled: Pooled = GROUPS
 
     @classmethod
     def of_groups(cls, values: _Floats, label: _Ints, patient: _Ints | None = None) -> Rows:
         """Return rows that have labels of their own; without patients each is of another one."""
-        number = np.arange(label.size)
-        return cls(values, label, number if patient is None else patient, np.zeros(values.shape[1]), number)
+        number, ones = np.arange(label.size), np.ones(values.shape[1])
+        return cls(values, label, number if patient is None else patient, 0.0 * ones, ones, number)
 
     def take(self, which: npt.NDArray[np.bool_]) -> Rows:
         """Return some of the rows; images and patients are never parted."""
