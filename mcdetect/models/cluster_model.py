@@ -144,7 +144,7 @@ class ClusterModel:
         if self.calibration is None:
             raise ValueError("the model is not calibrated: it ranks clusters and gives no probability")
         if not self._of_groups:
-            raise ValueError(f"the probability of this model is that of a {self.pooled.level}; use of_units")
+            raise ValueError(f"the probability of this model is that of {self.pooled.level}s; use of_units")
         slope, intercept = self.calibration
         return sigmoid(slope * self.log_odds(clusters) + intercept)
 
