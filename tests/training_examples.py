@@ -54,12 +54,19 @@ def rows_of(values: np.ndarray, label: np.ndarray, patient: np.ndarray | None = 
 
 # As uneven as a real table: 29 suspicious and 349 benign groups of 48 women, six of them positive, one benign
 # woman with 124 groups.
-POSITIVE_PATIENTS, NEGATIVE_PATIENTS, POSITIVE_GROUPS, NEGATIVE_GROUPS, LARGEST = 6, 42, 29, 349, 124
+PATIENTS, GROUPS, LARGEST = (42, 6), (349, 29), 124
 SPREADS = (1.5, 0.6)  # of the log-odds of the index and the logarithm of the number
 ALIKE = 0.3  # share of the variance that is the patient's
 
 
-def uneven(seed: int, shifts: tuple[float, float] = (0.0, 0.0), *, more: int = 0) -> Examples:
+def uneven(
+    seed: int,
+    shifts: tuple[float, float] = (0.0, 0.0),
+    *,
+    more: int = 0,
+    patients: tuple[int, int] = PATIENTS,
+    groups: tuple[int, int] = GROUPS,
+) -> Examples:
     """Return a table as uneven as a real one, with the index and the number of members.
 
     Parameters
@@ -69,32 +76,30 @@ def uneven(seed: int, shifts: tuple[float, float] = (0.0, 0.0), *, more: int = 0
         positive groups. A score of both, weighed by these, is the best that can be had.
     more : int
         Further columns, of noise.
+    patients, groups : (int, int)
+        Negative and positive ones.
     """
     rng = np.random.default_rng(seed)
-    rest = NEGATIVE_GROUPS - LARGEST - (NEGATIVE_PATIENTS - 1)
-    smaller = 1 + rng.multinomial(rest, rng.dirichlet(np.full(NEGATIVE_PATIENTS - 1, 0.7)))
-    positive = 1 + rng.multinomial(
-        POSITIVE_GROUPS - POSITIVE_PATIENTS, rng.dirichlet(np.full(POSITIVE_PATIENTS, 1.5))
-    )
+    rest = groups[0] - LARGEST - (patients[0] - 1)
+    smaller = 1 + rng.multinomial(rest, rng.dirichlet(np.full(patients[0] - 1, 0.7)))
+    positive = 1 + rng.multinomial(groups[1] - patients[1], rng.dirichlet(np.full(patients[1], 1.5)))
     sizes = np.concatenate([positive, [LARGEST], smaller])
     patient = np.repeat(np.arange(sizes.size), sizes).astype(np.int64)
-    label = (patient < POSITIVE_PATIENTS).astype(np.int64)
+    label = (patient < patients[1]).astype(np.int64)
 
     def column(shift: float) -> np.ndarray:
         own = rng.normal(size=sizes.size)[patient]
         return ALIKE**0.5 * own + (1 - ALIKE) ** 0.5 * rng.normal(size=label.size) + shift * label
 
     index, number = (column(shift) for shift in shifts)
-    table = pd.DataFrame(
-        {
-            "file": [f"case{p}/a.dcm" for p in patient],
-            "cluster_id": np.concatenate([np.arange(1, size + 1) for size in sizes]),
-            "suspicion": 100.0 / (1.0 + np.exp(1.0 - SPREADS[0] * index)),
-            "n_calcifications": np.exp(2.0 + SPREADS[1] * number),
-            **{f"noise_{k}": column(0.0) for k in range(more)},
-        }
-    )
-    return Examples(table, label, patient)
+    columns = {
+        "file": [f"case{p}/a.dcm" for p in patient],
+        "cluster_id": np.concatenate([np.arange(1, size + 1) for size in sizes]),
+        "suspicion": 100.0 / (1.0 + np.exp(1.0 - SPREADS[0] * index)),
+        "n_calcifications": np.exp(2.0 + SPREADS[1] * number),
+    }
+    columns |= {f"noise_{k}": column(0.0) for k in range(more)}
+    return Examples(pd.DataFrame(columns), label, patient)
 
 
 def best_score(given: Examples, shifts: tuple[float, float]) -> np.ndarray:

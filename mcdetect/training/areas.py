@@ -75,14 +75,16 @@ class PairCount:
             return float("nan"), float("nan")
         without = (self.won - self.won_of) / np.where(rest > 0, rest, 1.0)
         variance, small = 0.0, 0.0
-        for part in (without[taking & self.positive], without[taking & ~self.positive]):
-            if part.size >= 2:
-                one = float((part.size - 1) / part.size * ((part - part.mean()) ** 2).sum())
+        for kind in (without[taking & self.positive], without[taking & ~self.positive]):
+            if kind.size >= 2:
+                one = float((kind.size - 1) / kind.size * ((kind - kind.mean()) ** 2).sum())
                 variance += one
-                small += one**2 / (part.size - 1)
+                small += one**2 / (kind.size - 1)
         if small <= 0.0 and chance <= 0.0:
             return area, area
-        inner = min(max(area, 0.5 / self.pairs), 1.0 - 0.5 / self.pairs)
+        # Log-odds have no end: as if half a patient of the rarer class were on the other side.
+        part = 0.5 / max(min(int(self.positive.sum()), int((~self.positive).sum())), 1)
+        inner = min(max(area, part), 1.0 - part)
         half = float(ndtri(0.5 + confidence / 2)) * chance / 0.25
         if small > 0.0:
             quantile = float(student.ppf(0.5 + confidence / 2, variance**2 / small))

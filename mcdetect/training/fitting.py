@@ -169,7 +169,7 @@ class Fitted:
         used = np.zeros(self.columns.size)
         counts = self.rule.used()
         used[: counts.size] = counts
-        taken = _filled(values[:, self.columns])
+        taken = _filled(values[:, self.columns], np.ones(len(values)))
         ranks = rankdata(np.column_stack([taken, self.log_odds(values)]), axis=0)
         ranks -= ranks.mean(axis=0)
         return np.where(used > 0, np.sign(ranks[:, :-1].T @ ranks[:, -1]), 0.0)
@@ -203,17 +203,17 @@ def select(
     """
     if fixed and count == 0:
         return np.array(sorted(fixed), np.int64)
-    filled = _filled(values)
+    weight = np.ones(label.size) if weight is None else weight
+    filled = _filled(values, weight)
     varies = np.flatnonzero(np.ptp(filled, axis=0) > 0)
     if count == 0 or varies.size <= 1:
         return varies
-    weight = np.ones(label.size) if weight is None else weight
-    ranks = rankdata(filled[:, varies], axis=0)
+    ranks = _ranks(filled[:, varies], weight)
     means = [
         weight[label == value] @ ranks[label == value] / weight[label == value].sum() for value in (0, 1)
     ]
     order = np.argsort(-np.abs(np.round(means[1] - means[0], 9)), kind="stable")
-    unit = ranks - ranks.mean(axis=0)
+    unit = (ranks - weight @ ranks / weight.sum()) * np.sqrt(weight)[:, None]
     unit /= np.sqrt((unit**2).sum(axis=0))
     taken = [int(index) for index in np.flatnonzero(np.isin(varies, fixed))]
     most = len(taken) + count
@@ -226,14 +226,39 @@ def select(
     return chosen
 
 
-def _filled(values: _Floats) -> _Floats:
+def _filled(values: _Floats, weight: _Floats) -> _Floats:
     """Put the median for what is missing, and zero where everything is."""
-    known = np.isfinite(values)
-    out = np.where(known, values, np.nan)
-    empty = ~known.any(axis=0)
-    out[:, empty] = 0.0
-    medians = np.nanmedian(out, axis=0) if len(out) else np.zeros(out.shape[1])
-    return np.where(np.isfinite(out), out, medians)
+    return np.where(np.isfinite(values), values, _medians(values, weight))
+
+
+def _medians(values: _Floats, weight: _Floats) -> _Floats:
+    """Return the weighted median of each column, zero where nothing is known."""
+    out = np.zeros(values.shape[1])
+    for column, of_column in enumerate(values.T):
+        known = np.isfinite(of_column)
+        if known.any():
+            out[column] = _median(of_column[known], weight[known])
+    return out
+
+
+def _median(values: _Floats, weight: _Floats) -> float:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weight[order])
+    half = 0.5 * reached[-1]
+    low = int(np.searchsorted(reached, half * (1.0 - 1e-12)))
+    high = int(np.searchsorted(reached, half * (1.0 + 1e-12)))
+    return float(0.5 * (values[order[low]] + values[order[min(high, order.size - 1)]]))
+
+
+def _ranks(values: _Floats, weight: _Floats) -> _Floats:
+    """Return the share of the weight below each value of its column, and half of what equals it."""
+    reached = np.cumsum(weight[np.argsort(values, axis=0, kind="stable")], axis=0)
+    reached = np.vstack([np.zeros(values.shape[1]), reached]) / weight.sum()
+    first, last = (rankdata(values, "min", axis=0), rankdata(values, "max", axis=0))
+    below = np.take_along_axis(reached, first.astype(np.int64) - 1, axis=0)
+    with_it = np.take_along_axis(reached, last.astype(np.int64), axis=0)
+    out: _Floats = 0.5 * (below + with_it)
+    return out
 
 
 def fit(recipe: Recipe, rows: Rows, seed: int = 0) -> Fitted:
@@ -266,13 +291,8 @@ def fit(recipe: Recipe, rows: Rows, seed: int = 0) -> Fitted:
 def _logistic(
     recipe: Recipe, values: _Floats, rows: Rows, weight: _Floats, of_unit: _Floats, columns: _Ints
 ) -> Linear:
-    filled = np.empty_like(values)
-    medians = np.zeros(values.shape[1])
-    for column in range(values.shape[1]):
-        known = np.isfinite(values[:, column])
-        if known.any():
-            medians[column] = _median(values[known, column], weight[known])
-        filled[:, column] = np.where(known, values[:, column], medians[column])
+    medians = _medians(values, weight)
+    filled = np.where(np.isfinite(values), values, medians)
     share = weight / weight.sum()
     means = share @ filled
     scales = np.sqrt(share @ (filled - means) ** 2)
@@ -285,15 +305,6 @@ def _logistic(
     if rows.pooled.level != "group":
         found = fit_pools(x, rows.unit_label, of_unit, prior, strength, rows.pools, rows.pooled.by, found)
     return Linear(medians, means, scales, *found, filled.min(axis=0), filled.max(axis=0))
-
-
-def _median(values: _Floats, weight: _Floats) -> float:
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weight[order])
-    half = 0.5 * reached[-1]
-    low = int(np.searchsorted(reached, half * (1.0 - 1e-12)))
-    high = int(np.searchsorted(reached, half * (1.0 + 1e-12)))
-    return float(0.5 * (values[order[low]] + values[order[min(high, order.size - 1)]]))
 
 
 def _boosting(recipe: Recipe, values: _Floats, label: _Ints, weight: _Floats, seed: int) -> Any:

@@ -154,8 +154,8 @@ def _figures(training: Training) -> list[str]:
         f"{settings['folds']}-fold cross-validation by patient, {settings['repeats']} partitions; recipe, "
         "features and calibration are chosen anew inside every training part. Groups are compared within a "
         "fold, each patient weighs one, and patients are compared as if they had equally many groups. "
-        f"Intervals: {100 * CONFIDENCE:g} %, over patients. By chance: the same with labels shuffled between patients, "
-        f"{settings['permutations']} times."
+        f"Intervals: {100 * CONFIDENCE:g} %, over patients. By chance: the same with labels shuffled between "
+        f"patients, {settings['permutations']} times."
     )
     return [*_table(header, rows, numbers=(1, 3, 5)), f'<p class="quiet">{escape(text)}</p>']
 
