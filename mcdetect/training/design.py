@@ -18,14 +18,14 @@ from mcdetect.training.tables import Examples, feature_columns
 
 __all__ = ["Design", "make_design"]
 
+_EXTENTS = ("n_foci", "region_")
 _FIXED = {"suspicion": "logit percent", "n_calcifications": "log", "score": "logit", "benign_share": "none"}
 """With few patients these are the features, from the first on, and their scales: the suspicion index, the
 number of members, how sure the detector is, the share of members of typically benign kinds."""
 
-# Judged: half a log-odds per standard deviation is what the index is worth on real groups; the fit starts
-# from it and departs as the labels say (tests/test_training_few.py).
-_OF_INDEX = 0.5
-_EXTENTS = ("n_foci", "region_")
+# Judged: log-odds per standard deviation from which the fit departs as the labels say. The index is worth
+# about half a log-odds on real groups, where larger groups are more often malignant, too.
+_PRIOR = {"suspicion": 0.5, "n_calcifications": 0.2}
 _SUPPORT = 5  # patients of each class that must differ from the commonest value of a column
 
 _Floats = npt.NDArray[np.float64]
@@ -116,7 +116,7 @@ def make_design(
     values, names = values[:, keep], [name for name, good in zip(names, keep, strict=True) if good]
     if (missing := (~np.isfinite(values)).mean()) > 0:
         notes.append(f"{100 * missing:.1f} % of the values are missing")
-    prior = np.array([_OF_INDEX if name == "suspicion" else 0.0 for name in names])
+    prior = np.array([_PRIOR.get(name, 0.0) for name in names])
     freedom = np.array([min(rarer / FEW, 1.0) if name in joined else 1.0 for name in names])
     number = np.arange(label.size)
     unit = {"group": number, "image": examples.image, "patient": patient}[pooled.level]

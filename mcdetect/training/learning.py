@@ -355,7 +355,7 @@ def _warnings(
     measures: dict[str, Measure], chosen: Chosen, tested: OutOfFold, design: Design, calibrate: bool
 ) -> list[str]:
     found = []
-    if design.patients < FEW and not design.given and chosen.recipe.kind == "logistic":
+    if design.patients < FEW and design.fixed and chosen.recipe.kind == "logistic":
         found.append(
             f"with {design.patients} patients of the rarer class only few features can be told apart: "
             f"{', '.join(design.names[:6])}; --use names others"
