@@ -14,6 +14,7 @@ from mcdetect.validation.evaluation.readers import TableError, read_table
 __all__ = ["CHANGE_COLUMNS", "Covariates", "join_changes", "read_covariates"]
 
 CHANGE_COLUMNS = ("change_new", "change_grown")
+# Standard: BI-RADS, 5th edition, has breast densities a to d; yes and no are 1 and 0.
 _WORDS = {"yes": 1.0, "true": 1.0, "y": 1.0, "no": 0.0, "false": 0.0, "n": 0.0}
 _DENSITIES = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}
 _MISSING = frozenset({"", "nan", "na", "n/a", "unknown", "?", "none", "<na>"})
