@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, ndtr
+from scipy.stats import spearmanr
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
@@ -20,10 +21,11 @@ from training_examples import LINEAR, TREES, examples, rows_of
 from mcdetect.training import Examples, TrainingError, save, train
 from mcdetect.training.calibration import fit_line, fit_sigmoid
 from mcdetect.training.crossval import OutOfFold, choose, cross_validate, folds_of
-from mcdetect.training.fitting import Recipe, fit, recipes, select
+from mcdetect.training.fitting import Recipe, fit, recipes
 from mcdetect.training.learning import Training
 from mcdetect.training.measures import figures, measure, reliability_bins
 from mcdetect.training.null import Null
+from mcdetect.training.selection import Ranking
 from mcdetect.training.weights import balanced_weights
 
 QUICK = {"samples": 100, "stability_samples": 5, "permutations": 4, "repeats": 1}
@@ -181,8 +183,15 @@ def test_what_cannot_be_trained_is_refused() -> None:
         train(Examples(same.clusters, np.ones(20, np.int64), same.patient))
     lone = np.zeros(20, np.int64)
     lone[0] = 1
-    with pytest.raises(TrainingError, match="fewer than two patients"):
+    with pytest.raises(TrainingError, match="of 1 patients only"):
         train(Examples(same.clusters, lone, same.patient))
+    lone[1] = 1
+    with pytest.raises(TrainingError, match="of 2 patients only"):
+        train(Examples(same.clusters, lone, same.patient))
+    lone[2] = 1
+    assert train(Examples(same.clusters, lone, same.patient), **QUICK).settings["folds"] == 3
+    with pytest.raises(TrainingError, match="fewer than two patients"):
+        folds_of(np.array([1, 0, 0]), np.arange(3), 2, 0)
     with pytest.raises(ValueError, match="no column 'nonsense'"):
         train(same, features=["nonsense"])
     with pytest.raises(ValueError, match="holds text"):
@@ -213,6 +222,28 @@ def test_an_uncalibrated_model_states_no_probability(tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------------ the parts
+
+
+def select(
+    values: np.ndarray, label: np.ndarray, count: int, weight: object = None, fixed: tuple[int, ...] = ()
+) -> np.ndarray:
+    weights = np.ones(label.size) if weight is None else np.asarray(weight)
+    return Ranking.of(values, label, weights).take(count, fixed)
+
+
+def test_separation_is_that_of_areas() -> None:
+    rng = np.random.default_rng(0)
+    label = (np.arange(60) % 3 == 0).astype(np.int64)
+    values = np.round(rng.normal(size=(60, 9)) + np.linspace(-1, 0.6, 9) * label[:, None], 1)
+    areas = [abs(roc_auc_score(label, column) - 0.5) for column in values.T]
+    found = Ranking.of(values, label, np.ones(60))
+    assert found.order.tolist() == np.argsort(-np.array(areas)).tolist()
+    times = rng.integers(1, 4, 60)
+    rows = np.repeat(np.arange(60), times)
+    weighted = Ranking.of(values, label, times.astype(np.float64))
+    assert weighted.order.tolist() == Ranking.of(values[rows], label[rows], np.ones(rows.size)).order.tolist()
+    ranks = spearmanr(values[rows][:, :2]).statistic
+    assert weighted.unit[:, 0] @ weighted.unit[:, 1] == pytest.approx(ranks)
 
 
 def test_recipes_go_from_simple_to_complex() -> None:

@@ -62,7 +62,12 @@ class Design:
 
 
 def make_design(
-    examples: Examples, wanted: Sequence[str] = (), unwanted: Sequence[str] = (), pooled: Pooled = GROUPS
+    examples: Examples,
+    wanted: Sequence[str] = (),
+    unwanted: Sequence[str] = (),
+    pooled: Pooled = GROUPS,
+    *,
+    all_columns: bool = False,
 ) -> Design:
     """Choose the columns that can be features.
 
@@ -78,6 +83,8 @@ def make_design(
         Columns to use instead, and columns not to use.
     pooled : Pooled
         What the labels belong to.
+    all_columns : bool
+        Also with few patients.
 
     Raises
     ------
@@ -91,7 +98,7 @@ def make_design(
     own = [name for name in _FIXED if name in clusters and name not in unwanted]
     joined = [name for name in examples.joined if name not in unwanted]
     notes: list[str] = []
-    few = rarer < FEW and not wanted and len(own) >= 1 and own[0] == "suspicion"
+    few = rarer < FEW and not (wanted or all_columns) and len(own) >= 1 and own[0] == "suspicion"
     if few:
         names = list(dict.fromkeys([*own[: few_features(rarer)], *joined]))
     else:

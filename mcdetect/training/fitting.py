@@ -14,7 +14,7 @@ from mcdetect.models.linear import Linear
 from mcdetect.models.trees import Forest, Tree
 from mcdetect.training.logistic import fit_groups, fit_pools
 from mcdetect.training.rows import Rows
-from mcdetect.training.weights import balanced_weights
+from mcdetect.training.selection import filled
 
 __all__ = [
     "FEW",
@@ -26,7 +26,6 @@ __all__ = [
     "fit",
     "recipes",
     "require_sklearn",
-    "select",
 ]
 
 KINDS = ("logistic", "boosting")
@@ -39,10 +38,6 @@ _MORE_FEATURES = (10, 15)  # patients of the rarer class from which there are th
 _FEW_STRENGTHS = (0.25, 0.5)  # variance of a coefficient about what is known before
 _STRENGTHS = (0.1, 1.0)
 _PATIENTS_PER_FEATURE = 5  # of the rarer class
-
-# Judged: a lower bound keeps fewer features, which say more each and are steadier.
-REDUNDANT = 0.9
-"""Rank correlation from which on a feature says the same as one that is already taken."""
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -169,96 +164,10 @@ class Fitted:
         used = np.zeros(self.columns.size)
         counts = self.rule.used()
         used[: counts.size] = counts
-        taken = _filled(values[:, self.columns], np.ones(len(values)))
+        taken = filled(values[:, self.columns], np.ones(len(values)))
         ranks = rankdata(np.column_stack([taken, self.log_odds(values)]), axis=0)
         ranks -= ranks.mean(axis=0)
         return np.where(used > 0, np.sign(ranks[:, :-1].T @ ranks[:, -1]), 0.0)
-
-
-def select(
-    values: _Floats, label: _Ints, count: int, weight: _Floats | None = None, fixed: tuple[int, ...] = ()
-) -> _Ints:
-    """Choose features that separate the classes and do not repeat each other.
-
-    Features are taken by falling separation: how far apart the mean ranks of the classes lie, which without
-    weights is the distance of the area under the ROC curve from one half. One whose rank correlation with a
-    feature already taken reaches `REDUNDANT` is passed over. Missing values count as the median.
-
-    Parameters
-    ----------
-    values : (n, features) float64 array
-        Not-a-number for missing.
-    label : (n,) int64 array
-        0 and 1, both present.
-    count : int
-        Most features to take; 0 for all that vary, or none beside fixed ones.
-    weight : (n,) float64 array, optional
-    fixed : tuple of int
-        Columns that are taken in any case; the others come on top.
-
-    Returns
-    -------
-    (k,) int64 array
-        Their columns, rising.
-    """
-    if fixed and count == 0:
-        return np.array(sorted(fixed), np.int64)
-    weight = np.ones(label.size) if weight is None else weight
-    filled = _filled(values, weight)
-    varies = np.flatnonzero(np.ptp(filled, axis=0) > 0)
-    if count == 0 or varies.size <= 1:
-        return varies
-    ranks = _ranks(filled[:, varies], weight)
-    means = [
-        weight[label == value] @ ranks[label == value] / weight[label == value].sum() for value in (0, 1)
-    ]
-    order = np.argsort(-np.abs(np.round(means[1] - means[0], 9)), kind="stable")
-    unit = (ranks - weight @ ranks / weight.sum()) * np.sqrt(weight)[:, None]
-    unit /= np.sqrt((unit**2).sum(axis=0))
-    taken = [int(index) for index in np.flatnonzero(np.isin(varies, fixed))]
-    most = len(taken) + count
-    for index in order:
-        if len(taken) == most:
-            break
-        if index not in taken and (not taken or np.abs(unit[:, taken].T @ unit[:, index]).max() < REDUNDANT):
-            taken.append(int(index))
-    chosen: _Ints = np.union1d(varies[taken], np.array(fixed, np.int64)).astype(np.int64)
-    return chosen
-
-
-def _filled(values: _Floats, weight: _Floats) -> _Floats:
-    """Put the median for what is missing, and zero where everything is."""
-    return np.where(np.isfinite(values), values, _medians(values, weight))
-
-
-def _medians(values: _Floats, weight: _Floats) -> _Floats:
-    """Return the weighted median of each column, zero where nothing is known."""
-    out = np.zeros(values.shape[1])
-    for column, of_column in enumerate(values.T):
-        known = np.isfinite(of_column)
-        if known.any():
-            out[column] = _median(of_column[known], weight[known])
-    return out
-
-
-def _median(values: _Floats, weight: _Floats) -> float:
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weight[order])
-    half = 0.5 * reached[-1]
-    low = int(np.searchsorted(reached, half * (1.0 - 1e-12)))
-    high = int(np.searchsorted(reached, half * (1.0 + 1e-12)))
-    return float(0.5 * (values[order[low]] + values[order[min(high, order.size - 1)]]))
-
-
-def _ranks(values: _Floats, weight: _Floats) -> _Floats:
-    """Return the share of the weight below each value of its column, and half of what equals it."""
-    reached = np.cumsum(weight[np.argsort(values, axis=0, kind="stable")], axis=0)
-    reached = np.vstack([np.zeros(values.shape[1]), reached]) / weight.sum()
-    first, last = (rankdata(values, "min", axis=0), rankdata(values, "max", axis=0))
-    below = np.take_along_axis(reached, first.astype(np.int64) - 1, axis=0)
-    with_it = np.take_along_axis(reached, last.astype(np.int64), axis=0)
-    out: _Floats = 0.5 * (below + with_it)
-    return out
 
 
 def fit(recipe: Recipe, rows: Rows, seed: int = 0) -> Fitted:
@@ -275,23 +184,18 @@ def fit(recipe: Recipe, rows: Rows, seed: int = 0) -> Fitted:
     -------
     Fitted
     """
-    of_unit = balanced_weights(rows.unit_label, rows.unit_patient)
-    index = rows.unit_index
-    weight = (of_unit / np.bincount(index))[index]
-    columns = select(rows.values, rows.label, recipe.n_features, weight, recipe.fixed)
+    columns = rows.ranking.take(recipe.n_features, recipe.fixed)
     if columns.size == 0:  # nothing varies: the model is the prevalence
         columns = np.zeros(1, np.int64)
     chosen = rows.values[:, columns]
     if recipe.kind == "boosting":
-        boosting = _boosting(recipe, chosen, rows.label, weight, seed)
+        boosting = _boosting(recipe, chosen, rows.label, rows.weight, seed)
         return Fitted(columns, _forest(boosting), boosting)
-    return Fitted(columns, _logistic(recipe, chosen, rows, weight, of_unit, columns))
+    return Fitted(columns, _logistic(recipe, chosen, rows, columns))
 
 
-def _logistic(
-    recipe: Recipe, values: _Floats, rows: Rows, weight: _Floats, of_unit: _Floats, columns: _Ints
-) -> Linear:
-    medians = _medians(values, weight)
+def _logistic(recipe: Recipe, values: _Floats, rows: Rows, columns: _Ints) -> Linear:
+    weight, medians = rows.weight, rows.medians[columns]
     filled = np.where(np.isfinite(values), values, medians)
     share = weight / weight.sum()
     means = share @ filled
@@ -303,7 +207,9 @@ def _logistic(
     x = (filled - means) / scales
     found = fit_groups(x, rows.label, weight, prior, strength)
     if rows.pooled.level != "group":
-        found = fit_pools(x, rows.unit_label, of_unit, prior, strength, rows.pools, rows.pooled.by, found)
+        found = fit_pools(
+            x, rows.unit_label, rows.unit_weight, prior, strength, rows.pools, rows.pooled.by, found
+        )
     return Linear(medians, means, scales, *found, filled.min(axis=0), filled.max(axis=0))
 
 

@@ -32,9 +32,11 @@ logger = logging.getLogger(__name__)
 # Judged: with fewer patients figures only mislead.
 MIN_PATIENTS = 10
 """Fewest patients with which anything can be learned and tested."""
+_FEWEST = 3  # patients of each class: one to test on, and two to choose with
 _FEW = 50  # patients of the rarer class below which the page warns
 _MORE_REPEATS = (20, 20, 50)  # patients of the rarer class below which one more partition is made
 _PERMUTATIONS = {"group": 200, "image": 100, "patient": 100, "boosting": 20}  # by how long each takes
+_LARGE, _LEAST = 20_000_000, 20  # values of a table above which labels are shuffled less often, and how often
 _CHANCE = 0.05  # share of shufflings that reach the area, above which the page warns
 
 
@@ -159,7 +161,7 @@ def train(
         Bootstrap samples of patients for the intervals.
     permutations : int, optional
         How often the labels are shuffled between patients, to tell what chance alone gives; 200 when not
-        given, 100 for labels of images and patients, 20 for trees, which take longer.
+        given, 100 for labels of images and patients, 20 for trees and large tables, which take longer.
     stability_samples : int
         Bootstrap samples of patients for the stability of the features.
     candidates : sequence of Recipe
@@ -200,7 +202,12 @@ def train(
         )
     if np.unique(label).size < 2:
         raise TrainingError("all labels are the same; give positive and negative ones")
-    design = make_design(examples, features, leave_out, pooled)
+    rarer = min(np.unique(patient[label == value]).size for value in (0, 1))
+    if rarer < _FEWEST:
+        raise TrainingError(
+            f"a class has clusters of {rarer} patients only; to choose and to test takes at least {_FEWEST}"
+        )
+    design = make_design(examples, features, leave_out, pooled, all_columns=model == "boosting")
     rows = design.rows
     options = tuple(candidates) or recipes(
         model, len(design.names), design.patients, design.fixed, given=design.given
@@ -209,7 +216,8 @@ def train(
         raise ValueError(f"every candidate must be of the kind {model!r}")
     turns = _repeats(design.patients) if repeats is None else repeats
     if permutations is None:
-        permutations = _PERMUTATIONS["boosting" if model == "boosting" else pooled.level]
+        most = _PERMUTATIONS["boosting" if model == "boosting" else pooled.level]
+        permutations = int(np.clip(_LARGE / rows.values.size, _LEAST, most))
     bar = _Steps(progress, turns + permutations + stability_samples)
 
     how = {"folds": folds, "inner_folds": inner_folds, "repeats": turns, "seed": seed}

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from mcdetect.models.pooling import GROUPS, Pooled, pool
 from mcdetect.training.logistic import Pools
-from mcdetect.training.weights import shuffled_labels
+from mcdetect.training.selection import Ranking, medians_of
+from mcdetect.training.weights import balanced_weights, shuffled_labels
 
 __all__ = ["Rows"]
 
@@ -89,6 +90,27 @@ class Rows:
         """Return the same with labels shuffled between patients."""
         label = shuffled_labels(self.unit_label, self.unit_patient, seed)
         return replace(self, label=label[self.unit_index])
+
+    @cached_property
+    def unit_weight(self) -> _Floats:
+        """Weight of each unit in a fit: all patients of a class weigh the same, and both classes; (u,)."""
+        return balanced_weights(self.unit_label, self.unit_patient)
+
+    @cached_property
+    def weight(self) -> _Floats:
+        """Weight of each row, an equal part of its unit's; (n,) float64."""
+        index = self.unit_index
+        return (self.unit_weight / np.bincount(index))[index]
+
+    @cached_property
+    def medians(self) -> _Floats:
+        """Weighted median of each column, zero where nothing is known; (features,) float64."""
+        return medians_of(self.values, self.weight)
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """How well each column separates the classes."""
+        return Ranking.of(self.values, self.label, self.weight)
 
     @cached_property
     def pools(self) -> Pools:
