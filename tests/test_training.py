@@ -278,8 +278,10 @@ def test_selection_takes_no_feature_twice() -> None:
     assert select(values, label, 2).tolist() == [0, 2]
     assert select(values, label, 0).tolist() == [0, 1, 2]
     assert select(values, label, 1, fixed=(1,)).tolist() == [1, 2]
-    assert select(values, label, 0, fixed=(1, 3)).tolist() == [1, 3]
+    fixed = Recipe("logistic", 0, 1.0, fixed=(3, 1))
+    assert fit(fixed, rows_of(values, label)).columns.tolist() == [1, 3]
     assert select(values, label, 1, fixed=(3,)).tolist() == [0, 3]
+    assert select(values[:, [0, 3]], label, 1, fixed=(1,)).tolist() == [0, 1]
 
 
 def test_selection_heeds_weights() -> None:

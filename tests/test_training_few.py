@@ -33,6 +33,7 @@ def test_few_patients_have_fixed_features() -> None:
     assert offered(15) == offered(19) == four
     assert offered(6, unwanted=["n_calcifications"]) == ("suspicion", "score")
     assert offered(6, wanted=["aspect_mean", "suspicion"]) == ("aspect_mean", "suspicion")
+    assert len(offered(6, all_columns=True)) > 100  # for trees
     many = offered(20)
     assert many[0] == "suspicion"
     assert len(many) > 100
@@ -125,14 +126,15 @@ TABLES = {
 @pytest.mark.parametrize("kind", TABLES)
 def test_noise_gives_half(kind: str) -> None:
     """In each printed area, within its interval and beside its null, whatever the seed."""
-    seeds = 20 if kind == "few" else 10
+    seeds, shuffled, repeats = (20, 30, 2) if kind == "few" else (10, 20, 1)
     values: dict[str, list[float]] = {"auc": [], "auc_patient": []}
     nulls: dict[str, list[float]] = {"auc": [], "auc_patient": []}
     held = {"auc": 0, "auc_patient": 0}
     surprising = 0
+    options = {"samples": 1, "permutations": shuffled, "stability_samples": 0, "repeats": repeats}
     for seed in range(seeds):
         given = uneven(seed, **TABLES[kind])  # type: ignore[arg-type]
-        found = train(given, samples=1, permutations=30, stability_samples=0, repeats=2, seed=seed)
+        found = train(given, **options, seed=seed)
         for name in values:
             area = found.measures[name]
             values[name].append(area.value)

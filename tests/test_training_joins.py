@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from training_examples import clusters, examples
+from typer.testing import CliRunner
 
+from mcdetect.cli import app
 from mcdetect.models.cluster_model import ClusterModel
 from mcdetect.training import Examples, join_labels, read_clusters, read_labels, train, train_files
 from mcdetect.training.design import make_design
@@ -182,3 +184,18 @@ def test_both_through_files(tmp_path: Path) -> None:
     assert "SECRET" not in page
     model = ClusterModel.load(tmp_path / "model.json", reads=list(table.columns))
     assert np.isfinite(model.score(table)).all()
+
+
+def test_detect_says_what_the_model_lacks(tmp_path: Path) -> None:
+    given = examples(30, 2)
+    table = given.clusters[["file", "cluster_id"]].assign(
+        extent_mm=given.clusters["good_0"] + 9.0, age=given.clusters["good_1"]
+    )
+    found = train(Examples(table, given.label, given.patient, joined=("age",)), **QUICK)
+    (tmp_path / "model.json").write_text(found.model.to_json())
+    out = tmp_path / "out"
+    args = ["detect", str(tmp_path / "none.png"), "-o", str(out), "--model", str(tmp_path / "model.json")]
+    result = CliRunner().invoke(app, args)
+    assert "note: the model takes a middle value for what images do not tell: age" in result.output
+    quiet = CliRunner().invoke(app, [*args, "--quiet"])
+    assert "note:" not in quiet.output

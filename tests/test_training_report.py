@@ -118,6 +118,8 @@ def test_lines_of_the_terminal() -> None:
     expected = "auc patient: 0.800 (0.600 to 0.900); shuffled labels 0.500 (0.300 to 0.700), reached by 1 %"
     assert line_of("auc_patient", full) == expected
     assert line_of("brier", full).endswith("(0.300 to 0.700)")
+    rare = dataclasses.replace(full, p=0.004, null=-0.0001)
+    assert line_of("auc", rare).endswith("labels 0.000 (0.300 to 0.700), reached by less than 1 %")
     assert line_of("auc", Measure(0.8, float("nan"), float("nan"))) == "auc: 0.800 (none)"
 
 

@@ -184,7 +184,10 @@ def fit(recipe: Recipe, rows: Rows, seed: int = 0) -> Fitted:
     -------
     Fitted
     """
-    columns = rows.ranking.take(recipe.n_features, recipe.fixed)
+    if recipe.fixed and recipe.n_features == 0:  # nothing to rank
+        columns = np.array(sorted(recipe.fixed), np.int64)
+    else:
+        columns = rows.ranking.take(recipe.n_features, recipe.fixed)
     if columns.size == 0:  # nothing varies: the model is the prevalence
         columns = np.zeros(1, np.int64)
     chosen = rows.values[:, columns]

@@ -71,13 +71,12 @@ def in_words(training: Training) -> str:
         text += f" ({_percent(area.low)} to {_percent(area.high)})"
     if not math.isfinite(area.null):
         return f"{text}; 50 % is a coin."
-    text += f"; with shuffled labels it is {_percent(area.null_low)} to {_percent(area.null_high)}."
+    chance = f"{_percent(area.null_low)} to {_percent(area.null_high)}"
+    text += f"; with labels shuffled between patients it is {chance}."
     if area.p <= _SURE:
         unsure = " With so few patients it may yet be anything in its interval." if area.low <= 0.5 else ""
-        return f"{text} That is more than chance: {_percent(area.p)} of the shufflings reach it.{unsure}"
-    return (
-        f"{text} Chance does as well in {_percent(area.p)} of the shufflings: nothing is shown to be learned."
-    )
+        return f"{text} That is more than chance: {_reached(area.p)} of them reach it.{unsure}"
+    return f"{text} Chance does as well in {_reached(area.p)} of these: nothing is shown to be learned."
 
 
 def page(
@@ -269,15 +268,19 @@ def _bar(share: float) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3f}" if math.isfinite(value) else "none"
+    return f"{round(value, 3) + 0.0:.3f}" if math.isfinite(value) else "none"
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:.3f} to {high:.3f}" if math.isfinite(low) and math.isfinite(high) else "none"
+    return f"{_figure(low)} to {_figure(high)}" if math.isfinite(low) and math.isfinite(high) else "none"
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
+
+
+def _reached(share: float) -> str:
+    return _percent(share) if share >= 0.01 else "less than 1 %"  # Technical: what whole percents can say
 
 
 def line_of(name: str, value: Measure) -> str:
@@ -286,5 +289,5 @@ def line_of(name: str, value: Measure) -> str:
     if math.isfinite(value.null):
         text += f"; shuffled labels {_figure(value.null)} ({_span(value.null_low, value.null_high)})"
         if name in _WITH_P:
-            text += f", reached by {_percent(value.p)}"
+            text += f", reached by {_reached(value.p)}"
     return text

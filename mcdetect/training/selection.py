@@ -66,7 +66,7 @@ class Ranking:
         Parameters
         ----------
         count : int
-            Most to take; 0 for all that vary, or none beside fixed ones. One whose rank correlation with a
+            Most to take; 0 for all that vary. One whose rank correlation with a
             column already taken reaches `REDUNDANT` is passed over.
         fixed : tuple of int
             Columns that are taken in any case; the others come on top.
@@ -76,10 +76,8 @@ class Ranking:
         (k,) int64 array
             Rising.
         """
-        if fixed and count == 0:
-            return np.array(sorted(fixed), np.int64)
         if count == 0 or self.varies.size <= 1:
-            return self.varies
+            return np.union1d(self.varies, np.array(fixed, np.int64)).astype(np.int64)
         taken = [int(index) for index in np.flatnonzero(np.isin(self.varies, fixed))]
         most = len(taken) + count
         for index in self.order:
