@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,19 +12,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, ndtr
+from scipy.stats import spearmanr
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
-from training_examples import LINEAR, TREES, examples
+from training_examples import LINEAR, TREES, examples, rows_of
 
 from mcdetect.training import Examples, TrainingError, save, train
 from mcdetect.training.calibration import fit_line, fit_sigmoid
-from mcdetect.training.crossval import cross_validate, folds_of
-from mcdetect.training.fitting import Recipe, fit, recipes, select
+from mcdetect.training.crossval import OutOfFold, choose, cross_validate, folds_of
+from mcdetect.training.fitting import Recipe, fit, recipes
 from mcdetect.training.learning import Training
-from mcdetect.training.measures import auc, measure, reliability_bins, roc_curve, weighted_auc
+from mcdetect.training.measures import figures, measure, reliability_bins
+from mcdetect.training.null import Null
+from mcdetect.training.selection import Ranking
+from mcdetect.training.weights import balanced_weights
 
-QUICK = {"samples": 100, "stability_samples": 5}
+QUICK = {"samples": 100, "stability_samples": 5, "permutations": 4, "repeats": 1}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,12 @@ def test_the_known_auc_is_reached(linear: Training) -> None:
     found = linear.measures["auc"]
     assert abs(found.value - best) < 0.04
     assert found.low < best < found.high
-    assert found.value == pytest.approx(roc_auc_score(linear.examples.label, linear.out_of_fold.log_odds))
+    table = linear.predictions
+    areas = [roc_auc_score(part["label"], part["log_odds"]) for _, part in table.groupby("fold")]
+    pairs = [part["label"].sum() * (1 - part["label"]).sum() for _, part in table.groupby("fold")]
+    assert found.value == pytest.approx(np.average(areas, weights=pairs))  # every patient has two clusters
+    assert found.null_low < 0.5 < found.null_high
+    assert found.p == 1 / 5
 
 
 def test_probabilities_are_true(linear: Training) -> None:
@@ -90,21 +99,24 @@ def test_a_fingerprint_of_the_patient_does_not_help() -> None:
     values = rng.normal(size=(n, dims))[patient] + 0.01 * rng.normal(size=(n * per, dims))
     label = rng.permutation(np.arange(n) % 2)[patient].astype(np.int64)
     recipe = (Recipe("logistic", 0, 10.0),)
-    leaking = cross_validate(recipe, values, label, np.arange(n * per), folds=5, inner_folds=2)
-    honest = cross_validate(recipe, values, label, patient, folds=5, inner_folds=2)
-    assert auc(leaking.log_odds, label) > 0.9
-    assert auc(honest.log_odds, label) < 0.65
+    leaking = cross_validate(recipe, rows_of(values, label), folds=5, inner_folds=2)
+    honest = cross_validate(recipe, rows_of(values, label, patient), folds=5, inner_folds=2)
+    assert roc_auc_score(label, leaking.log_odds[0]) > 0.9
+    assert roc_auc_score(label, honest.log_odds[0]) < 0.65
 
 
 def test_features_are_selected_inside_the_folds() -> None:
     """Of 400 features of noise, those that fit all labels would seem to predict them."""
     rng = np.random.default_rng(4)
     values, label = rng.normal(size=(60, 400)), (np.arange(60) % 2).astype(np.int64)
-    patient = np.arange(60)
     outside = values[:, select(values, label, 8)]
     recipe = (Recipe("logistic", 8, 1.0),)
-    assert auc(cross_validate(recipe, outside, label, patient, inner_folds=2).log_odds, label) > 0.8
-    assert auc(cross_validate(recipe, values, label, patient, inner_folds=2).log_odds, label) < 0.68
+    areas = [
+        figures(cross_validate(recipe, rows, inner_folds=2), rows)["auc"]
+        for rows in (rows_of(outside, label), rows_of(values, label))
+    ]
+    assert areas[0] > 0.8
+    assert areas[1] < 0.68
 
 
 @pytest.mark.parametrize(
@@ -117,14 +129,14 @@ def test_shuffled_labels_give_half(candidates: tuple[Recipe, ...]) -> None:
         order = np.random.default_rng(seed).permutation(150)
         values = given_.clusters.iloc[:, 2:].to_numpy()
         label = given_.label.reshape(150, 2)[order].ravel()
-        result = cross_validate(candidates, values, label, given_.patient, inner_folds=2, seed=seed)
-        found.append(auc(result.log_odds, label))
+        rows = rows_of(values, label, given_.patient)
+        found.append(figures(cross_validate(candidates, rows, inner_folds=2, seed=seed), rows)["auc"])
     assert abs(np.mean(found) - 0.5) < 0.06, found
 
 
 def test_a_model_of_noise_says_so(caplog: pytest.LogCaptureFixture) -> None:
     noise = examples(60, 2, informative=0, noise=5, seed=1)
-    found = train(noise, candidates=LINEAR[:1], samples=200, stability_samples=0)
+    found = train(noise, candidates=LINEAR[:1], samples=200, stability_samples=0, permutations=20)
     assert any("may tell nothing" in note for note in found.notes)
     assert "may tell nothing" in caplog.text
     if found.chosen.calibration is None:
@@ -147,6 +159,8 @@ def test_missing_values_are_handled(candidates: tuple[Recipe, ...]) -> None:
         candidates=candidates,
         samples=20,
         stability_samples=2,
+        permutations=0,
+        repeats=1,
     )
     assert found.measures["auc"].value > 0.78
     assert not {"noise_0", "noise_1"} & set(found.features)
@@ -155,9 +169,7 @@ def test_missing_values_are_handled(candidates: tuple[Recipe, ...]) -> None:
 
 
 def test_the_same_seed_gives_the_same_model() -> None:
-    first, again = (
-        train(examples(30, 1), candidates=LINEAR[:1], samples=20, stability_samples=2) for _ in "12"
-    )
+    first, again = (train(examples(30, 1), candidates=LINEAR[:1], **QUICK) for _ in "12")
     assert again.model.digest == first.model.digest
     pd.testing.assert_frame_equal(again.predictions, first.predictions)
     pd.testing.assert_frame_equal(again.stability, first.stability)
@@ -171,8 +183,15 @@ def test_what_cannot_be_trained_is_refused() -> None:
         train(Examples(same.clusters, np.ones(20, np.int64), same.patient))
     lone = np.zeros(20, np.int64)
     lone[0] = 1
-    with pytest.raises(TrainingError, match="fewer than two patients"):
+    with pytest.raises(TrainingError, match="of 1 patients only"):
         train(Examples(same.clusters, lone, same.patient))
+    lone[1] = 1
+    with pytest.raises(TrainingError, match="of 2 patients only"):
+        train(Examples(same.clusters, lone, same.patient))
+    lone[2] = 1
+    assert train(Examples(same.clusters, lone, same.patient), **QUICK).settings["folds"] == 3
+    with pytest.raises(TrainingError, match="fewer than two patients"):
+        folds_of(np.array([1, 0, 0]), np.arange(3), 2, 0)
     with pytest.raises(ValueError, match="no column 'nonsense'"):
         train(same, features=["nonsense"])
     with pytest.raises(ValueError, match="holds text"):
@@ -181,27 +200,12 @@ def test_what_cannot_be_trained_is_refused() -> None:
         train(same, model="oracle")
     with pytest.raises(ValueError, match="at least 2"):
         train(same, folds=1)
-
-
-def test_the_report(linear: Training, tmp_path: Path) -> None:
-    written = save(linear, tmp_path / "report")
-    names = {path.name for path in written}
-    assert names == {
-        *("report.md", "report.json", "predictions.csv", "stability.csv"),
-        *("roc.png", "reliability.png"),
-    }
-    data = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert data["measures"]["auc"]["value"] == linear.measures["auc"].value
-    assert data["model_sha256"] == linear.model.digest
-    assert sum(data["reliability"]["n"]) == 400
-    page = (tmp_path / "report" / "report.md").read_text()
-    assert f"{linear.measures['auc'].value:.3f}" in page
-    assert "`good_0`" in page
-    table = pd.read_csv(tmp_path / "report" / "predictions.csv")
-    assert roc_auc_score(table["label"], table["log_odds"]) == pytest.approx(
-        linear.measures["auc"].value, abs=1e-3
-    )
-    assert not any("SECRET" in path.read_text() for path in written if path.suffix != ".png")
+    with pytest.raises(ValueError, match="repeats must"):
+        train(same, repeats=0)
+    with pytest.raises(ValueError, match="level must be one of"):
+        train(same, level="hospital")
+    with pytest.raises(ValueError, match="for logistic models"):
+        train(same, level="image", model="boosting")
 
 
 def test_an_uncalibrated_model_states_no_probability(tmp_path: Path) -> None:
@@ -213,16 +217,57 @@ def test_an_uncalibrated_model_states_no_probability(tmp_path: Path) -> None:
         found.model.probability(found.examples.clusters)
     written = save(found, tmp_path, plots=False)
     assert "calibration_slope" not in (tmp_path / "report.json").read_text()
-    assert "is no probability" in (tmp_path / "report.md").read_text()
+    assert "is no probability" in (tmp_path / "report.html").read_text()
     assert not any(path.suffix == ".png" for path in written)
 
 
 # ------------------------------------------------------------------------------------------ the parts
 
 
+def select(
+    values: np.ndarray, label: np.ndarray, count: int, weight: object = None, fixed: tuple[int, ...] = ()
+) -> np.ndarray:
+    weights = np.ones(label.size) if weight is None else np.asarray(weight)
+    return Ranking.of(values, label, weights).take(count, fixed)
+
+
+def test_separation_is_that_of_areas() -> None:
+    rng = np.random.default_rng(0)
+    label = (np.arange(60) % 3 == 0).astype(np.int64)
+    values = np.round(rng.normal(size=(60, 9)) + np.linspace(-1, 0.6, 9) * label[:, None], 1)
+    areas = [abs(roc_auc_score(label, column) - 0.5) for column in values.T]
+    found = Ranking.of(values, label, np.ones(60))
+    assert found.order.tolist() == np.argsort(-np.array(areas)).tolist()
+    times = rng.integers(1, 4, 60)
+    rows = np.repeat(np.arange(60), times)
+    weighted = Ranking.of(values, label, times.astype(np.float64))
+    assert weighted.order.tolist() == Ranking.of(values[rows], label[rows], np.ones(rows.size)).order.tolist()
+    ranks = spearmanr(values[rows][:, :2]).statistic
+    assert weighted.unit[:, 0] @ weighted.unit[:, 1] == pytest.approx(ranks)
+
+
 def test_recipes_go_from_simple_to_complex() -> None:
-    assert [r.n_features for r in recipes("logistic", 10)] == [4, 4, 8, 8, 0, 0]
-    assert all(r.kind == "boosting" for r in recipes("boosting", 10))
+    """The more patients of the rarer class, the more features."""
+
+    def counts(n_features: int, patients: int, **options: Any) -> list[tuple[int, int]]:
+        found = recipes("logistic", n_features, patients, **options)
+        return list(dict.fromkeys((len(recipe.fixed), recipe.n_features) for recipe in found))
+
+    assert counts(200, 9) == [(0, 2)]
+    assert counts(200, 10) == [(0, 3)]
+    assert counts(200, 15) == [(0, 4)]
+    assert counts(200, 19, fixed=(0, 1, 2)) == [(3, 0)]
+    assert counts(200, 19, given=True) == [(0, 0)]
+    assert counts(200, 20, fixed=(0, 1)) == [(2, 0), (2, 4)]
+    assert counts(200, 40) == [(0, 4), (0, 8)]
+    assert counts(10, 50) == [(0, 4), (0, 8), (0, 0)]
+    assert counts(10, 49) == [(0, 4), (0, 8)]
+    assert counts(3, 20) == [(0, 0)]
+    assert all(r.kind == "boosting" for r in recipes("boosting", 10, 5))
+    assert [str(r) for r in recipes("logistic", 99, 20, (0, 1))[::2]] == [
+        "2 fixed features, C = 0.25",
+        "2 fixed features and up to 4 more, C = 0.1",
+    ]
 
 
 def test_selection_takes_no_feature_twice() -> None:
@@ -232,24 +277,24 @@ def test_selection_takes_no_feature_twice() -> None:
     values = np.column_stack([good, np.exp(good), rng.normal(size=200) + 0.5 * label, np.full(200, 3.0)])
     assert select(values, label, 2).tolist() == [0, 2]
     assert select(values, label, 0).tolist() == [0, 1, 2]
+    assert select(values, label, 1, fixed=(1,)).tolist() == [1, 2]
+    fixed = Recipe("logistic", 0, 1.0, fixed=(3, 1))
+    assert fit(fixed, rows_of(values, label)).columns.tolist() == [1, 3]
+    assert select(values, label, 1, fixed=(3,)).tolist() == [0, 3]
+    assert select(values[:, [0, 3]], label, 1, fixed=(1,)).tolist() == [0, 1]
 
 
-@given(st.integers(0, 10_000), st.integers(2, 60), st.booleans())
-@settings(max_examples=25)
-def test_auc_twin(seed: int, n: int, ties: bool) -> None:
-    rng = np.random.default_rng(seed)
-    label = rng.permutation(np.arange(n) % 2).astype(np.int64)
-    score = rng.normal(size=n)
-    score = np.round(score) if ties else score
-    weight = rng.integers(0, 3, (n, 3)).astype(np.float64)
-    found = weighted_auc(score, label, weight)
-    for column, value in zip(weight.T, found, strict=True):
-        if column[label == 1].sum() > 0 and column[label == 0].sum() > 0:
-            assert value == pytest.approx(roc_auc_score(label, score, sample_weight=column))
-        else:
-            assert np.isnan(value)
-    x, y = roc_curve(score, label)
-    assert np.trapezoid(y, x) == pytest.approx(roc_auc_score(label, score))
+def test_selection_heeds_weights() -> None:
+    """One patient owns most rows; what tells them apart is worth one patient."""
+    rng = np.random.default_rng(0)
+    label = np.repeat([0, 1], [300, 100]).astype(np.int64)
+    patient = np.where(np.arange(400) < 250, 0, np.arange(400))
+    of_one, of_all = rng.normal(size=(2, 400))
+    of_one[patient == 0] -= 2.0
+    of_all += 0.8 * label
+    values = np.column_stack([of_one, of_all])
+    assert select(values, label, 1).tolist() == [0]
+    assert select(values, label, 1, balanced_weights(label, patient)).tolist() == [1]
 
 
 def test_line_twin() -> None:
@@ -283,26 +328,70 @@ def test_calibration_twin() -> None:
     assert intercept == pytest.approx(-calibrator.b_, abs=1e-3)
 
 
+def predicted(score: np.ndarray, probability: np.ndarray, label: np.ndarray, patient: np.ndarray) -> Any:
+    """Return predictions as one fold, and the rows they are of."""
+    rows = rows_of(score[:, None], label, patient)
+    return OutOfFold(np.zeros((1, label.size), np.int64), score[None], probability, (), ()), rows
+
+
 def test_measures_of_perfect_and_constant_predictions() -> None:
     label, patient = (np.arange(40) % 2).astype(np.int64), np.arange(40)
-    perfect = measure(4.0 * label - 2.0, label.astype(float), label, patient, samples=20, seed=0)
-    assert perfect["auc"].as_dict() == {"value": 1.0, "low": 1.0, "high": 1.0}
+    given_ = predicted(4.0 * label - 2.0, label.astype(float), label, patient)
+    perfect = measure(*given_, samples=20, seed=0)
+    none = {"null": None, "null_low": None, "null_high": None, "p": None}
+    assert perfect["auc"].as_dict() == {"value": 1.0, "low": 1.0, "high": 1.0} | none
     assert perfect["brier"].value == 0.0
-    flat = measure(np.zeros(40), np.full(40, 0.5), label, patient, samples=0, seed=0)
+    flat = measure(*predicted(np.zeros(40), np.full(40, 0.5), label, patient), samples=0, seed=0)
     assert flat["auc"].value == 0.5
-    assert flat["calibration_slope"].as_dict() == {"value": None, "low": None, "high": None}
+    assert flat["calibration_slope"].as_dict() == {"value": None, "low": None, "high": None} | none
     assert flat["brier_skill"].value == 0.0
+    null = Null({"auc": np.linspace(0.3, 0.7, 41)}, np.zeros((41, 3)))
+    beside = measure(*given_, null, samples=20, seed=0)["auc"]
+    assert (beside.null, beside.p) == (pytest.approx(0.5), 1 / 42)
+    assert (beside.null_low, beside.null_high) == pytest.approx((0.31, 0.69))
+    assert 0.5 < beside.low < 0.99
+    assert beside.high == 1.0
+    half = predicted(np.zeros(40), np.full(40, 0.5), label, patient)
+    assert measure(*half, null, samples=0, seed=0)["auc"].p == (1 + 21) / 42
 
 
-def test_the_interval_is_over_patients() -> None:
-    """Copies of a cluster add nothing: the interval stays as wide as with one."""
+def test_every_patient_weighs_one() -> None:
+    """Copies of a cluster add nothing, to figures and intervals, however they are spread over patients."""
     rng = np.random.default_rng(5)
     label = (np.arange(60) % 2).astype(np.int64)
     score = rng.normal(size=60) + label
-    once = measure(score, expit(score), label, np.arange(60), samples=400, seed=0)["auc"]
-    rows = np.repeat(np.arange(60), 9)
-    many = measure(score[rows], expit(score)[rows], label[rows], rows, samples=400, seed=0)["auc"]
-    assert many.high - many.low == pytest.approx(once.high - once.low, rel=1e-6)
+    once = measure(*predicted(score, expit(score), label, np.arange(60)), samples=400, seed=0)
+    rows = np.repeat(np.arange(60), rng.integers(1, 40, 60))
+    many = measure(*predicted(score[rows], expit(score)[rows], label[rows], rows), samples=400, seed=0)
+    for name, value in once.items():
+        assert [many[name].value, many[name].low, many[name].high] == pytest.approx(
+            [value.value, value.low, value.high], rel=1e-6
+        ), name
+    bins = [
+        reliability_bins(expit(score)[r], label[r], p)
+        for r, p in ((rows, rows), (np.arange(60), np.arange(60)))
+    ]
+    for name in bins[0]:
+        assert bins[0][name] == pytest.approx(bins[1][name]), name
+
+
+@pytest.mark.parametrize("recipe", [Recipe("logistic", 2, 0.5), Recipe("logistic", 0, 0.5, fixed=(0, 3))])
+def test_copies_do_not_change_the_fit(recipe: Recipe) -> None:
+    rng = np.random.default_rng(6)
+    values = rng.normal(size=(80, 4))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    label = (rng.random(80) < expit(np.nan_to_num(values[:, 0]))).astype(np.int64)
+    rows = np.repeat(np.arange(80), rng.integers(1, 30, 80))
+    once = fit(recipe, rows_of(values, label))
+    many = fit(recipe, rows_of(values[rows], label[rows], rows))
+    assert many.columns.tolist() == once.columns.tolist()
+    assert many.log_odds(values) == pytest.approx(once.log_odds(values), abs=1e-6)
+    chosen = [
+        choose((recipe,), given_, folds=4, seed=1)
+        for given_ in (rows_of(values, label), rows_of(values[rows], label[rows], rows))
+    ]
+    assert chosen[1].losses[recipe] == pytest.approx(chosen[0].losses[recipe])
+    assert chosen[1].calibration == pytest.approx(chosen[0].calibration, rel=1e-5)
 
 
 def test_reliability_bins() -> None:
@@ -310,13 +399,39 @@ def test_reliability_bins() -> None:
     probability = rng.random(1000)
     label = (rng.random(1000) < probability).astype(np.int64)
     bins = reliability_bins(probability, label)
-    assert bins["n"].sum() == 1000
+    assert bins["n"].tolist() == [100.0] * 10
     assert np.abs(bins["predicted"] - bins["observed"]).max() < 0.12
     assert np.all((bins["low"] <= bins["observed"]) & (bins["observed"] <= bins["high"]))
     assert reliability_bins(probability[:4], label[:4])["n"].tolist() == [4.0]
 
 
-def test_nothing_that_varies_gives_the_prevalence() -> None:
+def test_partitions_are_averaged() -> None:
+    rows = rows_of(np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2)
+    several = cross_validate(LINEAR[:1], rows, repeats=3, inner_folds=2)
+    assert several.fold.shape == several.log_odds.shape == (3, 60)
+    assert not np.array_equal(several.fold[0], several.fold[1])
+    first = cross_validate(LINEAR[:1], rows, repeats=1, inner_folds=2)
+    assert np.array_equal(first.log_odds[0], several.log_odds[0])
+    assert len(several.fitted) == 15
+    counts = [
+        figures(OutOfFold(several.fold[[k]], several.log_odds[[k]], several.probability, (), ()), rows)["auc"]
+        for k in range(3)
+    ]
+    assert figures(several, rows)["auc"] == pytest.approx(np.mean(counts))  # folds of equal size
+
+
+def test_progress_is_told() -> None:
+    steps: list[tuple[int, int]] = []
+    train(
+        examples(30, 1),
+        candidates=LINEAR[:1],
+        progress=lambda done, total: steps.append((done, total)),
+        **QUICK,
+    )
+    assert steps == [(k, 10) for k in range(1, 11)] + [(10, 10)]
+
+
+def test_nothing_that_varies_gives_a_constant() -> None:
     label = np.array([0, 0, 0, 1] * 5, np.int64)
-    fitted = fit(Recipe("logistic", 0, 1.0), np.ones((20, 3)), label)
-    assert expit(fitted.log_odds(np.ones((2, 3)))) == pytest.approx([0.25, 0.25], abs=1e-3)
+    fitted = fit(Recipe("logistic", 0, 1.0), rows_of(np.ones((20, 3)), label))
+    assert expit(fitted.log_odds(np.ones((2, 3)))) == pytest.approx([0.5, 0.5], abs=1e-3)

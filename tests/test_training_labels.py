@@ -29,7 +29,7 @@ from mcdetect.training import (
 from mcdetect.training.tables import as_label, by_key, feature_columns
 from mcdetect.validation.evaluation import TableError
 
-QUICK = {"samples": 50, "stability_samples": 2, "plots": False}
+QUICK = {"samples": 50, "stability_samples": 2, "permutations": 2, "repeats": 1, "plots": False}
 
 
 def write(folder: Path, **tables: pd.DataFrame) -> Path:
@@ -318,17 +318,25 @@ def test_the_command(keyed: tuple[Path, Path], tmp_path: Path) -> None:
         20,
         "--stability-samples",
         2,
+        "--permutations",
+        5,
+        "--repeats",
+        2,
     )
     code, text = run(*base, "--leave-out", "noise_0,noise_1", "--no-plots", "--folds", 2)
     assert code == 0, text
     assert "auc: 0." in text
+    assert text.count("; shuffled labels ") == 7
+    assert ", reached by " in text
+    assert "training: 100 %" in text
+    assert text.count("training: ") == 9  # 9 steps: each tenth at most once
     assert "40 of 40 clusters have a label" in text
     model = ClusterModel.load(out)
     assert model.kind == "logistic"
     assert not {"noise_0", "noise_1"} & set(model.features)
     assert model.calibration is not None
     written = sorted(path.name for path in (tmp_path / "new" / "model_report").iterdir())
-    assert written == ["predictions.csv", "report.json", "report.md", "stability.csv"]
+    assert written == ["predictions.csv", "report.html", "report.json", "stability.csv"]
     everything = out.read_text() + "".join(
         path.read_text() for path in (out.parent / "model_report").iterdir()
     )
@@ -346,6 +354,10 @@ def test_wrong_usage(keyed: tuple[Path, Path], tmp_path: Path, monkeypatch: pyte
         (("--dataset", "nothing", "--root", tmp_path), "unknown data set"),
         (("--labels", tmp_path / "none.csv"), "no such file"),
         (("--labels", keyed[1], "--use", "height"), "no column 'height'"),
+        (("--labels", keyed[1], "--covariates", tmp_path / "none.csv"), "no such file"),
+        (("--labels", keyed[1], "--changes", keyed[1]), "give the changes.csv of mcdetect compare"),
+        (("--labels", keyed[1], "--level", "image", "--model", "boosting"), "for logistic models"),
+        (("--dataset", "cbis-ddsm", "--root", tmp_path, "--level", "image"), "a data set labels groups"),
     ):
         code, text = run(*base, *extra)
         assert code == 2, text
@@ -356,3 +368,20 @@ def test_wrong_usage(keyed: tuple[Path, Path], tmp_path: Path, monkeypatch: pyte
     assert code == 2
     assert install_hint("train") in text
     assert not out.parent.exists()
+
+
+def test_the_command_on_labels_of_images(tmp_path: Path) -> None:
+    table, labels = clusters(40, 2, shift=2.0)
+    images = labels.drop(columns="cluster_id").drop_duplicates()
+    path = write(tmp_path, clusters=table, labels=images) / "labels.csv"
+    base = ("--features", tmp_path, "--labels", path, "-o", tmp_path / "model.json", "--no-plots")
+    few = ("--permutations", 2, "--repeats", 1, "--stability-samples", 1, "--samples", 10)
+    code, text = run(*base, *few, "--level", "image", "--pooling", "log-sum")
+    assert code == 0, text
+    assert "40 labelled images, 40 with clusters" in text
+    model = ClusterModel.load(tmp_path / "model.json")
+    assert (model.pooled.level, model.pooled.by) == ("image", "log-sum")
+    assert "labels of images" in (tmp_path / "model_report" / "report.html").read_text()
+    code, text = run(*base, *few, "--level", "image", "--quiet")
+    assert code == 0
+    assert all(line.startswith("warning: ") for line in text.splitlines())

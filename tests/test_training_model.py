@@ -16,7 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
-from training_examples import examples
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from training_examples import examples, rows_of
 
 from mcdetect.errors import UnreadableFileError
 from mcdetect.models.cluster_model import FORMAT, MAX_BYTES, Linear, sigmoid
@@ -42,9 +46,21 @@ def table() -> tuple[pd.DataFrame, np.ndarray]:
 @pytest.fixture(scope="module", params=[LOGISTIC, BOOSTING], ids=["logistic", "boosting"])
 def trained(request: pytest.FixtureRequest) -> tuple[ClusterModel, Any, pd.DataFrame]:
     frame, label = table()
-    fitted = fit(request.param, frame.to_numpy(), label)
+    fitted = fit(request.param, rows_of(frame.to_numpy(), label))
     names = tuple(frame.columns[fitted.columns])
-    return ClusterModel(names, fitted.rule, calibration=(1.2, -0.3)), fitted.estimator, frame
+    estimator = fitted.estimator if request.param is BOOSTING else logistic_twin(frame[list(names)], label)
+    return ClusterModel(names, fitted.rule, calibration=(1.2, -0.3)), estimator, frame
+
+
+def logistic_twin(frame: pd.DataFrame, label: np.ndarray) -> Any:
+    """Fit the same with scikit-learn: rows are repeated until both classes are equally many."""
+    n1, n0 = int(label.sum()), int((1 - label).sum())
+    of_class = np.array([n1, n0]) // np.gcd(n1, n0)
+    rows = np.repeat(np.arange(label.size), of_class[label])
+    weight = 4 * n1 * n0 / (n1 + n0) / rows.size
+    logistic = LogisticRegression(C=LOGISTIC.strength * weight, tol=1e-12, solver="newton-cholesky")
+    pipeline = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), logistic)
+    return pipeline.fit(frame.to_numpy()[rows], label[rows])
 
 
 def test_predictions_equal_those_of_scikit_learn(trained: tuple[ClusterModel, Any, pd.DataFrame]) -> None:
@@ -53,6 +69,8 @@ def test_predictions_equal_those_of_scikit_learn(trained: tuple[ClusterModel, An
     rng = np.random.default_rng(1)
     far = pd.DataFrame(rng.normal(0, 1e3, (500, frame.shape[1])), columns=frame.columns)
     far = far.mask(rng.random(far.shape) < 0.3)
+    if isinstance(model.rule, Linear):
+        far = far.clip(frame.min(), frame.max(), axis=1)  # beyond what was seen the model stays flat
     for rows in (frame, far):
         theirs = estimator.predict_proba(rows[list(model.features)].to_numpy())[:, 1]
         assert np.abs(loaded.score(rows) - theirs).max() < 1e-9
@@ -66,7 +84,7 @@ def test_predictions_equal_those_of_scikit_learn(trained: tuple[ClusterModel, An
 def test_missing_values_decide_in_trees() -> None:
     """The trees learn from what is missing, so a threshold may be infinite; the file stays finite."""
     frame, label = table()
-    fitted = fit(BOOSTING, frame.to_numpy(), label)
+    fitted = fit(BOOSTING, rows_of(frame.to_numpy(), label))
     assert isinstance(fitted.rule, Forest)
     model = ClusterModel(tuple(frame.columns), fitted.rule)
     json.loads(model.to_json(), parse_constant=lambda name: pytest.fail(name))
@@ -101,7 +119,7 @@ def test_kinds_of_numbers(trained: tuple[ClusterModel, Any, pd.DataFrame]) -> No
 
 def test_contributions_add_up() -> None:
     frame, label = table()
-    fitted = fit(LOGISTIC, frame.to_numpy(), label)
+    fitted = fit(LOGISTIC, rows_of(frame.to_numpy(), label))
     assert isinstance(fitted.rule, Linear)
     parts = fitted.rule.contributions(frame.to_numpy())
     assert np.allclose(parts.sum(axis=1) + fitted.rule.intercept, fitted.log_odds(frame.to_numpy()))
@@ -126,12 +144,15 @@ def small(kind: str) -> dict[str, Any]:
     }
     if kind == "logistic":
         part = {name: [1.0, 2.0] for name in ("medians", "means", "scales", "coefficients")}
-        part["intercept"] = -0.5
+        part |= {"lows": [-10.0, -10.0], "highs": [10.0, 10.0], "intercept": -0.5}
     return {
         "format": FORMAT,
         "kind": kind,
         "target": "malignant",
         "features": ["a", "b"],
+        "transforms": ["none", "none"],
+        "joined": ["b"],
+        "pooled": {"level": "group", "by": "none"},
         kind: part,
         "calibration": {"method": "sigmoid", "slope": 1.0, "intercept": 0.0},
         "about": {"clusters": 3},
@@ -164,6 +185,20 @@ BAD = [
     ("logistic", ("logistic", "means"), [1.0, "2"]),
     ("logistic", ("logistic", "means"), [1.0, None]),
     ("logistic", ("logistic", "means"), [1.0, 10**400]),
+    ("logistic", ("logistic", "lows"), [11.0, 0.0]),
+    ("logistic", ("logistic", "highs"), [1.0]),
+    ("logistic", ("transforms",), ["none"]),
+    ("logistic", ("transforms",), ["none", "exp"]),
+    ("logistic", ("transforms",), ["none", ["log"]]),
+    ("logistic", ("joined",), ["c"]),
+    ("logistic", ("joined",), ["b", "b"]),
+    ("logistic", ("joined",), [["b"]]),
+    ("logistic", ("joined",), "b"),
+    ("logistic", ("pooled", "level"), "hospital"),
+    ("logistic", ("pooled", "by"), "max"),
+    ("logistic", ("pooled", "by"), ["max"]),
+    ("logistic", ("pooled",), []),
+    ("boosting", ("pooled",), {"level": "image", "by": "none"}),
     ("logistic", ("logistic", "intercept"), float("nan")),
     ("logistic", ("logistic", "intercept"), float("inf")),
     ("logistic", ("logistic", "code"), "import os"),
@@ -217,7 +252,7 @@ def test_nothing_may_lack(kind: str) -> None:
 
     count = 0
     for data in without(small(kind)):
-        if data.get("about") == {} or data.get(kind, {}).get("trees") == []:
+        if data.get("about") == {} or data.get("joined") == [] or data.get(kind, {}).get("trees") == []:
             continue  # these may be empty
         count += 1
         with pytest.raises(UnreadableFileError):
@@ -271,10 +306,54 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         ClusterModel.load(tmp_path / "huge")
 
 
+def test_scales_bounds_and_joined_columns() -> None:
+    data = small("logistic") | {"transforms": ["log", "logit percent"], "joined": ["b"]}
+    model = ClusterModel.from_json(json.dumps(data))
+    rows = pd.DataFrame({"a": [np.e**2, np.e**2, np.e**99], "b": [50.0, np.nan, 50.0]})
+    # medians, means, scales and coefficients are 1 for a and 2 for b, the intercept -0.5
+    assert model.log_odds(rows) == pytest.approx([1.0 - 2.0 - 0.5, 1.0 - 0.5, 9.0 - 2.0 - 0.5])
+    assert model.log_odds(rows.drop(columns="b")) == pytest.approx([0.5, 0.5, 8.5])
+    with pytest.raises(ValueError, match="the model reads a"):
+        model.log_odds(rows.drop(columns="a"))
+    assert ClusterModel.from_json(model.to_json()).digest == model.digest
+
+
+def test_an_earlier_file_is_read() -> None:
+    data = small("logistic") | {"format": "mcdetect cluster model 1"}
+    for key in ("transforms", "joined", "pooled"):
+        del data[key]
+    for key in ("lows", "highs"):
+        del data["logistic"][key]
+    model = ClusterModel.from_json(json.dumps(data))
+    rows = pd.DataFrame({"a": [0.0, 1e6], "b": [0.0, np.nan]})
+    assert model.log_odds(rows) == pytest.approx([-1.0 - 2.0 - 0.5, 1e6 - 1.0 - 0.5])
+    assert ClusterModel.from_json(model.to_json()).digest == model.digest
+
+
+@pytest.mark.parametrize("by", ["max", "log-sum"])
+def test_units_are_pooled(by: str) -> None:
+    data = small("logistic") | {"pooled": {"level": "image", "by": by}}
+    data["calibration"] = {"method": "sigmoid", "slope": 2.0, "intercept": 0.5}
+    model = ClusterModel.from_json(json.dumps(data))
+    rows = pd.DataFrame({"file": ["y", "x", "y"], "a": [0.0, 1.0, 2.0], "b": 2.0})
+    x, y1, y2 = (-0.5, -1.5, 0.5)
+    assert model.log_odds(rows) == pytest.approx([y1, x, y2])
+    pooled = np.array([x, max(y1, y2) if by == "max" else np.log(np.exp(y1) + np.exp(y2))])
+    found = model.of_units(rows)
+    assert found["file"].tolist() == ["x", "y"]
+    assert found["model_score"].to_numpy() == pytest.approx(expit(pooled))
+    assert found["probability"].to_numpy() == pytest.approx(expit(2.0 * pooled + 0.5))
+    assert model.columns == ("model_score",)
+    assert "probability" not in model.apply(rows)
+    with pytest.raises(ValueError, match="that of images; use of_units"):
+        model.probability(rows)
+    assert len(model.of_units(rows.head(0))) == 0
+
+
 def test_a_model_for_other_clusters_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "model.json"
-    file.write_text(json.dumps(small("logistic")))
-    assert ClusterModel.load(file, reads=["a", "b", "c"]).features == ("a", "b")
+    file.write_text(json.dumps(small("logistic") | {"joined": ["a"]}))
+    assert ClusterModel.load(file, reads=["b", "c"]).features == ("a", "b")
     with pytest.raises(UnreadableFileError, match=r"model\.json: the model reads b.*; train it again"):
         ClusterModel.load(file, reads=["a"])
 

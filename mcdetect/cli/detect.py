@@ -82,7 +82,7 @@ def detect(
     """
     from rich.console import Console
 
-    from mcdetect.cli.console import Terminal, log_to, output_console, print_summary
+    from mcdetect.cli.console import Terminal, log_to, one_line, output_console, print_summary
     from mcdetect.config import Config
     from mcdetect.errors import ConfigError, MissingSpacingError, UnreadableFileError
     from mcdetect.output.folder import OutputError
@@ -102,6 +102,12 @@ def detect(
         closing(terminal),
     ):
         options = Config.from_toml(config) if config is not None else Config()
+        loaded = None if model is None else ClusterModel.load(model, reads=[c.name for c in CLUSTERS])
+        if loaded is not None and loaded.joined and not quiet:
+            lacking = one_line(", ".join(loaded.joined))
+            errors.print(
+                f"note: the model takes a middle value for what images do not tell: {lacking}", markup=False
+            )
         report = run_batch(
             paths,
             out,
@@ -112,7 +118,7 @@ def detect(
             jobs=jobs,
             force=force,
             observer=terminal,
-            model=None if model is None else ClusterModel.load(model, reads=[c.name for c in CLUSTERS]),
+            model=loaded,
             studies_by=studies_by.value,
             also=also or (),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,6 +43,21 @@ class Unmatched(StrEnum):
     negative = "negative"
 
 
+class Level(StrEnum):
+    """What a label belongs to."""
+
+    group = "group"
+    image = "image"
+    patient = "patient"
+
+
+class Pooling(StrEnum):
+    """How the groups of an image or patient make one score."""
+
+    max = "max"
+    log_sum = "log-sum"
+
+
 def _columns(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
@@ -69,6 +86,30 @@ def train(
             "(x, y, radius, or x_min, y_min, x_max, y_max, or mask).",
         ),
     ] = None,
+    level: Annotated[
+        Level, typer.Option(help="What a label belongs to; of an image or a patient, rows need no place.")
+    ] = Level.group,
+    pooling: Annotated[
+        Pooling, typer.Option(help="How the groups of an image or patient make one score.")
+    ] = Pooling.max,
+    covariates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Table of patients: column patient, and age, family history, density, ..."
+        ),
+    ] = None,
+    changes: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH", help="Output of compare: new and grown become features. May be repeated."
+        ),
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH", help="What detect searched, to show groups in the report. May be repeated."
+        ),
+    ] = None,
     dataset: Annotated[
         str | None,
         typer.Option(
@@ -78,7 +119,10 @@ def train(
     root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of that data set.")] = None,
     model: Annotated[Model, typer.Option(help="Kind of model.")] = Model.logistic,
     use: Annotated[
-        str | None, typer.Option(metavar="COL,COL,...", help="Features. [default: all columns of numbers]")
+        str | None,
+        typer.Option(
+            metavar="COL,COL,...", help="Features. [default: few fixed ones, more with many patients]"
+        ),
     ] = None,
     leave_out: Annotated[
         str | None, typer.Option(metavar="COL,COL,...", help="Columns that are no features.")
@@ -96,6 +140,14 @@ def train(
         bool, typer.Option("--no-calibration", help="A model that only ranks and states no probability.")
     ] = False,
     folds: Annotated[int, typer.Option(metavar="N", min=2, help="Of the cross-validation.")] = 5,
+    repeats: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Partitions into folds. [default: more with few patients]"),
+    ] = None,
+    permutations: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Shufflings of the labels. [default: 200, fewer if slow]"),
+    ] = None,
     samples: Samples = 1000,
     stability_samples: Annotated[
         int, typer.Option(metavar="N", min=0, help="Refits for the stability of the features.")
@@ -121,7 +173,7 @@ def train(
     # What is logged stands among the notes, which are printed unless asked not to.
     log_to(Console(stderr=True), verbose=0, quiet=not quiet)
     unusable = (InputFileError, TrainingError, MissingSklearnError, MissingPlotsError, ValueError)
-    with written("file"), wrong_usage(*unusable):
+    with written("file"), wrong_usage(*unusable), _bar(quiet) as progress:
         found = train_files(
             features,
             out,
@@ -131,6 +183,11 @@ def train(
             positive=positive,
             group=group.value,
             unmatched=unmatched.value,
+            level=level.value,
+            pooling=pooling.value,
+            covariates=covariates,
+            changes=changes or (),
+            images=images or (),
             plots=not no_plots,
             report=report,
             model=model.value,
@@ -138,24 +195,46 @@ def train(
             leave_out=_columns(leave_out),
             calibrate=not no_calibration,
             folds=folds,
+            repeats=repeats,
+            permutations=permutations,
             samples=samples,
             stability_samples=stability_samples,
             seed=seed,
+            progress=progress,
         )
     if not quiet:
         _print(output_console(), found, str(out))
 
 
+@contextmanager
+def _bar(quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show how far training is: a bar on terminals, a line for each tenth elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        bar = progress.add_task("training", total=None)
+        told = [0]
+
+        def tell(done: int, total: int) -> None:
+            progress.update(bar, completed=done, total=total)
+            tenth = 10 * done // max(total, 1)
+            if not quiet and not console.is_terminal and tenth > told[0]:
+                told[0] = tenth
+                console.print(f"training: {10 * tenth} %", markup=False, highlight=False)
+
+        yield tell
+
+
 def _print(console: Console, found: Training, out: str) -> None:
     from mcdetect.cli.console import one_line
+    from mcdetect.training.page import in_words, line_of
+    from mcdetect.training.report import measures_of
 
-    figures = found.measures
-    names = ["auc", "auc_patient"]
-    names += ["brier", "calibration_slope"] if found.model.calibration is not None else []
-    for name in names:
-        value = figures[name]
-        line = f"{name.replace('_', ' ')}: {value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
-        console.print(line, markup=False, highlight=False)
+    for name, value in measures_of(found).items():
+        console.print(line_of(name, value), markup=False, highlight=False, soft_wrap=True)
+    console.print(one_line(in_words(found)), markup=False, highlight=False, soft_wrap=True)
     used = ", ".join(found.model.features[:8]) + (", ..." if len(found.model.features) > 8 else "")
     console.print(f"features: {one_line(used)}", markup=False, highlight=False, soft_wrap=True)
     for note in found.notes:

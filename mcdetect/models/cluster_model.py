@@ -15,62 +15,23 @@ import numpy.typing as npt
 
 from mcdetect.errors import UnreadableFileError
 from mcdetect.models.checking import Checker, FormatError
+from mcdetect.models.linear import BOUNDS, LISTS, Linear, sigmoid
+from mcdetect.models.pooling import GROUPS, Pooled, pool
+from mcdetect.models.transforms import TRANSFORMS, transform
 from mcdetect.models.trees import Forest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMAT", "MAX_BYTES", "ClusterModel", "Linear", "sigmoid"]
+__all__ = ["FORMAT", "MAX_BYTES", "ClusterModel", "Linear", "Pooled", "pool", "sigmoid"]
 
-FORMAT = "mcdetect cluster model 1"
+FORMAT = "mcdetect cluster model 2"
+_EARLIER = "mcdetect cluster model 1"  # without scales, bounds, joined columns and level
+_WIDEST = float(np.finfo(np.float64).max)
 MAX_BYTES = 50_000_000  # Technical: larger files are refused unread; no model comes near
 _AGAIN = "train it again on clusters of this version of mcdetect"
 
 _Floats = npt.NDArray[np.float64]
-
-
-def sigmoid(log_odds: _Floats) -> _Floats:
-    """Return 1 / (1 + exp(-x)), without overflow."""
-    out: _Floats = 0.5 + 0.5 * np.tanh(0.5 * log_odds)
-    return out
-
-
-@dataclass(frozen=True, eq=False)
-class Linear:
-    """Log-odds as a weighted sum of standardised features.
-
-    Parameters
-    ----------
-    medians : (k,) float64 array
-        What stands for a missing value, in the unit of the feature.
-    means, scales : (k,) float64 arrays
-        A feature is standardised as (value - mean) / scale.
-    coefficients : (k,) float64 array
-        Log-odds per standardised unit.
-    intercept : float
-    """
-
-    medians: _Floats
-    means: _Floats
-    scales: _Floats
-    coefficients: _Floats
-    intercept: float
-
-    def contributions(self, values: _Floats) -> _Floats:
-        """Return what every feature adds to the log-odds; (n, k) float64 in and out."""
-        filled = np.where(np.isfinite(values), values, self.medians)
-        out: _Floats = (filled - self.means) / self.scales * self.coefficients
-        return out
-
-    def log_odds(self, values: _Floats) -> _Floats:
-        """Return the log-odds; (n, k) float64 in, (n,) float64 out."""
-        out: _Floats = self.contributions(values).sum(axis=1) + self.intercept
-        return out
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what goes into the file."""
-        names = ("medians", "means", "scales", "coefficients")
-        return {name: getattr(self, name).tolist() for name in names} | {"intercept": self.intercept}
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +51,13 @@ class ClusterModel:
         that the rule had not seen. None for a model that only ranks.
     about : mapping
         How it was made: plain values only.
+    transforms : tuple of str, optional
+        Scale on which each feature is read, see `mcdetect.models.transforms`; "none" for all when empty.
+    joined : tuple of str
+        Features that clusters do not have by themselves (age of the patient, new since the last exam). Where
+        such a column is not there, it is missing.
+    pooled : Pooled
+        What the labels belonged to. Unless to groups, the calibration is that of images or patients.
     """
 
     features: tuple[str, ...]
@@ -97,6 +65,9 @@ class ClusterModel:
     target: str = "malignant"
     calibration: tuple[float, float] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    transforms: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
+    pooled: Pooled = GROUPS
 
     @property
     def kind(self) -> str:
@@ -106,7 +77,11 @@ class ClusterModel:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that `apply` adds: a probability only where the model is calibrated."""
-        return ("model_score",) if self.calibration is None else ("model_score", "probability")
+        return ("model_score", "probability") if self._of_groups else ("model_score",)
+
+    @property
+    def _of_groups(self) -> bool:
+        return self.calibration is not None and self.pooled.level == "group"
 
     def values(self, clusters: pd.DataFrame) -> _Floats:
         """Return the features of clusters as an array.
@@ -128,16 +103,21 @@ class ClusterModel:
         """
         self.check_columns(clusters.columns)
         out = np.empty((len(clusters), len(self.features)))
-        for index, name in enumerate(self.features):
+        scales = self.transforms or ("none",) * len(self.features)
+        for index, (name, scale) in enumerate(zip(self.features, scales, strict=True)):
+            if name not in clusters.columns:
+                out[:, index] = np.nan
+                continue
             try:
-                out[:, index] = clusters[name].to_numpy(dtype=np.float64, na_value=np.nan)
+                column = clusters[name].to_numpy(dtype=np.float64, na_value=np.nan)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"the column {name} must hold numbers, as the model reads it") from error
+            out[:, index] = transform(np.where(np.isfinite(column), column, np.nan), scale)
         return np.where(np.isfinite(out), out, np.nan)
 
     def check_columns(self, names: Any) -> None:
         """Raise `ValueError` when a column that the model reads is not among `names`."""
-        lacking = [name for name in self.features if name not in names]
+        lacking = [name for name in self.features if name not in names and name not in self.joined]
         if lacking:
             raise ValueError(
                 f"the model reads {lacking[0]}, a column that clusters do not have here; {_AGAIN}"
@@ -159,19 +139,47 @@ class ClusterModel:
         Raises
         ------
         ValueError
-            If the model was not calibrated.
+            If the model was not calibrated, or on images or patients: see `of_units`.
         """
         if self.calibration is None:
             raise ValueError("the model is not calibrated: it ranks clusters and gives no probability")
+        if not self._of_groups:
+            raise ValueError(f"the probability of this model is that of {self.pooled.level}s; use of_units")
         slope, intercept = self.calibration
         return sigmoid(slope * self.log_odds(clusters) + intercept)
 
     def apply(self, clusters: pd.DataFrame) -> pd.DataFrame:
         """Return the clusters with the columns `model_score` and, if calibrated, `probability`."""
         added = {"model_score": self.score(clusters)}
-        if self.calibration is not None:
+        if self._of_groups:
             added["probability"] = self.probability(clusters)
         return clusters.assign(**added)
+
+    def of_units(self, clusters: pd.DataFrame, by: str = "file") -> pd.DataFrame:
+        """Return one row per image or patient: its score from all its groups and, if calibrated, probability.
+
+        Parameters
+        ----------
+        clusters : DataFrame
+            Also with the column `by`.
+        by : str
+            Column that names the image or patient.
+
+        Returns
+        -------
+        DataFrame
+            `by`, `model_score`, and `probability` of a model trained on labels of images or patients.
+        """
+        import pandas as pd
+
+        codes, names = pd.factorize(clusters[by], sort=True)
+        how = "max" if self.pooled.by == "none" else self.pooled.by
+        log_odds = pool(self.log_odds(clusters), codes.astype(np.int64), how)
+        out = pd.DataFrame({by: names, "model_score": sigmoid(log_odds)})
+        if self.calibration is not None and self.pooled.level != "group":
+            slope, intercept = self.calibration
+            out["probability"] = sigmoid(slope * log_odds + intercept)
+        return out
 
     def as_dict(self) -> dict[str, Any]:
         """Return what goes into the file."""
@@ -187,6 +195,9 @@ class ClusterModel:
             "kind": self.kind,
             "target": self.target,
             "features": list(self.features),
+            "transforms": list(self.transforms or ("none",) * len(self.features)),
+            "joined": list(self.joined),
+            "pooled": {"level": self.pooled.level, "by": self.pooled.by},
             self.kind: self.rule.as_dict(),
             "calibration": calibration,
             "about": dict(self.about),
@@ -250,7 +261,11 @@ class ClusterModel:
             raise UnreadableFileError(
                 "it is no JSON text", "give a file that mcdetect train wrote", file
             ) from error
-        lacking = [name for name in model.features if reads is not None and name not in reads]
+        lacking = [
+            name
+            for name in model.features
+            if reads is not None and name not in reads and name not in model.joined
+        ]
         if lacking:
             raise UnreadableFileError(
                 f"the model reads {lacking[0]}, a column that clusters do not have here", _AGAIN, file
@@ -277,24 +292,20 @@ def _parse(text: str) -> Any:
 
 
 def _build(data: Any) -> ClusterModel:
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
+    if not isinstance(data, dict) or data.get("format") not in (FORMAT, _EARLIER):
         raise FormatError(f"it is no model of clusters (expected the format {FORMAT!r})")
     kind = data.get("kind")
     if kind not in ("logistic", "boosting"):
         raise FormatError("its kind is neither 'logistic' nor 'boosting'")
-    top = Checker(data, "the model", {"format", "kind", "target", "features", kind, "calibration", "about"})
+    earlier = data["format"] == _EARLIER
+    more = set() if earlier else {"transforms", "joined", "pooled"}
+    keys = {"format", "kind", "target", "features", kind, "calibration", "about", *more}
+    top = Checker(data, "the model", keys)
     features = top.names("features")
     part = top.mapping(kind)
-    rule: Linear | Forest
-    if kind == "logistic":
-        lists = ("medians", "means", "scales", "coefficients")
-        inner = Checker(part, "logistic", {*lists, "intercept"})
-        numbers = {name: inner.numbers(name, len(features)) for name in lists}
-        if np.any(numbers["scales"] <= 0):
-            raise FormatError("a scale of logistic is not positive")
-        rule = Linear(**numbers, intercept=inner.number("intercept"))
-    else:
-        rule = Forest.from_dict(part, len(features))
+    rule = (
+        _linear(part, len(features), earlier) if kind == "logistic" else Forest.from_dict(part, len(features))
+    )
     calibration = None
     if data.get("calibration") is not None:
         inner = Checker(top.mapping("calibration"), "calibration", {"method", "slope", "intercept"})
@@ -303,4 +314,35 @@ def _build(data: Any) -> ClusterModel:
         calibration = inner.number("slope"), inner.number("intercept")
         if calibration[0] <= 0:
             raise FormatError("the slope of its calibration is not positive")
-    return ClusterModel(features, rule, top.text("target"), calibration, top.mapping("about"))
+    target, about = top.text("target"), top.mapping("about")
+    if earlier:
+        return ClusterModel(features, rule, target, calibration, about)
+    return ClusterModel(features, rule, target, calibration, about, *_further(top, features))
+
+
+def _linear(part: dict[str, Any], count: int, earlier: bool) -> Linear:
+    inner = Checker(part, "logistic", {*LISTS, *(() if earlier else BOUNDS), "intercept"})
+    numbers = {name: inner.numbers(name, count) for name in LISTS}
+    if np.any(numbers["scales"] <= 0):
+        raise FormatError("a scale of logistic is not positive")
+    if earlier:
+        bounds = {"lows": np.full(count, -_WIDEST), "highs": np.full(count, _WIDEST)}
+    else:
+        bounds = {name: inner.numbers(name, count) for name in BOUNDS}
+        if np.any(bounds["lows"] > bounds["highs"]):
+            raise FormatError("a low of logistic exceeds its high")
+    return Linear(**numbers, **bounds, intercept=inner.number("intercept"))
+
+
+def _further(top: Checker, features: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], Pooled]:
+    scales, joined = (top.items(key, len(features)) for key in ("transforms", "joined"))
+    if len(scales) != len(features) or any(scale not in TRANSFORMS for scale in scales):
+        raise FormatError("its transforms are not a known scale for each feature")
+    if any(name not in features for name in joined) or len(set(map(str, joined))) < len(joined):
+        raise FormatError("it joins a column that is no feature, or one twice")
+    part = Checker(top.mapping("pooled"), "pooled", {"level", "by"})
+    try:
+        pooled = Pooled(part.text("level"), part.text("by"))
+    except ValueError as error:
+        raise FormatError(str(error)) from error
+    return tuple(scales), tuple(joined), pooled

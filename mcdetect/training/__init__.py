@@ -16,10 +16,13 @@ _PUBLIC = {
     "MissingSklearnError": "mcdetect.training.fitting",
     "Training": "mcdetect.training.learning",
     "TrainingError": "mcdetect.training.crossval",
+    "join_changes": "mcdetect.training.joins",
     "join_labels": "mcdetect.training.tables",
     "label_dataset": "mcdetect.training.places",
     "label_regions": "mcdetect.training.places",
+    "label_units": "mcdetect.training.tables",
     "read_clusters": "mcdetect.training.tables",
+    "read_covariates": "mcdetect.training.joins",
     "read_labels": "mcdetect.training.tables",
     "save": "mcdetect.training.report",
     "train": "mcdetect.training.learning",
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from mcdetect.training.crossval import TrainingError as TrainingError
     from mcdetect.training.files import train_files as train_files
     from mcdetect.training.fitting import MissingSklearnError as MissingSklearnError
+    from mcdetect.training.joins import join_changes as join_changes
+    from mcdetect.training.joins import read_covariates as read_covariates
     from mcdetect.training.learning import Training as Training
     from mcdetect.training.learning import train as train
     from mcdetect.training.places import label_dataset as label_dataset
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
     from mcdetect.training.report import save as save
     from mcdetect.training.tables import Examples as Examples
     from mcdetect.training.tables import join_labels as join_labels
+    from mcdetect.training.tables import label_units as label_units
     from mcdetect.training.tables import read_clusters as read_clusters
     from mcdetect.training.tables import read_labels as read_labels
 

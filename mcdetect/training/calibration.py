@@ -64,7 +64,7 @@ def _loss(log_odds: _Floats, target: _Floats, weight: _Floats) -> float:
     return float(weight @ (np.logaddexp(0.0, log_odds) - target * log_odds))
 
 
-def fit_sigmoid(log_odds: _Floats, label: _Ints) -> tuple[float, float]:
+def fit_sigmoid(log_odds: _Floats, label: _Ints, weight: _Floats | None = None) -> tuple[float, float]:
     """Fit Platt's calibration to log-odds of rows that the model has not seen.
 
     Parameters
@@ -72,6 +72,7 @@ def fit_sigmoid(log_odds: _Floats, label: _Ints) -> tuple[float, float]:
     log_odds : (n,) float64 array
     label : (n,) int64 array
         0 and 1.
+    weight : (n,) float64 array, optional
 
     Returns
     -------
@@ -85,7 +86,8 @@ def fit_sigmoid(log_odds: _Floats, label: _Ints) -> tuple[float, float]:
     Margin Classifiers, 1999; fitted as in Lin, Lin and Weng, doi:10.1007/s10994-007-5018-6), so the slope
     exists also for classes that are perfectly apart.
     """
-    n1 = int(label.sum())
-    n0 = label.size - n1
+    weight = np.ones(label.size) if weight is None else weight
+    n1 = float(weight @ label)
+    n0 = float(weight.sum()) - n1
     target = np.where(label == 1, (n1 + 1.0) / (n1 + 2.0), 1.0 / (n0 + 2.0))
-    return fit_line(log_odds, target)
+    return fit_line(log_odds, target, weight)

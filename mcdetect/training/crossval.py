@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from mcdetect.errors import McdetectError
-from mcdetect.models.cluster_model import sigmoid
+from mcdetect.models.linear import sigmoid
 from mcdetect.training.calibration import fit_sigmoid
 from mcdetect.training.fitting import Fitted, Recipe, fit
+from mcdetect.training.rows import Rows
+from mcdetect.training.weights import balanced_weights, patient_labels, plain_weights
 
 __all__ = ["Chosen", "OutOfFold", "TrainingError", "choose", "cross_validate", "folds_of"]
 
@@ -26,8 +28,9 @@ class TrainingError(McdetectError):
 def folds_of(label: _Ints, patient: _Ints, folds: int, seed: int) -> _Ints:
     """Return the fold of every row; all rows of a patient share one.
 
-    Folds are of similar size and prevalence. There are fewer than asked for when the rarer class has fewer
-    patients.
+    Patients with and without something positive are dealt out at random, each kind evenly. Nothing else
+    steers it, so that which patients of a fold are positive remains a matter of chance, if labels are. There
+    are fewer folds than asked for when the rarer class has fewer patients.
 
     Parameters
     ----------
@@ -48,18 +51,19 @@ def folds_of(label: _Ints, patient: _Ints, folds: int, seed: int) -> _Ints:
     TrainingError
         When a class has fewer than two patients, or the rest of some fold would lack a class.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     fewest = min(np.unique(patient[label == value]).size for value in (0, 1))
     if fewest < 2:
         raise TrainingError(
             "a class has clusters of fewer than two patients; label more clusters, of more patients"
         )
-    splitter = StratifiedGroupKFold(min(folds, fewest), shuffle=True, random_state=seed)
-    fold = np.full(label.size, -1, np.int64)
-    for number, (_, test) in enumerate(splitter.split(np.zeros((label.size, 1)), label, patient)):
-        fold[test] = number
-    for number in np.unique(fold):
+    names, positive = patient_labels(label, patient)
+    rng = np.random.default_rng(seed)
+    count = min(folds, fewest)
+    dealt = np.concatenate([rng.permutation(np.flatnonzero(positive == value)) for value in (1, 0)])
+    of_patient = np.empty(names.size, np.int64)
+    of_patient[dealt] = np.arange(names.size) % count
+    fold = of_patient[np.searchsorted(names, patient)]
+    for number in range(count):
         if np.unique(label[fold != number]).size < 2:
             raise TrainingError(
                 "nearly all clusters of one class come from one patient; label clusters of more patients"
@@ -76,12 +80,12 @@ class Chosen:
     recipe : Recipe
         Of the smallest log-loss on rows not seen; of equals, the simplest.
     losses : dict of Recipe to float
-        Mean log-loss of every recipe.
+        Mean log-loss of every recipe; both classes, and all patients of a class, weigh the same.
     calibration : (float, float) or None
-        Slope and intercept fitted to the log-odds of rows not seen; None where the recipe ranked them no
-        better than chance.
-    log_odds : (n,) float64 array
-        Those log-odds.
+        Slope and intercept fitted to the log-odds of rows not seen, each patient weighing one; None where
+        the recipe ranked them no better than chance.
+    log_odds : (u,) float64 array
+        Those log-odds, of groups, images or patients.
     """
 
     recipe: Recipe
@@ -90,56 +94,53 @@ class Chosen:
     log_odds: _Floats
 
 
-def choose(
-    candidates: Sequence[Recipe],
-    values: _Floats,
-    label: _Ints,
-    patient: _Ints,
-    *,
-    folds: int,
-    seed: int,
-) -> Chosen:
+def choose(candidates: Sequence[Recipe], rows: Rows, *, folds: int, seed: int) -> Chosen:
     """Choose a recipe by cross-validation over patients, and calibrate it on the same unseen rows.
 
     Parameters
     ----------
     candidates : sequence of Recipe
         From simple to complex.
-    values, label, patient
-        Rows to train on, as for `cross_validate`.
+    rows : Rows
+        To train on.
     folds, seed : int
     """
-    fold = folds_of(label, patient, folds, seed)
-    unseen = {recipe: np.empty(label.size) for recipe in candidates}
+    fold = folds_of(rows.label, rows.patient, folds, seed)
+    unseen = {recipe: np.empty(rows.label.size) for recipe in candidates}
     for number in np.unique(fold):
         test = fold == number
+        rest = rows.take(~test)
         for recipe in candidates:
-            fitted = fit(recipe, values[~test], label[~test], seed)
-            unseen[recipe][test] = fitted.log_odds(values[test])
-    losses = {
-        recipe: float(np.mean(np.logaddexp(0.0, log_odds) - label * log_odds))
-        for recipe, log_odds in unseen.items()
-    }
+            unseen[recipe][test] = fit(recipe, rest, seed).log_odds(rows.values[test])
+    label, patient = rows.unit_label, rows.unit_patient
+    weight = balanced_weights(label, patient)
+    losses, of_units = {}, {}
+    for recipe, log_odds in unseen.items():
+        of_units[recipe] = x = rows.of_units(log_odds)
+        losses[recipe] = float(weight @ (np.logaddexp(0.0, x) - label * x) / weight.sum())
     best = min(candidates, key=lambda recipe: round(losses[recipe], 9))
-    slope, intercept = fit_sigmoid(unseen[best], label)
-    return Chosen(best, losses, (slope, intercept) if slope > 0 else None, unseen[best])
+    slope, intercept = fit_sigmoid(of_units[best], label, plain_weights(patient))
+    return Chosen(best, losses, (slope, intercept) if slope > 0 else None, of_units[best])
 
 
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
-    """Predictions for every row by a model that never saw its patient.
+    """Predictions for every row by models that never saw its patient.
 
     Parameters
     ----------
-    fold : (n,) int64 array
-    log_odds : (n,) float64 array
-        Before calibration.
-    probability : (n,) float64 array
-        Calibrated within the fold's own training rows; their prevalence where nothing was learned.
+    fold : (repeats, n) int64 array
+        For each partition of the patients.
+    log_odds : (repeats, n) float64 array
+        Of groups, before calibration. Those of different folds come from different models and do not
+        compare.
+    probability : (u,) float64 array
+        Of groups, images or patients: calibrated within the fold's own training rows, the prevalence there
+        where nothing was learned; the mean over the partitions.
     chosen : tuple of Chosen
-        By fold.
+        By partition and fold.
     fitted : tuple of Fitted
-        By fold.
+        The same.
     """
 
     fold: _Ints
@@ -151,47 +152,55 @@ class OutOfFold:
 
 def cross_validate(
     candidates: Sequence[Recipe],
-    values: _Floats,
-    label: _Ints,
-    patient: _Ints,
+    rows: Rows,
     *,
     folds: int = 5,
     inner_folds: int = 4,
+    repeats: int = 1,
     seed: int = 0,
+    step: Callable[[], None] | None = None,
 ) -> OutOfFold:
     """Test the whole procedure (choice, fit and calibration) on patients kept apart.
 
     Parameters
     ----------
     candidates : sequence of Recipe
-    values : (n, features) float64 array
-        Not-a-number for missing.
-    label : (n,) int64 array
-        0 and 1.
-    patient : (n,) int64 array
-        Number of the patient of each row.
+    rows : Rows
     folds, inner_folds : int
         Of the test, and of the choice within each of its training parts.
+    repeats : int
+        Partitions of the patients into folds: with few patients one alone is a matter of luck.
     seed : int
+    step : callable, optional
+        Called after each partition.
 
     Returns
     -------
     OutOfFold
     """
-    fold = folds_of(label, patient, folds, seed)
-    log_odds, probability = np.empty(label.size), np.empty(label.size)
+    n, names = rows.label.size, rows.pools.names
+    fold, log_odds = np.empty((repeats, n), np.int64), np.empty((repeats, n))
+    probability = np.zeros((repeats, names.size))
     all_chosen, all_fitted = [], []
-    for number in np.unique(fold):
-        test = fold == number
-        rows, known, whose = values[~test], label[~test], patient[~test]
-        chosen = choose(candidates, rows, known, whose, folds=inner_folds, seed=seed + 1 + int(number))
-        fitted = fit(chosen.recipe, rows, known, seed)
-        log_odds[test] = fitted.log_odds(values[test])
-        if chosen.calibration is None:
-            probability[test] = known.mean()
-        else:
-            slope, intercept = chosen.calibration
-            probability[test] = sigmoid(slope * log_odds[test] + intercept)
-        all_chosen.append(chosen)
-        all_fitted.append(fitted)
-    return OutOfFold(fold, log_odds, probability, tuple(all_chosen), tuple(all_fitted))
+    for turn in range(repeats):
+        fold[turn] = folds_of(rows.label, rows.patient, folds, seed + 1000 * turn)
+        for number in np.unique(fold[turn]):
+            test = fold[turn] == number
+            known, asked = rows.take(~test), rows.take(test)
+            inner = seed + 1000 * turn + 1 + int(number)
+            chosen = choose(candidates, known, folds=inner_folds, seed=inner)
+            fitted = fit(chosen.recipe, known, seed)
+            log_odds[turn, test] = fitted.log_odds(asked.values)
+            unit = np.searchsorted(names, asked.pools.names)
+            if chosen.calibration is None:
+                weight = plain_weights(known.unit_patient)
+                probability[turn, unit] = weight @ known.unit_label / weight.sum()
+            else:
+                slope, intercept = chosen.calibration
+                x = asked.of_units(log_odds[turn, test])
+                probability[turn, unit] = sigmoid(slope * x + intercept)
+            all_chosen.append(chosen)
+            all_fitted.append(fitted)
+        if step is not None:
+            step()
+    return OutOfFold(fold, log_odds, probability.mean(axis=0), tuple(all_chosen), tuple(all_fitted))

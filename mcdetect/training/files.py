@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from mcdetect.errors import McdetectWarning
 from mcdetect.output.files import write_text
 from mcdetect.training.fitting import require_sklearn
+from mcdetect.training.joins import CHANGE_COLUMNS, join_changes, read_covariates
 from mcdetect.training.learning import Training, train
 from mcdetect.training.places import label_dataset, label_regions
 from mcdetect.training.report import save
-from mcdetect.training.tables import by_key, is_keyed, join_labels, read_clusters, read_labels
+from mcdetect.training.tables import (
+    ClusterTables,
+    by_key,
+    is_keyed,
+    join_labels,
+    label_units,
+    read_clusters,
+    read_labels,
+)
 from mcdetect.validation.datasets import open_dataset
 from mcdetect.validation.evaluation.plots import require_matplotlib
 
@@ -34,6 +46,10 @@ def train_files(
     positive: str = "malignant",
     group: str = "patient",
     unmatched: str = "leave-out",
+    level: str = "group",
+    covariates: str | Path | None = None,
+    changes: Sequence[str | Path] = (),
+    images: Sequence[str | Path] = (),
     plots: bool = True,
     report: str | Path | None = None,
     **options: Any,
@@ -47,7 +63,7 @@ def train_files(
     out : path-like
         The model, a JSON file; its report goes to a folder beside it.
     labels : path-like, optional
-        Labels of clusters or of places in images.
+        Labels of clusters or of places in images; of images or patients where `level` says so.
     dataset, root : str and path-like, optional
         Instead of `labels`: a data set of `mcdetect.validation.datasets` whose findings state a pathology,
         and its folder.
@@ -55,6 +71,14 @@ def train_files(
         A text that counts as a positive label, and what a high score speaks for.
     group, unmatched : str
         As for `mcdetect.training.join_labels`.
+    level : {"group", "image", "patient"}
+        What the labels belong to.
+    covariates : path-like, optional
+        A table of patients, see `mcdetect.training.joins.read_covariates`.
+    changes : sequence of path-like
+        Tables of ``mcdetect compare``, or folders that hold them: new and grown become features.
+    images : sequence of path-like
+        What was given to ``mcdetect detect``, for pictures of groups in the report.
     plots : bool
         Draw the curves (needs matplotlib).
     report : path-like, optional
@@ -78,26 +102,50 @@ def train_files(
         raise ValueError("give either a table of labels or a data set")
     if (dataset is None) != (root is None):
         raise ValueError("a data set needs its folder (--dataset with --root)")
+    if dataset is not None and level != "group":
+        raise ValueError("a data set labels groups; labels of images or patients come in a table")
     tables = read_clusters(clusters)
+    added = None if covariates is None else read_covariates(covariates)
     notes: list[str] = []
-    if labels is not None:
-        path = Path(labels)
-        given = read_labels(path, positive)
-        if is_keyed(given):
-            found = by_key(given, path)
-        else:
-            found, notes = label_regions(tables, given, path)
-    else:
-        assert dataset is not None
-        assert root is not None
-        with warnings.catch_warnings():
-            # Some sets state no pixel spacing; labels need none.
-            warnings.simplefilter("ignore", McdetectWarning)
-            found, notes = label_dataset(tables, open_dataset(dataset, root))
-    examples = join_labels(tables, found, group=group, unmatched=unmatched, notes=notes)
-    training = train(examples, target=positive, **options)
+    if changes:
+        tables, notes = join_changes(tables, changes)
+    found, said = _labels(tables, labels, dataset, root, positive, level)
+    examples = join_labels(
+        tables,
+        found,
+        group=group,
+        unmatched=unmatched,
+        notes=[*notes, *said],
+        covariates=added,
+        joined_columns=CHANGE_COLUMNS if changes else (),
+    )
+    training = train(examples, target=positive, level=level, **options)
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_text(target, training.model.to_json())
-    save(training, report_folder(target) if report is None else Path(report), plots=plots)
+    folder = report_folder(target) if report is None else Path(report)
+    save(training, folder, plots=plots, images=images, table_of_images=tables.images)
     return training
+
+
+def _labels(
+    tables: ClusterTables,
+    labels: str | Path | None,
+    dataset: str | None,
+    root: str | Path | None,
+    positive: str,
+    level: str,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the label of each cluster, and notes."""
+    if labels is not None:
+        path = Path(labels)
+        given = read_labels(path, positive)
+        if level != "group":
+            return label_units(tables, given, level, path)
+        return (by_key(given, path), []) if is_keyed(given) else label_regions(tables, given, path)
+    assert dataset is not None
+    assert root is not None
+    with warnings.catch_warnings():
+        # Some sets state no pixel spacing; labels need none.
+        warnings.simplefilter("ignore", McdetectWarning)
+        return label_dataset(tables, open_dataset(dataset, root))

@@ -1,8 +1,7 @@
-"""Fits one model by one recipe with scikit-learn, and turns it into data."""
+"""Fits one model by one recipe, as data."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +10,34 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from mcdetect.errors import MissingLibraryError
-from mcdetect.models.cluster_model import Linear
+from mcdetect.models.linear import Linear
 from mcdetect.models.trees import Forest, Tree
+from mcdetect.training.logistic import fit_groups, fit_pools
+from mcdetect.training.rows import Rows
+from mcdetect.training.selection import filled
 
-__all__ = ["KINDS", "Fitted", "MissingSklearnError", "Recipe", "fit", "recipes", "require_sklearn", "select"]
+__all__ = [
+    "FEW",
+    "KINDS",
+    "Fitted",
+    "MissingSklearnError",
+    "Recipe",
+    "few_features",
+    "fit",
+    "recipes",
+    "require_sklearn",
+]
 
 KINDS = ("logistic", "boosting")
-# Judged: a lower bound keeps fewer features, which say more each and are steadier.
-REDUNDANT = 0.9
-"""Rank correlation from which on a feature says the same as one that is already taken."""
+
+# Judged: on tables drawn as uneven as real ones (tests/test_training_few.py). With fewer patients choosing
+# features only adds chance; weaker penalties learn strong effects better, and noise as well.
+FEW = 20
+"""Patients of the rarer class below which features are fixed, not chosen."""
+_MORE_FEATURES = (10, 15)  # patients of the rarer class from which there are three, four
+_FEW_STRENGTHS = (0.25, 0.5)  # variance of a coefficient about what is known before
+_STRENGTHS = (0.1, 1.0)
+_PATIENTS_PER_FEATURE = 5  # of the rarer class
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -48,11 +66,14 @@ class Recipe:
     ----------
     kind : {"logistic", "boosting"}
     n_features : int
-        Most features that are taken; 0 for all that vary.
+        Most features that are taken by their separation; 0 for all that vary, unless there are fixed ones.
     strength : float
-        Logistic: inverse of the ridge penalty (`C` of scikit-learn).
+        Logistic: variance of the standardised coefficients about what is known before (the inverse of the
+        ridge penalty, `C` of scikit-learn).
     n_trees, n_leaves : int
         Boosting: number of trees, and most leaves of each.
+    fixed : tuple of int
+        Columns that are taken in any case.
     """
 
     kind: str
@@ -60,15 +81,21 @@ class Recipe:
     strength: float = 1.0
     n_trees: int = 0
     n_leaves: int = 0
+    fixed: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         if self.kind == "boosting":
             return f"{self.n_trees} trees of {self.n_leaves} leaves"
-        taken = f"up to {self.n_features} features" if self.n_features else "all features"
-        return f"{taken}, C = {self.strength:g}"
+        fixed = f"{len(self.fixed)} fixed features" if self.fixed else ""
+        more = f"up to {self.n_features} {'more' if fixed else 'features'}" if self.n_features else ""
+        return (
+            f"{' and '.join(part for part in (fixed, more) if part) or 'all features'}, C = {self.strength:g}"
+        )
 
 
-def recipes(kind: str, n_features: int) -> tuple[Recipe, ...]:
+def recipes(
+    kind: str, n_features: int, patients: int, fixed: tuple[int, ...] = (), *, given: bool = False
+) -> tuple[Recipe, ...]:
     """Return the recipes among which inner cross-validation chooses, from simple to complex.
 
     Parameters
@@ -76,13 +103,32 @@ def recipes(kind: str, n_features: int) -> tuple[Recipe, ...]:
     kind : {"logistic", "boosting"}
     n_features : int
         Features of the table.
+    patients : int
+        Of the rarer class: they allow for so many features.
+    fixed : tuple of int
+        Columns that are taken in any case, if any.
+    given : bool
+        The features were named by the user: with few patients all of them are taken, none chosen.
     """
     if kind == "boosting":
         return tuple(
             Recipe(kind, n_trees=trees, n_leaves=leaves) for leaves, trees in ((3, 40), (3, 120), (6, 80))
         )
-    counts = [count for count in (4, 8, 16) if count < n_features] + [0]
-    return tuple(Recipe(kind, count, strength) for count in counts for strength in (0.03, 1.0))
+    if patients < FEW:
+        count = 0 if fixed or given else few_features(patients)
+        return tuple(Recipe(kind, count, strength, fixed=fixed) for strength in _FEW_STRENGTHS)
+    simple = tuple(Recipe(kind, 0, strength, fixed=fixed) for strength in _FEW_STRENGTHS) if fixed else ()
+    allowed = patients // _PATIENTS_PER_FEATURE
+    counts = [count for count in (4, 8, 16) if count < n_features and count <= allowed]
+    wider = tuple(Recipe(kind, count, strength, fixed=fixed) for count in counts for strength in _STRENGTHS)
+    if n_features <= allowed or not (simple or wider):
+        wider += tuple(Recipe(kind, 0, strength) for strength in _STRENGTHS)
+    return simple + wider
+
+
+def few_features(patients: int) -> int:
+    """Return how many features a number of patients of the rarer class below `FEW` allows for."""
+    return 2 + sum(patients >= limit for limit in _MORE_FEATURES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,15 +139,15 @@ class Fitted:
     ----------
     columns : (k,) int64 array
         Columns of the table that it takes.
-    estimator : object
-        Of scikit-learn, over those columns; missing values are not-a-number.
     rule : Linear or Forest
-        The same as data, over the same columns.
+        From those columns to log-odds.
+    estimator : object
+        Trees: of scikit-learn, over those columns; missing values are not-a-number.
     """
 
     columns: _Ints
-    estimator: Any
     rule: Linear | Forest
+    estimator: Any = None
 
     def log_odds(self, values: _Floats) -> _Floats:
         """Return the log-odds of rows of the whole table; (n, features) in, (n,) out."""
@@ -118,120 +164,59 @@ class Fitted:
         used = np.zeros(self.columns.size)
         counts = self.rule.used()
         used[: counts.size] = counts
-        taken = _filled(values[:, self.columns])
+        taken = filled(values[:, self.columns], np.ones(len(values)))
         ranks = rankdata(np.column_stack([taken, self.log_odds(values)]), axis=0)
         ranks -= ranks.mean(axis=0)
         return np.where(used > 0, np.sign(ranks[:, :-1].T @ ranks[:, -1]), 0.0)
 
 
-def select(values: _Floats, label: _Ints, count: int) -> _Ints:
-    """Choose features that separate the classes and do not repeat each other.
-
-    Features are taken by falling separation, the distance of the area under their ROC curve from one half.
-    One whose rank correlation with a feature already taken reaches `REDUNDANT` is passed over. Missing values
-    count as the median.
-
-    Parameters
-    ----------
-    values : (n, features) float64 array
-        Not-a-number for missing.
-    label : (n,) int64 array
-        0 and 1, both present.
-    count : int
-        Most features to take; 0 for all that vary.
-
-    Returns
-    -------
-    (k,) int64 array
-        Their columns, rising.
-    """
-    filled = _filled(values)
-    varies = np.flatnonzero(np.ptp(filled, axis=0) > 0)
-    if count == 0 or varies.size <= 1:
-        return varies
-    ranks = rankdata(filled[:, varies], axis=0)
-    positive = label == 1
-    n1, n0 = int(positive.sum()), int((~positive).sum())
-    auc = (ranks[positive].sum(axis=0) - n1 * (n1 + 1) / 2) / (n1 * n0)
-    order = np.argsort(-np.abs(auc - 0.5), kind="stable")
-    unit = ranks - ranks.mean(axis=0)
-    unit /= np.sqrt((unit**2).sum(axis=0))
-    taken: list[int] = []
-    for index in order:
-        if not taken or np.abs(unit[:, taken].T @ unit[:, index]).max() < REDUNDANT:
-            taken.append(int(index))
-            if len(taken) == count:
-                break
-    chosen: _Ints = varies[np.sort(taken)]
-    return chosen
-
-
-def _filled(values: _Floats) -> _Floats:
-    """Put the median for what is missing, and zero where everything is."""
-    known = np.isfinite(values)
-    out = np.where(known, values, np.nan)
-    empty = ~known.any(axis=0)
-    out[:, empty] = 0.0
-    medians = np.nanmedian(out, axis=0) if len(out) else np.zeros(out.shape[1])
-    return np.where(np.isfinite(out), out, medians)
-
-
-def fit(recipe: Recipe, values: _Floats, label: _Ints, seed: int = 0) -> Fitted:
-    """Fit a model.
+def fit(recipe: Recipe, rows: Rows, seed: int = 0) -> Fitted:
+    """Fit a model; all patients of a class weigh the same, and both classes.
 
     Parameters
     ----------
     recipe : Recipe
-    values : (n, features) float64 array
-        Not-a-number for missing.
-    label : (n,) int64 array
-        0 and 1, both present.
+    rows : Rows
+        With both classes.
     seed : int
 
     Returns
     -------
     Fitted
     """
-    columns = select(values, label, recipe.n_features)
+    if recipe.fixed and recipe.n_features == 0:  # nothing to rank
+        columns = np.array(sorted(recipe.fixed), np.int64)
+    else:
+        columns = rows.ranking.take(recipe.n_features, recipe.fixed)
     if columns.size == 0:  # nothing varies: the model is the prevalence
         columns = np.zeros(1, np.int64)
-    chosen = values[:, columns]
+    chosen = rows.values[:, columns]
     if recipe.kind == "boosting":
-        boosting = _boosting(recipe, chosen, label, seed)
-        return Fitted(columns, boosting, _forest(boosting))
-    pipeline = _logistic(recipe, chosen, label)
-    return Fitted(columns, pipeline, _linear(pipeline))
+        boosting = _boosting(recipe, chosen, rows.label, rows.weight, seed)
+        return Fitted(columns, _forest(boosting), boosting)
+    return Fitted(columns, _logistic(recipe, chosen, rows, columns))
 
 
-def _logistic(recipe: Recipe, values: _Floats, label: _Ints) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    pipeline = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True),
-        StandardScaler(),
-        LogisticRegression(C=recipe.strength, max_iter=1000),
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return pipeline.fit(values, label)
-
-
-def _linear(pipeline: Any) -> Linear:
-    imputer, scaler, logistic = (step for _, step in pipeline.steps)
-    return Linear(
-        medians=np.nan_to_num(imputer.statistics_.astype(np.float64)),
-        means=scaler.mean_.astype(np.float64),
-        scales=scaler.scale_.astype(np.float64),
-        coefficients=logistic.coef_[0].astype(np.float64),
-        intercept=float(logistic.intercept_[0]),
-    )
+def _logistic(recipe: Recipe, values: _Floats, rows: Rows, columns: _Ints) -> Linear:
+    weight, medians = rows.weight, rows.medians[columns]
+    filled = np.where(np.isfinite(values), values, medians)
+    share = weight / weight.sum()
+    means = share @ filled
+    scales = np.sqrt(share @ (filled - means) ** 2)
+    varies = scales > 1e-12 * np.maximum(1.0, np.abs(means))
+    scales = np.where(varies, scales, 1.0)
+    prior = np.where(varies, rows.prior[columns], 0.0)
+    strength = recipe.strength * rows.freedom[columns]
+    x = (filled - means) / scales
+    found = fit_groups(x, rows.label, weight, prior, strength)
+    if rows.pooled.level != "group":
+        found = fit_pools(
+            x, rows.unit_label, rows.unit_weight, prior, strength, rows.pools, rows.pooled.by, found
+        )
+    return Linear(medians, means, scales, *found, filled.min(axis=0), filled.max(axis=0))
 
 
-def _boosting(recipe: Recipe, values: _Floats, label: _Ints, seed: int) -> Any:
+def _boosting(recipe: Recipe, values: _Floats, label: _Ints, weight: _Floats, seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
@@ -242,7 +227,7 @@ def _boosting(recipe: Recipe, values: _Floats, label: _Ints, seed: int) -> Any:
         l2_regularization=2.0,
         early_stopping=False,
         random_state=seed,
-    ).fit(values, label)
+    ).fit(values, label, sample_weight=weight * (label.size / weight.sum()))
 
 
 def _forest(boosting: Any) -> Forest:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.training.areas import PairCount, group_pairs, unit_pairs
 from mcdetect.training.calibration import fit_line
+from mcdetect.training.crossval import OutOfFold
+from mcdetect.training.rows import Rows
+from mcdetect.training.weights import plain_weights
 from mcdetect.validation.evaluation.bootstrap import interval, patient_weights
 
-__all__ = ["Measure", "auc", "measure", "reliability_bins", "roc_curve", "weighted_auc"]
+if TYPE_CHECKING:
+    from mcdetect.training.null import Null
+
+__all__ = ["Measure", "areas", "figures", "measure", "reliability_bins"]
 
 CONFIDENCE = 0.95  # Standard: of intervals, as is usual in medicine
 
@@ -21,86 +28,66 @@ _Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure with its interval over patients; not-a-number where it does not exist."""
+    """A figure; not-a-number where something does not exist.
+
+    Parameters
+    ----------
+    value : float
+    low, high : float
+        Its interval over patients.
+    null, null_low, null_high : float
+        Mean and interval of the same figure when labels are shuffled between patients.
+    p : float
+        Share of the shufflings (with the figure itself) that reach the value.
+    """
 
     value: float
     low: float
     high: float
+    null: float = float("nan")
+    null_low: float = float("nan")
+    null_high: float = float("nan")
+    p: float = float("nan")
 
     def as_dict(self) -> dict[str, float | None]:
         """Return it for JSON."""
         return {key: (value if np.isfinite(value) else None) for key, value in asdict(self).items()}
 
 
-def weighted_auc(score: _Floats, label: _Ints, weight: _Floats) -> _Floats:
-    """Return the area under the ROC curve for many weightings of the same rows; ties count half.
-
-    Parameters
-    ----------
-    score : (n,) float64 array
-    label : (n,) int64 array
-        0 and 1.
-    weight : (n, b) float64 array
-        Not negative.
-
-    Returns
-    -------
-    (b,) float64 array
-        Not-a-number where a class has no weight.
-    """
-    _, level = np.unique(score, return_inverse=True)
-    shape = (int(level.max(initial=-1)) + 1, weight.shape[1])
-    ones, zeros = np.zeros(shape), np.zeros(shape)
-    np.add.at(ones, level[label == 1], weight[label == 1])
-    np.add.at(zeros, level[label == 0], weight[label == 0])
-    below = np.cumsum(zeros, axis=0) - 0.5 * zeros
-    pairs = ones.sum(axis=0) * zeros.sum(axis=0)
-    won = (ones * below).sum(axis=0)
-    out: _Floats = np.divide(won, pairs, out=np.full(shape[1], np.nan), where=pairs > 0)
-    return out
-
-
-def auc(score: _Floats, label: _Ints) -> float:
-    """Return the area under the ROC curve; not-a-number for one class only."""
-    return float(weighted_auc(score, label, np.ones((score.size, 1)))[0])
-
-
-def roc_curve(score: _Floats, label: _Ints) -> tuple[_Floats, _Floats]:
-    """Return false-positive and true-positive fractions from (0, 0) to (1, 1), one point per score."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(score[order])), score.size - 1)
-    hits = np.cumsum(label[order] == 1)[ends]
-    false = np.cumsum(label[order] == 0)[ends]
-    return np.append(0.0, false / max(false[-1], 1)), np.append(0.0, hits / max(hits[-1], 1))
-
-
 def reliability_bins(
-    probability: _Floats, label: _Ints, bins: int = 10, fewest: int = 10
+    probability: _Floats, label: _Ints, patient: _Ints | None = None, bins: int = 10, fewest: int = 10
 ) -> dict[str, _Floats]:
-    """Return mean prediction and observed share in bins of equal number.
+    """Return mean prediction and observed share in bins of about equal weight.
 
     Parameters
     ----------
     probability : (n,) float64 array
     label : (n,) int64 array
+    patient : (n,) int64 array, optional
+        Each patient weighs one; without, each row.
     bins, fewest : int
-        Most bins, and fewest rows in one.
+        Most bins, and fewest patients (or rows) to one.
 
     Returns
     -------
     dict of str to (bins,) float64
-        "predicted", "observed", "low", "high" (Wilson's 95 % interval, which takes rows for independent) and
-        "n".
+        "predicted", "observed", "low", "high" (Wilson's 95 % interval for as many independent rows as there
+        are patients in the bin) and "n", these patients.
     """
-    count = int(np.clip(label.size // fewest, 1, bins))
-    parts = np.array_split(np.argsort(probability, kind="stable"), count)
-    n = np.array([part.size for part in parts], dtype=np.float64)
-    observed = np.array([label[part].mean() for part in parts])
+    patient = np.arange(label.size) if patient is None else patient
+    weight = plain_weights(patient)
+    count = int(np.clip(np.unique(patient).size // fewest, 1, bins))
+    order = np.argsort(probability, kind="stable")
+    reached = np.cumsum(weight[order]) - 0.5 * weight[order]
+    of_row = np.minimum((reached / weight.sum() * count).astype(np.int64), count - 1)
+    parts = [order[of_row == number] for number in np.unique(of_row)]
+    n = np.array([np.unique(patient[part]).size for part in parts], dtype=np.float64)
+    observed = np.array([np.average(label[part], weights=weight[part]) for part in parts])
     z = 1.959964
     centre = (observed + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(observed * (1 - observed) / n + z * z / (4 * n * n))
     return {
-        "predicted": np.array([probability[part].mean() for part in parts]),
+        "predicted": np.array([np.average(probability[part], weights=weight[part]) for part in parts]),
         "observed": observed,
         "low": centre - half,
         "high": centre + half,
@@ -108,57 +95,105 @@ def reliability_bins(
     }
 
 
+def areas(tested: OutOfFold, rows: Rows) -> dict[str, PairCount]:
+    """Count the pairs won within the folds, over all partitions.
+
+    Returns
+    -------
+    dict of str to PairCount
+        "auc" of what the labels belong to; "auc_patient" of patients, unless they are the same. Images and
+        patients are compared by their highest group at equal numbers of groups.
+    """
+    units: dict[str, _Ints | None] = {"auc": None if rows.pooled.level == "group" else rows.unit}
+    if rows.pooled.level != "patient":
+        units["auc_patient"] = rows.patient
+    found: dict[str, PairCount] = {}
+    for score, fold in zip(tested.log_odds, tested.fold, strict=True):
+        for name, unit in units.items():
+            if unit is None:
+                count = group_pairs(score, rows.label, rows.patient, fold)
+            else:
+                count = unit_pairs(score, rows.label, rows.patient, unit, fold)
+            found[name] = found[name] + count if name in found else count
+    return found
+
+
+def figures(tested: OutOfFold, rows: Rows) -> dict[str, float]:
+    """Return the figures of `measure` without intervals."""
+    found = {name: count.area for name, count in areas(tested, rows).items()}
+    weight = plain_weights(rows.unit_patient)[:, None]
+    known = _of_probabilities(tested.probability, rows.unit_label, weight)
+    return found | {name: float(value[0]) for name, value in known.items()}
+
+
 def measure(
-    log_odds: _Floats, probability: _Floats, label: _Ints, patient: _Ints, *, samples: int, seed: int
+    tested: OutOfFold, rows: Rows, null: Null | None = None, *, samples: int, seed: int
 ) -> dict[str, Measure]:
-    """Measure predictions, with percentile intervals over a bootstrap of patients.
+    """Measure predictions, with intervals over patients and what chance alone gives.
 
     Parameters
     ----------
-    log_odds : (n,) float64 array
-        What ranks.
-    probability : (n,) float64 array
-    label : (n,) int64 array
-    patient : (n,) int64 array
-        Numbers of the patients from 0, none left out.
+    tested : OutOfFold
+    rows : Rows
+        What was tested.
+    null : Null, optional
+        The same figures of shuffled labels.
     samples : int
-        Bootstrap samples; 0 for no intervals.
+        Bootstrap samples of patients for the figures of probabilities; 0 for no intervals of any figure.
     seed : int
 
     Returns
     -------
     dict of str to Measure
-        "auc"; "auc_patient", of the highest log-odds of every patient against whether any of their clusters
-        is positive; "brier"; "brier_skill", 1 - Brier score over that of the prevalence;
-        "calibration_slope" and "calibration_intercept", of the logistic regression of the label on the
-        log-odds of the probability, 1 and 0 when it is true (Cox 1958); "calibration_in_the_large", mean
-        prediction minus prevalence.
+        "auc" and "auc_patient" (see `areas`), whose intervals are no narrower than chance is wide; "brier";
+        "brier_skill", 1 - Brier score over that of the prevalence; "calibration_slope" and
+        "calibration_intercept", of the logistic regression of the label on the log-odds of the probability,
+        1 and 0 when it is true (Cox 1958); "calibration_in_the_large", mean prediction minus prevalence. In
+        all of them each patient weighs one.
     """
-    n_patients = int(patient.max()) + 1
-    weight = np.ones((n_patients, 1))
-    if samples > 0:
-        weight = np.column_stack([weight, patient_weights(n_patients, samples, seed)])
-    rows = weight[patient]
-    top, any_positive = np.full(n_patients, -np.inf), np.zeros(n_patients, np.int64)
-    np.maximum.at(top, patient, log_odds)
-    np.maximum.at(any_positive, patient, label)
-    total = rows.sum(axis=0)
-    prevalence = rows.T @ label / total
-    brier = rows.T @ (probability - label) ** 2 / total
-    chance = prevalence * (1.0 - prevalence)
-    found: dict[str, Any] = {
-        "auc": weighted_auc(log_odds, label, rows),
-        "auc_patient": weighted_auc(top, any_positive, weight),
-        "brier": brier,
-        "brier_skill": 1.0 - np.divide(brier, chance, out=np.full(chance.size, np.nan), where=chance > 0),
-        "calibration_in_the_large": rows.T @ probability / total - prevalence,
-    }
-    clipped = np.clip(probability, 1e-9, 1.0 - 1e-9)
-    logit = np.log(clipped / (1.0 - clipped))
-    lines = np.array([fit_line(logit, label.astype(np.float64), column) for column in rows.T])
-    found["calibration_slope"], found["calibration_intercept"] = lines[:, 0], lines[:, 1]
     out = {}
+    for name, count in areas(tested, rows).items():
+        by_chance = np.empty(0) if null is None else null.figures.get(name, np.empty(0))
+        spread = float(np.nanstd(by_chance)) if by_chance.size > 1 else 0.0
+        ends = count.interval(CONFIDENCE, spread) if samples > 0 else (np.nan, np.nan)
+        out[name] = _with_null(count.area, ends, by_chance)
+    patient = rows.unit_patient
+    names, index = np.unique(patient, return_inverse=True)
+    weight = np.ones((names.size, 1))
+    if samples > 0:
+        weight = np.column_stack([weight, patient_weights(names.size, samples, seed)])
+    found = _of_probabilities(
+        tested.probability, rows.unit_label, weight[index] * plain_weights(patient)[:, None]
+    )
     for name, numbers in found.items():
         low, high = interval(numbers[1:], CONFIDENCE) if samples > 0 else (np.nan, np.nan)
-        out[name] = Measure(float(numbers[0]), float(low), float(high))
+        by_chance = np.empty(0) if null is None else null.figures.get(name, np.empty(0))
+        out[name] = _with_null(float(numbers[0]), (float(low), float(high)), by_chance)
     return out
+
+
+def _with_null(value: float, ends: tuple[float, float], by_chance: _Floats) -> Measure:
+    known = by_chance[np.isfinite(by_chance)]
+    if known.size < 2:
+        return Measure(value, *ends)
+    low, high = interval(known, CONFIDENCE)
+    p = (1.0 + float((known >= value - 1e-12).sum())) / (known.size + 1.0) if np.isfinite(value) else np.nan
+    return Measure(value, *ends, float(known.mean()), float(low), float(high), p)
+
+
+def _of_probabilities(probability: _Floats, label: _Ints, weight: _Floats) -> dict[str, _Floats]:
+    """Return the figures of probabilities for many weightings of the rows; (n, b) in, (b,) out."""
+    total = weight.sum(axis=0)
+    prevalence = weight.T @ label / total
+    brier = weight.T @ (probability - label) ** 2 / total
+    chance = prevalence * (1.0 - prevalence)
+    clipped = np.clip(probability, 1e-9, 1.0 - 1e-9)
+    logit = np.log(clipped / (1.0 - clipped))
+    lines = np.array([fit_line(logit, label.astype(np.float64), column) for column in weight.T])
+    return {
+        "brier": brier,
+        "brier_skill": 1.0 - np.divide(brier, chance, out=np.full(chance.size, np.nan), where=chance > 0),
+        "calibration_in_the_large": weight.T @ probability / total - prevalence,
+        "calibration_slope": lines[:, 0],
+        "calibration_intercept": lines[:, 1],
+    }

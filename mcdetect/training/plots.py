@@ -1,4 +1,4 @@
-"""ROC curve and reliability diagram as PNG."""
+"""ROC curve beside chance, and reliability diagram, as PNG."""
 
 from __future__ import annotations
 
@@ -9,43 +9,42 @@ import numpy as np
 
 from mcdetect.output.files import SOFTWARE
 from mcdetect.training.learning import Training
-from mcdetect.training.measures import CONFIDENCE, reliability_bins, roc_curve
-from mcdetect.validation.evaluation.bootstrap import interval, patient_weights
+from mcdetect.training.measures import CONFIDENCE, reliability_bins
+from mcdetect.training.null import GRID, curve
+from mcdetect.validation.evaluation.bootstrap import interval
 from mcdetect.validation.evaluation.plots import require_matplotlib
 
 __all__ = ["draw_reliability", "draw_roc", "save_plots"]
 
 _COLOUR = "#0b6e99"
-# Technical: how finely curves are drawn.
-_GRID = np.linspace(0.0, 1.0, 201)  # false-positive rates
-_BAND_SAMPLES = 300  # bootstrap samples behind the band of the ROC curve, at most
 
 
 def draw_roc(training: Training) -> Any:
-    """Draw the ROC curve of the out-of-fold predictions with its band over patients.
+    """Draw the ROC curve of the out-of-fold predictions, and where curves of shuffled labels lie.
+
+    The curve is the mean over the folds, patients weighing one; of labels of images and patients it is that
+    of their pooled scores, whatever the numbers of groups.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     figure, plot = _square("1 - specificity", "sensitivity")
-    score, label = training.out_of_fold.log_odds, training.examples.label
-    patient, samples = training.examples.patient, min(training.settings["samples"], _BAND_SAMPLES)
-    if samples:
-        curves = []
-        for column in patient_weights(int(patient.max()) + 1, samples, training.settings["seed"]).T:
-            rows = np.repeat(np.arange(label.size), column[patient].astype(np.int64))
-            if np.unique(label[rows]).size == 2:
-                curves.append(np.interp(_GRID, *roc_curve(score[rows], label[rows])))
-        low, high = interval(np.array(curves).T, CONFIDENCE)
-        plot.fill_between(_GRID, low, high, color=_COLOUR, alpha=0.18, linewidth=0)
-    x, y = roc_curve(score, label)
-    plot.plot(x, y, color=_COLOUR, linewidth=1.8)
+    rows, tested, curves = training.design.rows, training.out_of_fold, training.null.curves
+    if len(curves) > 1:
+        low, high = interval(curves.T, CONFIDENCE)
+        plot.fill_between(GRID, low, high, color="0.5", alpha=0.22, linewidth=0, label="by chance, 95 %")
+        plot.plot(GRID, np.nanmean(curves, axis=0), color="0.5", linewidth=1, label="by chance, mean")
+    found = curve(tested.log_odds, rows, tested.fold)
+    plot.plot(np.append(0.0, GRID), np.append(0.0, found), color=_COLOUR, linewidth=1.8, label="the model")
+    plot.legend(loc="lower right", fontsize=8, frameon=False)
     area = training.measures["auc"]
-    title = f"AUC {area.value:.3f}"
+    title = f"AUC {area.value:.2f}"
     if np.isfinite(area.low):
-        title += f" ({area.low:.3f} to {area.high:.3f})"
-    plot.set_title(f"{title}; {int(label.sum())} of {label.size} clusters positive", fontsize=10)
+        title += f" ({area.low:.2f} to {area.high:.2f})"
+    if np.isfinite(area.null):
+        title += f"; by chance {area.null_low:.2f} to {area.null_high:.2f}"
+    plot.set_title(title, fontsize=10)
     return figure
 
 
@@ -57,18 +56,24 @@ def draw_reliability(training: Training) -> Any:
     matplotlib.figure.Figure
     """
     figure, plot = _square("predicted probability", "observed share")
-    probability, label = training.out_of_fold.probability, training.examples.label
-    bins = reliability_bins(probability, label)
+    rows, probability = training.design.rows, training.out_of_fold.probability
+    label = rows.unit_label
+    bins = reliability_bins(probability, label, rows.unit_patient)
     error = np.maximum([bins["observed"] - bins["low"], bins["high"] - bins["observed"]], 0.0)
     plot.errorbar(
         bins["predicted"], bins["observed"], yerr=error, fmt="o-", color=_COLOUR, linewidth=1.4, capsize=3
     )
     counts = [np.histogram(probability[label == value], bins=np.linspace(0, 1, 41))[0] for value in (0, 1)]
-    height = 0.12 / max(1, *(int(count.max()) for count in counts))
+    height = [0.12 / max(1, int(count.max())) for count in counts]
     middle = np.linspace(0, 1, 41)[:-1] + 0.0125
-    plot.bar(middle, counts[0] * height, width=0.02, color="0.6")
+    plot.bar(middle, counts[0] * height[0], width=0.02, color="0.6")
     plot.bar(
-        middle, counts[1] * height, width=0.02, bottom=1 - counts[1] * height, color="#c4501b", alpha=0.7
+        middle,
+        counts[1] * height[1],
+        width=0.02,
+        bottom=1 - counts[1] * height[1],
+        color="#c4501b",
+        alpha=0.7,
     )
     found = training.measures
     plot.set_title(
@@ -76,7 +81,7 @@ def draw_reliability(training: Training) -> Any:
         f"intercept {found['calibration_intercept'].value:.2f}",
         fontsize=10,
     )
-    plot.text(0.015, 0.975, "positive", ha="left", va="top", fontsize=8, color="#c4501b")
+    plot.text(0.985, 0.86, "positive", ha="right", va="top", fontsize=8, color="#c4501b")
     plot.text(0.985, 0.13, "negative", ha="right", va="bottom", fontsize=8, color="0.4")
     return figure
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mcdetect.models.cluster_model import Linear
+from mcdetect.models.linear import Linear
 from mcdetect.training.fitting import Fitted, Recipe, fit
+from mcdetect.training.rows import Rows
 from mcdetect.validation.evaluation.bootstrap import patient_weights
 
 __all__ = ["feature_stability"]
@@ -17,7 +18,6 @@ __all__ = ["feature_stability"]
 _TRIES = 20  # Technical: samples drawn beyond twice what is asked for, since some miss a class
 
 _Floats = npt.NDArray[np.float64]
-_Ints = npt.NDArray[np.int64]
 
 
 def feature_stability(
@@ -25,12 +25,11 @@ def feature_stability(
     recipe: Recipe,
     final: Fitted,
     folds: Sequence[Fitted],
-    values: _Floats,
-    label: _Ints,
-    patient: _Ints,
+    rows: Rows,
     *,
     samples: int,
     seed: int,
+    step: Callable[[], None] | None = None,
 ) -> pd.DataFrame:
     """Refit the chosen recipe on bootstrap samples of patients and count what each feature does.
 
@@ -44,11 +43,13 @@ def feature_stability(
         The final model.
     folds : sequence of Fitted
         The models of the outer folds.
-    values, label, patient
-        As for `mcdetect.training.crossval.cross_validate`; patients numbered from 0.
+    rows : Rows
+        What the final model was fitted to; patients numbered from 0.
     samples : int
         Bootstrap samples.
     seed : int
+    step : callable, optional
+        Called after each.
 
     Returns
     -------
@@ -58,8 +59,8 @@ def feature_stability(
         (share of the outer folds), `in_model`, and `weight`: the standardised coefficient of the final
         model, or the share of its splits.
     """
-    n = len(names)
-    signs = _signs(_refits(recipe, values, label, patient, samples, seed), n, values)
+    n, values = len(names), rows.values
+    signs = _signs(_refits(recipe, rows, samples, seed, step), n, values)
     fold_signs = _signs(folds, n, values)
     final_sign = _signs([final], n, values)
     weight = np.zeros(n)
@@ -86,17 +87,19 @@ def feature_stability(
 
 
 def _refits(
-    recipe: Recipe, values: _Floats, label: _Ints, patient: _Ints, samples: int, seed: int
+    recipe: Recipe, rows: Rows, samples: int, seed: int, step: Callable[[], None] | None
 ) -> list[Fitted]:
     # Samples that miss a class tell nothing; more are drawn than needed.
-    weights = patient_weights(int(patient.max()) + 1, samples * 2 + _TRIES, seed)
+    weights = patient_weights(int(rows.patient.max()) + 1, samples * 2 + _TRIES, seed)
     found: list[Fitted] = []
     for column in weights.T:
         if len(found) == samples:
             break
-        rows = np.repeat(np.arange(label.size), column[patient].astype(np.int64))
-        if np.unique(label[rows]).size == 2:
-            found.append(fit(recipe, values[rows], label[rows], seed))
+        drawn = rows.again(column.astype(np.int64))
+        if np.unique(drawn.label).size == 2:
+            found.append(fit(recipe, drawn, seed))
+            if step is not None:
+                step()
     return found
 
 

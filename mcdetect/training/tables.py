@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,11 @@ import pandas as pd
 from mcdetect.schema import MODEL_COLUMNS
 from mcdetect.validation.evaluation.readers import TableError, read_table
 
+if TYPE_CHECKING:
+    from mcdetect.training.joins import Covariates
+
 __all__ = [
+    "PATIENT_NAMES",
     "ClusterTables",
     "Examples",
     "as_label",
@@ -23,6 +28,7 @@ __all__ = [
     "feature_columns",
     "is_keyed",
     "join_labels",
+    "label_units",
     "read_clusters",
     "read_labels",
 ]
@@ -32,11 +38,11 @@ logger = logging.getLogger(__name__)
 _KEY = ["file", "cluster_id"]
 _LABEL_NAMES = ("label", "pathology", "malignant", "class")
 _FILE_NAMES = ("file", "image", "image_id", "filename")
-_PATIENT_NAMES = ("patient", "patient_id")
+PATIENT_NAMES = ("patient", "patient_id")
 _POSITIVE = frozenset({"1", "1.0", "true", "yes", "malignant", "m", "cancer", "positive"})
 _NEGATIVE = frozenset({"0", "0.0", "false", "no", "b", "normal", "negative"})
 _NO_FEATURES = frozenset(
-    {*_KEY, *_PATIENT_NAMES, *_LABEL_NAMES, *(c.name for c in MODEL_COLUMNS)}
+    {*_KEY, *PATIENT_NAMES, *_LABEL_NAMES, *(c.name for c in MODEL_COLUMNS)}
     | {"flagged", "score", "study", "group"}
 )
 _NO_FEATURE = re.compile(r"(_px|_id)$|^suspicion|^contribution")
@@ -76,12 +82,20 @@ class Examples:
         Number of the patient, from 0; the patients' names are not kept.
     notes : tuple of str
         What was left out and what was assumed.
+    joined : tuple of str
+        Columns of the clusters that are none of the tables of detect.
     """
 
     clusters: pd.DataFrame
     label: npt.NDArray[np.int64]
     patient: npt.NDArray[np.int64]
     notes: tuple[str, ...] = field(default=())
+    joined: tuple[str, ...] = ()
+
+    @property
+    def image(self) -> npt.NDArray[np.int64]:
+        """Number of the image of each cluster, from 0; (n,) int64."""
+        return pd.factorize(self.clusters["file"])[0].astype(np.int64)
 
 
 def read_clusters(path: str | Path) -> ClusterTables:
@@ -203,7 +217,7 @@ def read_labels(path: str | Path, positive: str = "malignant") -> pd.DataFrame:
     table = read_table(file).rename(columns=lambda name: str(name).strip())
     names = {name.casefold(): name for name in table.columns}
     renamed = {}
-    for ours, others in (("file", _FILE_NAMES), ("label", _LABEL_NAMES), ("patient", _PATIENT_NAMES)):
+    for ours, others in (("file", _FILE_NAMES), ("label", _LABEL_NAMES), ("patient", PATIENT_NAMES)):
         found = next((names[other] for other in others if other in names), None)
         if found is not None:
             renamed[found] = ours
@@ -255,6 +269,47 @@ def by_key(labels: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     return chosen.assign(cluster_id=chosen["cluster_id"].astype("int64"))
 
 
+def label_units(
+    tables: ClusterTables, labels: pd.DataFrame, level: str, path: str | Path
+) -> tuple[pd.DataFrame, list[str]]:
+    """Give all clusters of an image or a patient its label.
+
+    Parameters
+    ----------
+    tables : ClusterTables
+    labels : DataFrame
+        As `read_labels` returns it, a row per image; of a patient, all images are named, and any positive
+        row makes the patient positive.
+    level : {"image", "patient"}
+    path : path-like
+        The table of labels, for messages.
+
+    Returns
+    -------
+    labels : DataFrame
+        By cluster.
+    notes : list of str
+
+    Raises
+    ------
+    TableError
+        If an image has two labels, or patients are not named.
+    """
+    known = labels[["file", "label", *(["patient"] if "patient" in labels else [])]].drop_duplicates()
+    if level == "patient":
+        if "patient" not in known:
+            raise TableError("it has no column 'patient'", "name the patient of every image", path)
+        known = known.assign(label=known.groupby("patient")["label"].transform("max")).drop_duplicates()
+    if known.duplicated("file").any():
+        raise TableError("an image has two labels, or two patients", "give every image one", path)
+    joined = tables.clusters[_KEY].merge(known, on="file", how="inner", validate="many_to_one")
+    empty = int((~known["file"].isin(set(joined["file"]))).sum())
+    notes = [f"{len(known)} labelled images, {len(known) - empty} with clusters"]
+    if empty:
+        notes.append(f"{empty} labelled images have no cluster and teach nothing")
+    return joined, notes
+
+
 def join_labels(
     tables: ClusterTables,
     labels: pd.DataFrame,
@@ -262,6 +317,8 @@ def join_labels(
     group: str = "patient",
     unmatched: str = "leave-out",
     notes: Sequence[str] = (),
+    covariates: Covariates | None = None,
+    joined_columns: Sequence[str] = (),
 ) -> Examples:
     """Put labels on clusters and number the patients.
 
@@ -277,6 +334,10 @@ def join_labels(
         What becomes of clusters without a label in images that have labels.
     notes : sequence of str
         What is known of the labels already.
+    covariates : Covariates, optional
+        Columns of patients to add, see `mcdetect.training.joins`.
+    joined_columns : sequence of str
+        Columns of the clusters that are none of detect's.
 
     Raises
     ------
@@ -318,8 +379,13 @@ def join_labels(
     used = joined[known].reset_index(drop=True)
     codes, _ = pd.factorize(owner[known].reset_index(drop=True))
     clusters = used[[name for name in tables.clusters.columns if name in used]]
+    added = list(joined_columns)
+    if covariates is not None:
+        clusters, said = covariates.join(clusters, owner[known].reset_index(drop=True))
+        notes += said
+        added += [str(name) for name in covariates.table.columns]
     label = used[column].to_numpy(np.int64)
-    return Examples(clusters, label, codes.astype(np.int64), tuple(notes))
+    return Examples(clusters, label, codes.astype(np.int64), tuple(notes), tuple(added))
 
 
 def _owners(joined: pd.DataFrame, labels: pd.DataFrame, group: str) -> pd.Series[str]:
