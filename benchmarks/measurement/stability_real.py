@@ -158,8 +158,8 @@ def gather_real(limit: int | None = None) -> dict[str, Tables]:
         if row.set == "inbreast":
             diagnostic[file] = plain
         if len(plain.calcifications):
-            noisy = [mcdetect.detect(noisier(image, plain.breast.mask, 2 * number + k)) for k in (0, 1)]
-            parts["noise"].append(found_again(*noisy))
+            one, two = (mcdetect.detect(noisier(image, plain.breast.mask, 2 * number + k)) for k in (0, 1))
+            parts["noise"].append(found_again(one, two))
             parts["shift"].append(found_again(plain, mcdetect.detect(shifted(image)), 0.5))
             if spacing <= FINE_MM:
                 parts["resampling"].append(found_again(plain, mcdetect.detect(coarser(image))))
