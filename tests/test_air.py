@@ -104,7 +104,7 @@ def test_each_image_is_scored_by_the_model_of_its_kind(
 ) -> None:
     asked: list[bool] = []
 
-    def model(*, digital: bool = False):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def model(*, digital: bool = False):  # type: ignore[no-untyped-def]
         asked.append(digital)
         return default_spot_model(digital=digital)
 
@@ -116,5 +116,7 @@ def test_each_image_is_scored_by_the_model_of_its_kind(
 
 def test_the_two_models_differ() -> None:
     features = np.random.default_rng(0).normal(size=(50, len(default_spot_model().features)))
-    one, other = (default_spot_model(digital=kind).log_odds(features.astype(np.float32)) for kind in (False, True))
+    one, other = (
+        default_spot_model(digital=kind).log_odds(features.astype(np.float32)) for kind in (False, True)
+    )
     assert not np.allclose(one, other)

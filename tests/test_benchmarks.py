@@ -99,7 +99,7 @@ def test_the_digest_of_answers_changes_with_what_is_found(monkeypatch: pytest.Mo
     before = record.answers_digest.__wrapped__()
     assert record.answers_digest.__wrapped__() == before
     found = mcdetect.detect
-    other = mcdetect.Config().replace(min_score=0.9)
+    other = mcdetect.Config().replace(min_score=0.99999)
     monkeypatch.setattr(mcdetect, "detect", lambda image: found(image, config=other))
     assert record.answers_digest.__wrapped__() != before
 
@@ -343,6 +343,10 @@ SMALL: dict[str, tuple[str, ...]] = {
     "fda_p0": ("--limit", "1"),
     "real": ("--limit", "1", "--samples", "5"),
     "insertion": ("--kinds", "phantom", "--least-mm", "0.1", "--samples", "10"),
+    "spot_model_digital": (
+        *("--kinds", "phantom", "--least-mm", "0.08", "--rounds", "1"),
+        *("--jobs", "1", "--trees", "20", "--report"),
+    ),
     "inserted_bodies": ("--kinds", "phantom", "--limit", "1", "--turns", "1", "--jobs", "1"),
     "robustness": (
         "--kinds",
