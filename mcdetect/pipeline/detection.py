@@ -14,7 +14,7 @@ from mcdetect.image.mammogram import Mammogram, PixelSpacing
 from mcdetect.pipeline.bodies import find_bodies, measured_whole
 from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.searching import Searched, search
-from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, join_plaques, measure_vessels
+from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
 from mcdetect.result import Calcifications, Clusters, Marks, Result
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
 from mcdetect.shapes.large import LargeBody
@@ -65,10 +65,9 @@ def detect(
         with clock.stage("bodies"):
             candidates, accepted, bodies = find_bodies(candidates, likely, found, mammogram.spacing, config)
         with clock.stage("vessels"):
-            candidates, accepted = follow_vessels(candidates, accepted, found, config)
+            candidates, accepted = follow_vessels(candidates, accepted, found, mammogram.spacing, config)
         with clock.stage("outlines"):
             calcifications = _measure(candidates.take(accepted), bodies, found, mammogram.spacing, config)
-            calcifications = join_plaques(calcifications)
         with clock.stage("groups"):
             clusters = _group(calcifications, found.breast, mammogram.spacing, config)
             cluster_id = np.zeros(len(candidates), np.int64)
@@ -155,6 +154,7 @@ def _measure(
     measures, kind = measured_whole(
         marks, bodies, {**shapes.as_dict(), "diameter_mm": diameter_mm, "snr": marks.snr}
     )
+    kind[(kind == "object") & (marks.vessel > 0)] = "rod"  # long and dense, in the wall of an artery
     breast = found.breast
     return Calcifications(
         marks=marks,
