@@ -29,7 +29,8 @@ TURN = 0.2  # radians: how far two dashes may point apart beyond that
 ASIDE_MM, ASIDE_SHARE = 0.35, 0.1  # from the circle: at once, and more with distance
 SIDE_BY_SIDE_MM = 0.6  # dashes farther beside one another lie on two walls,
 ACROSS_GAP_MM = 4.0  # which are joined where they accompany one another, or nearly
-WALL_MM = 0.7  # outside its outermost dash: what lies so near belongs to the artery
+WALL_MM = 1.2  # outside its outermost dash: what lies so near belongs to the artery
+MOST_MM = 2.9  # to either side of the middle, at most: half the calibre, and some for the course
 AHEAD_MM = 4.0  # beyond its ends, too
 BESIDE_MM = 7.0  # around it, where
 PURITY = 0.5  # most calcifications and dashes are its own
@@ -126,7 +127,7 @@ def find_plaque_rows(
         ):
             continue
         away = np.asarray(cKDTree(line).query(middle[members])[0])
-        half = min(float(away.max()), 0.5 * CALIBRE_MM) + WALL_MM
+        half = min(float(away.max()) + WALL_MM, MOST_MM)
         if _is_alone(line, half, others):
             found.append((length, members, _lengthened(line), half))
     found.sort(key=lambda one: -one[0])

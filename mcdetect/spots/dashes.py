@@ -168,17 +168,18 @@ def _measured(
 def _directions(pixels: _Image, row: _Floats, col: _Floats, spacing: PixelSpacing) -> _Floats:
     """Return the angle in which a bar stands out most, how far aside it lies (mm), and its height; (3, n)."""
     along, across = _steps(_CORE_MM)[::2], _steps(_ASIDE_MM + _FLANK_MM[1] + _STEP_MM)
-    angle, aside, height = np.zeros(row.size), np.zeros(row.size), np.full(row.size, -np.inf)
+    angle, aside = np.zeros(row.size), np.zeros(row.size)
+    height: _Floats = np.full(row.size, -np.inf)
     rows, cols = (place.astype(np.float32)[:, None] for place in (row, col))
     for way in np.arange(_DIRECTIONS) * math.pi / _DIRECTIONS:
         sin, cos = math.sin(way), math.cos(way)
         down = (along[:, None] * sin + across * cos).ravel() / spacing.row_mm
         right = (along[:, None] * cos - across * sin).ravel() / spacing.col_mm
         read = _remapped(pixels, rows + down.astype(np.float32), cols + right.astype(np.float32))
-        section = read.reshape(row.size, along.size, across.size).mean(axis=1, dtype=np.float64)
+        section = np.asarray(read.reshape(row.size, along.size, across.size).mean(axis=1), np.float64)
         for shift in _steps(_ASIDE_MM):
             left, middle, other = _sides(section, across, shift)
-            over = np.asarray(middle - np.maximum(left, other), np.float64)
+            over = middle - np.maximum(left, other)
             better = over > height
             angle[better], aside[better], height[better] = way, shift, over[better]
     return np.stack([angle, aside, height])
@@ -186,7 +187,7 @@ def _directions(pixels: _Image, row: _Floats, col: _Floats, spacing: PixelSpacin
 
 def _steps(reach_mm: float) -> _Floats:
     half = round(reach_mm / _STEP_MM)
-    steps: _Floats = np.arange(-half, half + 1) * _STEP_MM
+    steps: _Floats = np.arange(-half, half + 1, dtype=np.float64) * _STEP_MM
     return steps
 
 
