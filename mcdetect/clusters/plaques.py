@@ -39,6 +39,7 @@ DASHES = 4  # at least
 EVIDENCE = 1.4  # of its dashes together, at least: rows of ligaments reach less
 ALIGNED = 0.7  # mean of the cosine of twice the angle between dashes and course
 NARROW = 0.2  # RMS distance from the middle over the length, at most
+POINTS_ALONG = 0.9  # cosine of the angle to the course, of a dash beside it that belongs to it
 COVERED = 0.15  # length of all dashes over that of the artery, at least: fewer are chance
 _SMOOTHING_MM = 4.0  # SD of the Gaussian along the course: the middle line does not go from wall to wall
 _REACH_MM = 9.0  # steps by which one gets from end to end
@@ -47,6 +48,7 @@ _REACH_MM = 9.0  # steps by which one gets from end to end
 _STEP_MM, _ROUNDS = 0.5, 4
 _SAME = 1e-6  # mm: points that coincide stay linked
 _POINTS = 5  # on each dash
+_GROWN = 2  # rounds in which dashes beside it are added
 
 
 @dataclass(frozen=True)
@@ -112,12 +114,13 @@ def find_plaque_rows(
         return PlaqueRows(label, (), ())
     others = np.concatenate([middle, np.zeros((0, 2)) if others_mm is None else others_mm])
     ahead = np.column_stack([np.sin(angle), np.cos(angle)])
+    tips = np.linspace(-0.5, 0.5, _POINTS)[None, :, None] * (length_mm[:, None] * ahead)[:, None]
+    points = middle[:, None] + tips
     component = _linked(middle, angle, 0.5 * length_mm)
     found = []
     for number in np.flatnonzero(np.bincount(component) >= DASHES):
         members = np.flatnonzero(component == number)
-        tips = np.linspace(-0.5, 0.5, _POINTS)[None, :, None] * (length_mm[:, None] * ahead)[members, None]
-        line = _middle_line((middle[members, None] + tips).reshape(-1, 2))
+        line = _middle_line(points[members].reshape(-1, 2))
         length = float(np.hypot(*np.diff(line, axis=0).T).sum())
         if (
             length < LENGTH_MM
@@ -126,7 +129,12 @@ def find_plaque_rows(
             or not _fits(line, length, middle[members], ahead[members])
         ):
             continue
-        away = np.asarray(cKDTree(line).query(middle[members])[0])
+        for _ in range(_GROWN):  # dashes beside it, which no link had reached, say more of its course
+            away, cosine = _lies(_lengthened(line), middle, ahead)
+            beside = np.flatnonzero((away <= MOST_MM) & (np.abs(cosine) >= POINTS_ALONG))
+            members = np.union1d(members, beside)
+            line = _middle_line(points[members].reshape(-1, 2))
+        away, _ = _lies(line, middle[members], ahead[members])
         half = min(float(away.max()) + WALL_MM, MOST_MM)
         if _is_alone(line, half, others):
             found.append((length, members, _lengthened(line), half))
@@ -188,12 +196,17 @@ def _along(points: _Floats, place: _Floats) -> _Floats:
     return line
 
 
-def _fits(line: _Floats, length: float, middle: _Floats, ahead: _Floats) -> bool:
-    """Tell whether dashes point along a line and lie near it."""
+def _lies(line: _Floats, middle: _Floats, ahead: _Floats) -> tuple[_Floats, _Floats]:
+    """Return how far dashes lie from a line, and the cosine of the angle between it and them."""
     tangent = np.gradient(line, axis=0)
     away, nearest = (np.asarray(part) for part in cKDTree(line).query(middle))
     course = tangent[nearest] / np.maximum(np.hypot(*tangent[nearest].T), 1e-9)[:, None]
-    cosine = (course * ahead).sum(axis=1)
+    return away, (course * ahead).sum(axis=1)
+
+
+def _fits(line: _Floats, length: float, middle: _Floats, ahead: _Floats) -> bool:
+    """Tell whether dashes point along a line and lie near it."""
+    away, cosine = _lies(line, middle, ahead)
     aligned = float(np.mean(2.0 * cosine**2 - 1.0))
     return aligned >= ALIGNED and float(np.sqrt(np.mean(away**2))) <= min(0.5 * CALIBRE_MM, NARROW * length)
 
