@@ -33,7 +33,7 @@ WALL_MM = 1.2  # outside its outermost dash: what lies so near belongs to the ar
 MOST_MM = 2.9  # to either side of the middle, at most: half the calibre, and some for the course
 AHEAD_MM = 4.0  # beyond its ends, too
 BESIDE_MM = 7.0  # around it, where
-PURITY = 0.5  # most calcifications and dashes are its own
+PURITY = 0.7  # most calcifications and dashes are its own; and most dashes in its width point along it
 LENGTH_MM = 10.0  # of the artery, at least: casts of ducts are shorter, or crowded
 DASHES = 4  # at least
 EVIDENCE = 1.4  # of its dashes together, at least: rows of ligaments reach less
@@ -41,7 +41,7 @@ ALIGNED = 0.7  # mean of the cosine of twice the angle between dashes and course
 NARROW = 0.2  # RMS distance from the middle over the length, at most
 POINTS_ALONG = 0.9  # cosine of the angle to the course, of a dash beside it that belongs to it
 COVERED = 0.15  # length of all dashes over that of the artery, at least: fewer are chance
-_SMOOTHING_MM = 4.0  # SD of the Gaussian along the course: the middle line does not go from wall to wall
+_SMOOTHING_MM = 5.0  # SD of the Gaussian along the course: the middle line does not go from wall to wall
 _REACH_MM = 9.0  # steps by which one gets from end to end
 
 # Technical: how finely middle lines are computed.
@@ -134,9 +134,10 @@ def find_plaque_rows(
             beside = np.flatnonzero((away <= MOST_MM) & (np.abs(cosine) >= POINTS_ALONG))
             members = np.union1d(members, beside)
             line = _middle_line(points[members].reshape(-1, 2))
-        away, _ = _lies(line, middle[members], ahead[members])
-        half = min(float(away.max()) + WALL_MM, MOST_MM)
-        if _is_alone(line, half, others):
+        away, cosine = _lies(line, middle, ahead)
+        half = min(float(away[members].max()) + WALL_MM, MOST_MM)
+        along = np.abs(cosine[away <= half]) >= POINTS_ALONG
+        if np.count_nonzero(along) >= PURITY * along.size and _is_alone(line, half, others):
             found.append((length, members, _lengthened(line), half))
     found.sort(key=lambda one: -one[0])
     for artery, (_, members, *_) in enumerate(found, start=1):
@@ -155,8 +156,9 @@ def _linked(middle: _Floats, angle: _Floats, half_mm: _Floats) -> _Ints:
     along = np.abs(step[:, 0] * np.sin(course) + step[:, 1] * np.cos(course))
     aside = np.abs(step[:, 0] * np.cos(course) - step[:, 1] * np.sin(course))
     gap = along - half_mm[one] - half_mm[two]
-    on_wall = (gap <= GAP_MM) & (aside <= ASIDE_MM + ASIDE_SHARE * along)
-    beside = (gap <= ACROSS_GAP_MM) & (aside > SIDE_BY_SIDE_MM) & (aside <= CALIBRE_MM)
+    slack = ASIDE_SHARE * along
+    on_wall = (gap <= GAP_MM) & (aside <= ASIDE_MM + slack)
+    beside = (gap <= ACROSS_GAP_MM) & (aside > SIDE_BY_SIDE_MM) & (aside <= CALIBRE_MM + slack)
     alike = np.abs(apart) <= TURN + BEND_PER_MM * along
     pairs = pairs[(on_wall | beside) & alike]
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(middle), len(middle)))

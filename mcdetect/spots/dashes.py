@@ -218,7 +218,7 @@ def _read(
         for k, pitch in enumerate((spacing.row_mm, spacing.col_mm))
     ]
     shape = at[0].shape
-    rows, cols = (part.reshape(shape[0], -1).astype(np.float32) for part in at)
+    rows, cols = (part.reshape(shape[0], shape[1] * shape[2]).astype(np.float32) for part in at)
     return _remapped(pixels, rows, cols).astype(np.float64).reshape(shape)
 
 
