@@ -18,7 +18,7 @@ def track(length: float, radius: float = 60.0, apart: float = 2.5, gap: float = 
     """Plaques of 2 mm on two walls of an artery that bends: row, col, angle, length, evidence."""
     rng = np.random.default_rng(seed)
     place = np.arange(0.0, length, 2.0 + gap)
-    place = place + rng.uniform(-0.8, 0.8, place.size)
+    place = place + rng.uniform(-0.6, 0.6, place.size)
     wall = np.where(np.arange(place.size) % 2, 0.5, -0.5) * apart
     turn = place / radius
     row, col = (radius + wall) * np.cos(turn), (radius + wall) * np.sin(turn)
