@@ -24,19 +24,20 @@ CALIBRE_MM = 4.4
 # Two dashes of one wall lie on one circle: the chord makes the same angle with both.
 GAP_MM = 8.0
 """Dashes of one wall follow one another at most this far apart, from end to end."""
+ACROSS_GAP_MM = 4.0  # those of two walls accompany one another, or nearly
+EVIDENCE = 1.4  # of its dashes together, at least: rows of ligaments reach less
 BEND_PER_MM = 0.06  # radians: how tightly an artery bends, at most
 TURN = 0.2  # radians: how far two dashes may point apart beyond that
 ASIDE_MM, ASIDE_SHARE = 0.35, 0.1  # from the circle: at once, and more with distance
-SIDE_BY_SIDE_MM = 0.6  # dashes farther beside one another lie on two walls,
-ACROSS_GAP_MM = 4.0  # which are joined where they accompany one another, or nearly
+SIDE_BY_SIDE_MM = 0.6  # dashes farther beside one another lie on two walls
 WALL_MM = 1.2  # outside its outermost dash: what lies so near belongs to the artery
 MOST_MM = 2.9  # to either side of the middle, at most: half the calibre, and some for the course
 AHEAD_MM = 4.0  # beyond its ends, too
+ON_MM = 0.8  # and what lies so near to points on its dashes
 BESIDE_MM = 7.0  # around it, where
 PURITY = 0.7  # most calcifications and dashes are its own; and most dashes in its width point along it
 LENGTH_MM = 10.0  # of the artery, at least: casts of ducts are shorter, or crowded
 DASHES = 4  # at least
-EVIDENCE = 1.4  # of its dashes together, at least: rows of ligaments reach less
 ALIGNED = 0.7  # mean of the cosine of twice the angle between dashes and course
 NARROW = 0.2  # RMS distance from the middle over the length, at most
 POINTS_ALONG = 0.9  # cosine of the angle to the course, of a dash beside it that belongs to it
@@ -63,16 +64,20 @@ class PlaqueRows:
         Middle line of each artery, (row, col) in mm, with what lies just ahead of its ends.
     half_mm : tuple of float
         What lies so near to it belongs to it.
+    dashes_mm : tuple of (k, 2) float64 array
+        Points on the dashes of each.
     """
 
     label: _Ints
     lines_mm: tuple[_Floats, ...]
     half_mm: tuple[float, ...]
+    dashes_mm: tuple[_Floats, ...]
 
     def holds(self, number: int, places_mm: _Floats) -> npt.NDArray[np.bool_]:
-        """Tell which places (m, 2) lie in the width of an artery, by its number."""
+        """Tell which places (m, 2) lie in the width of an artery, or on its dashes, by its number."""
         away = np.asarray(cKDTree(self.lines_mm[number - 1]).query(places_mm)[0])
-        inside: npt.NDArray[np.bool_] = away <= self.half_mm[number - 1]
+        beside = np.asarray(cKDTree(self.dashes_mm[number - 1]).query(places_mm)[0])
+        inside: npt.NDArray[np.bool_] = (away <= self.half_mm[number - 1]) | (beside <= ON_MM)
         return inside
 
 
@@ -111,7 +116,7 @@ def find_plaque_rows(
     middle = np.column_stack([row_mm, col_mm])
     label = np.zeros(len(middle), np.int64)
     if len(middle) < DASHES:
-        return PlaqueRows(label, (), ())
+        return PlaqueRows(label, (), (), ())
     others = np.concatenate([middle, np.zeros((0, 2)) if others_mm is None else others_mm])
     ahead = np.column_stack([np.sin(angle), np.cos(angle)])
     tips = np.linspace(-0.5, 0.5, _POINTS)[None, :, None] * (length_mm[:, None] * ahead)[:, None]
@@ -120,29 +125,42 @@ def find_plaque_rows(
     found = []
     for number in np.flatnonzero(np.bincount(component) >= DASHES):
         members = np.flatnonzero(component == number)
-        line = _middle_line(points[members].reshape(-1, 2))
-        length = float(np.hypot(*np.diff(line, axis=0).T).sum())
-        if (
-            length < LENGTH_MM
-            or evidence[members].sum() < EVIDENCE
-            or length_mm[members].sum() < COVERED * length
-            or not _fits(line, length, middle[members], ahead[members])
-        ):
-            continue
-        for _ in range(_GROWN):  # dashes beside it, which no link had reached, say more of its course
-            away, cosine = _lies(_lengthened(line), middle, ahead)
-            beside = np.flatnonzero((away <= MOST_MM) & (np.abs(cosine) >= POINTS_ALONG))
-            members = np.union1d(members, beside)
-            line = _middle_line(points[members].reshape(-1, 2))
-        away, cosine = _lies(line, middle, ahead)
-        half = min(float(away[members].max()) + WALL_MM, MOST_MM)
-        along = np.abs(cosine[away <= half]) >= POINTS_ALONG
-        if np.count_nonzero(along) >= PURITY * along.size and _is_alone(line, half, others):
-            found.append((length, members, _lengthened(line), half))
+        if evidence[members].sum() >= EVIDENCE:
+            row = _row(members, middle, ahead, points, others)
+            found += [row] if row is not None else []
     found.sort(key=lambda one: -one[0])
     for artery, (_, members, *_) in enumerate(found, start=1):
         label[members] = artery
-    return PlaqueRows(label, tuple(one[2] for one in found), tuple(one[3] for one in found))
+    return PlaqueRows(
+        label,
+        tuple(line for _, _, line, _ in found),
+        tuple(half for *_, half in found),
+        tuple(points[members].reshape(-1, 2) for _, members, *_ in found),
+    )
+
+
+def _row(
+    members: _Ints, middle: _Floats, ahead: _Floats, points: _Floats, others: _Floats
+) -> tuple[float, _Ints, _Floats, float] | None:
+    """Return length, dashes, middle line and half the width of the artery that dashes make, or None."""
+    line = _middle_line(points[members].reshape(-1, 2))
+    length = float(np.hypot(*np.diff(line, axis=0).T).sum())
+    long_mm = np.hypot(*(points[members, -1] - points[members, 0]).T).sum()
+    if length < LENGTH_MM or long_mm < COVERED * length:
+        return None
+    if not _fits(line, length, middle[members], ahead[members]):
+        return None
+    for _ in range(_GROWN):  # dashes beside it, which no link had reached, say more of its course
+        away, cosine = _lies(_lengthened(line, GAP_MM), middle, ahead)
+        beside = np.flatnonzero((away <= MOST_MM + ASIDE_MM) & (np.abs(cosine) >= POINTS_ALONG))
+        members = np.union1d(members, beside)
+        line = _middle_line(points[members].reshape(-1, 2))
+    away, cosine = _lies(line, middle, ahead)
+    half = min(float(away[members].max()) + WALL_MM, MOST_MM)
+    along = np.abs(cosine[away <= half]) >= POINTS_ALONG
+    if np.count_nonzero(along) < PURITY * along.size or not _is_alone(line, half, others):
+        return None
+    return length, members, _lengthened(line, AHEAD_MM), half
 
 
 def _linked(middle: _Floats, angle: _Floats, half_mm: _Floats) -> _Ints:
@@ -218,9 +236,9 @@ def _is_alone(line: _Floats, half_mm: float, others: _Floats) -> bool:
     return bool(np.count_nonzero(away <= half_mm) >= PURITY * np.count_nonzero(away <= BESIDE_MM))
 
 
-def _lengthened(line: _Floats) -> _Floats:
+def _lengthened(line: _Floats, by_mm: float) -> _Floats:
     """Return a line that goes on straight beyond its ends."""
-    steps = np.arange(1, round(AHEAD_MM / _STEP_MM) + 1)[:, None]
+    steps = np.arange(1, round(by_mm / _STEP_MM) + 1)[:, None]
     back = round(AHEAD_MM / _STEP_MM)
     first, last = line[0] - line[min(back, len(line) - 1)], line[-1] - line[max(-back - 1, -len(line))]
     ways = [_STEP_MM * way / max(float(np.hypot(*way)), 1e-9) for way in (first, last)]
