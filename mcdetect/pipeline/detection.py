@@ -23,7 +23,7 @@ from mcdetect.shapes.tophat import tophat_image
 from mcdetect.spots.appearance import FEATURE_NAMES, refined_scale_mm
 from mcdetect.spots.context import in_context, nearest_mm
 from mcdetect.spots.duplicates import one_mark_per_body
-from mcdetect.spots.edges import least_contrast, lowered_on_edges
+from mcdetect.spots.edges import MUSCLE_REACH_MM, least_contrast, lowered_on_edges
 from mcdetect.spots.score import SpotModel, default_spot_model
 
 __all__ = ["detect"]
@@ -104,7 +104,9 @@ def _score(found: Searched, spacing: PixelSpacing, model: SpotModel, config: Con
     spots = found.spots
     row_mm, col_mm = spots.row_px * spacing.row_mm, spots.col_px * spacing.col_mm
     contrast = found.features[:, FEATURE_NAMES.index("contrast")].astype(np.float64)
-    least = least_contrast(found.coarse, row_mm, col_mm)
+    pixel_mm = spacing.row_mm, spacing.col_mm
+    at_muscle = found.breast.near_muscle_edge(spots.row_px, spots.col_px, MUSCLE_REACH_MM, pixel_mm)
+    least = least_contrast(found.coarse, row_mm, col_mm, at_muscle)
     own = lowered_on_edges(model.log_odds(found.features), contrast, least)
     log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications)
     candidates = Marks(
