@@ -15,8 +15,9 @@ BoolImage = npt.NDArray[np.bool_]
 Spacing = tuple[float, float]
 
 # Judged: on letters of two fonts drawn into real mammograms, none of whose calcifications may be taken.
-LEVEL = 0.8
-"""Letters are this bright, as a share of the range from the breast's median to its brightest pixel."""
+LEVELS, LETTERS = (0.97, 0.8), (1, 3)
+"""Letters are this bright, as a share of the range from the breast's median to its brightest pixel; thin
+strokes on large pixels are less so, and told only where so many stand side by side."""
 HEIGHT = 0.15  # over what is around, as a share of the same range, at least
 SIZE_MM = (1.0, 8.0)  # longer side of a letter
 STROKE_MM = (0.1, 1.6)  # greatest width of its strokes
@@ -56,34 +57,45 @@ def find_letters(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> Bo
     if some.size == 0:
         return found
     median, top = float(np.median(some)), float(cv2.minMaxLoc(pixels, mask.view(np.uint8))[1])
-    level = median + LEVEL * (top - median)
+    for share, least in zip(LEVELS, LETTERS, strict=True):
+        found |= _letters(pixels, mask, spacing_mm, (median, share, top), least)
+    if found.any():
+        near = cv2.dilate(found.view(np.uint8), disc(MARGIN_MM, spacing_mm))
+        found = np.asarray(near, np.uint8).view(np.bool_)
+    return found
+
+
+def _letters(
+    pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing, levels: tuple[float, float, float], least: int
+) -> BoolImage:
+    """Find the letters of words of so many at least, as bright as a share of the range between two levels."""
+    median, share, top = levels
+    level, least_height = median + share * (top - median), HEIGHT * (top - median)
+    found = np.zeros(mask.shape, np.bool_)
     bright = (np.greater_equal(pixels, np.float32(level)) & mask).view(np.uint8)
     first_col, first_row, wide, high = cv2.boundingRect(bright)
     part = np.ascontiguousarray(bright[first_row : first_row + high, first_col : first_col + wide])
-    found_parts = cv2.connectedComponentsWithStats(part, connectivity=8, ltype=cv2.CV_32S)
-    labels, stats = (np.asarray(array, np.int32) for array in found_parts[1:3])
+    parts = cv2.connectedComponentsWithStats(part, connectivity=8, ltype=cv2.CV_32S)
+    labels, stats = (np.asarray(array, np.int32) for array in parts[1:3])
     sides = stats[:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] * np.array(spacing_mm)
     longer = sides.max(axis=1)
     tried = 1 + np.flatnonzero((longer[1:] >= SIZE_MM[0]) & (longer[1:] <= SIZE_MM[1]))
+    places = []
     for label in tried[:_MOST]:
-        left, up, width, height = stats[label, :4]
+        left, up, width, height = (int(value) for value in stats[label, :4])
         letter = labels[up : up + height, left : left + width] == label
-        up, left = up + first_row, left + first_col
-        if _is_letter(
-            pixels,
-            letter,
-            int(up),
-            int(left),
-            float(longer[label]),
-            level,
-            HEIGHT * (top - median),
-            spacing_mm,
-        ):
+        up, left, size = up + first_row, left + first_col, float(longer[label])
+        if _is_letter(pixels, letter, up, left, size, level, least_height, spacing_mm):
             found[up : up + height, left : left + width] |= letter
+            places.append((up, left, letter))
+    if not places:
+        return found
+    word = cv2.dilate(found.view(np.uint8), disc(0.5 * WORD_MM, spacing_mm))
+    number = np.asarray(cv2.connectedComponents(word)[1])
+    of_word = np.array([number[up, left:][np.argmax(letter[0])] for up, left, letter in places])
+    found &= (np.bincount(of_word, minlength=int(number.max()) + 1) >= least)[number]
     if found.any():
         _add_rest_of_words(found, labels, stats, (first_row, first_col), spacing_mm)
-        near = cv2.dilate(found.view(np.uint8), disc(MARGIN_MM, spacing_mm))
-        found = np.asarray(near, np.uint8).view(np.bool_)
     return found
 
 
