@@ -83,6 +83,7 @@ class Found:
                 "cluster_id": list(kinds),
                 "benign_kind": list(kinds.values()),
                 "flagged": True,
+                "vascular_length_mm": 0.0,
                 "suspicion": 60.0,
             }
         )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 from tissue_scenes import SIDE, STEP_MM, add_specks, tissue
 
 from mcdetect import detect
+from mcdetect.breast import BreastRegion
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.spots.coarse import coarsen
-from mcdetect.spots.edges import SHARE, least_contrast, lowered_on_edges
+from mcdetect.spots.edges import MUSCLE_SHARE, SHARE, least_contrast, lowered_on_edges
 
 SPACING = PixelSpacing(STEP_MM, STEP_MM, "given")
 
@@ -88,3 +91,30 @@ def test_a_muscle_edge_with_a_noisy_halo_has_no_mark_and_calcium_beside_it_stays
     assert (from_calcium.min(axis=0) < 0.3).all()
     on_it = np.abs((at_mm[:, 0] - 38.0) * 0.5 - (at_mm[:, 1] - 38.0) * np.sin(np.radians(60.0))) < 4.0
     assert not (on_it & (from_calcium.min(axis=1) > 0.5)).any()
+
+
+def test_at_the_muscle_more_must_stand_out() -> None:
+    coarse = coarse_of(half_plane(0.0, 25.0))
+    places = np.array([37.0, 35.0, 30.0]), np.full(3, 38.0)
+    assert (least_contrast(coarse, *places) == 0.0).all()  # too low a step for an edge of any tissue
+    least = least_contrast(coarse, *places, np.array([True, True, True]))
+    assert least[:2] == pytest.approx(25.0 * MUSCLE_SHARE, rel=0.1)
+    assert least[2] == 0.0
+    assert (least_contrast(coarse, *places, np.zeros(3, bool)) == 0.0).all()
+
+
+def test_where_the_edge_of_the_muscle_is() -> None:
+    pectoral = np.zeros((400, 300), bool)
+    pectoral[:200, :100] = True
+    breast = BreastRegion(
+        np.ones_like(pectoral),
+        np.ones_like(pectoral),
+        pectoral,
+        np.full((100, 75), 50.0, np.float32),
+        (4.0, 4.0),
+    )
+    row, col = np.array([100.0, 100.0, 100.0, 205.0, 0.0]), np.array([95.0, 110.0, 180.0, 50.0, 10.0])
+    near = breast.near_muscle_edge(row, col, 4.0, (0.1, 0.1))
+    assert near.tolist() == [True, True, False, True, False]
+    none = dataclasses.replace(breast, pectoral=np.zeros_like(pectoral))
+    assert not none.near_muscle_edge(row, col, 4.0, (0.1, 0.1)).any()

@@ -9,7 +9,8 @@ the real images. The other backgrounds served the individual score's fit; with -
 A mark is of a body when its centre lies within 0.5 mm of its hull, of a tram track within 1 mm of one of its
 plaques; beside it up to 3 mm away, as processing leaves some round what is very bright. Errors of size are
 those of its largest mark. What it is named: the benign kind of its marks where the detector gives one, or of
-their groups. A tram track is one finding when all its marks are in one flagged group, or it has one mark.
+their groups; a tram track by its group. A tram track is one finding when all its marks are in one flagged group or one artery (which
+the rule need not flag: five plaques in 1 cm2), or it has one mark.
 Intervals: 95 %, over bodies.
 """
 
@@ -63,9 +64,9 @@ def distance_mm(
     return np.where(distance <= BESIDE_MM, distance, np.inf)
 
 
-def _names(marks: pd.DataFrame, groups: pd.DataFrame) -> set[str]:
-    """Return the benign kinds that marks are named as: as bodies, or else by their groups."""
-    own = set(marks["kind"].fillna("")) - {"", "object"}
+def _names(marks: pd.DataFrame, groups: pd.DataFrame, track: bool) -> set[str]:
+    """Return the benign kinds that marks are named as: as bodies, or else by their groups, as plaques are."""
+    own = set() if track else set(marks["kind"].fillna("")) - {"", "object"}
     return own or set(groups["benign_kind"].fillna("")) - {""}
 
 
@@ -80,7 +81,8 @@ def judged(case: BodyCase, result: mcdetect.Result) -> pd.DataFrame:
         marks = result.calcifications[near]
         groups = result.clusters[result.clusters["cluster_id"].isin(marks["cluster_id"])]
         flagged = groups[groups["flagged"]]
-        alone = int((~marks["cluster_id"].isin(flagged["cluster_id"])).sum())
+        found = groups[groups["flagged"] | (groups["vascular_length_mm"] > 0)]
+        alone = int((~marks["cluster_id"].isin(found["cluster_id"])).sum())
         row = {
             "image": case.name,
             "background": case.kind,
@@ -88,8 +90,8 @@ def judged(case: BodyCase, result: mcdetect.Result) -> pd.DataFrame:
             "beside": int((np.isfinite(away) & ~near).sum()),
             "flagged": len(flagged),
             "suspicious": int((flagged["suspicion"] >= LOOK_AGAIN).sum()),
-            "findings": alone + len(flagged),
-            "right": truth["kind"] in _names(marks, groups) if truth["kind"] else np.nan,
+            "findings": alone + len(found),
+            "right": truth["kind"] in _names(marks, groups, track) if truth["kind"] else np.nan,
         }
         if len(marks):
             whole = marks.iloc[int(marks["diameter_mm"].argmax())]

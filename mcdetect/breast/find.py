@@ -12,6 +12,7 @@ from mcdetect.breast.air import air_unevenness
 from mcdetect.breast.frame import find_frame
 from mcdetect.breast.grid import CoarseImage, coarsen, refine
 from mcdetect.breast.landmarks import chest_distance, density_rank, find_nipple
+from mcdetect.breast.letters import find_letters
 from mcdetect.breast.lines import find_scan_lines
 from mcdetect.breast.marks import find_clips, find_markers, find_saturated
 from mcdetect.breast.outline import find_air, trace_breast
@@ -119,9 +120,9 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     full_mask = refine(mask, (rows, cols))
     full_searched = refine(searched, (rows, cols))
     _remove_scan_lines(full_searched, full_mask, mammogram)
-    full_searched &= ~find_clips(
-        mammogram.pixels, full_mask, (mammogram.spacing.row_mm, mammogram.spacing.col_mm)
-    )
+    spacing_mm = mammogram.spacing.row_mm, mammogram.spacing.col_mm
+    full_searched &= ~find_clips(mammogram.pixels, full_mask, spacing_mm)
+    full_searched &= ~find_letters(mammogram.pixels, full_mask, spacing_mm)
     if mammogram.valid is not None:
         full_searched &= mammogram.valid
     known_air = coarse.exposed if air is not None else np.zeros_like(mask)

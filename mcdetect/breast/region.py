@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
+
+from mcdetect.breast.grid import disc
 
 __all__ = ["IN_SKIN_MM", "BreastRegion"]
 
@@ -96,6 +99,29 @@ class BreastRegion:
     ) -> npt.NDArray[np.float64]:
         """Return how dense the tissue is at pixel positions, 0 to 1, NaN where unknown."""
         return self._at(self.density_rank, row_px, col_px)
+
+    def near_muscle_edge(
+        self,
+        row_px: npt.NDArray[np.float64],
+        col_px: npt.NDArray[np.float64],
+        reach_mm: float,
+        pixel_mm: tuple[float, float],
+    ) -> npt.NDArray[np.bool_]:
+        """Tell which pixel positions lie within a reach of the edge of the pectoral muscle, on either side.
+
+        `pixel_mm` is the size of a pixel. Where the muscle ends at the border of the image is no edge.
+        """
+        if not self.pectoral.any():
+            return np.zeros(np.shape(row_px), np.bool_)
+        rows, cols = self.skin_distance_mm.shape
+        place = [
+            np.clip(np.rint((np.arange(n) + 0.5) * step - 0.5).astype(np.intp), 0, whole - 1)
+            for n, step, whole in zip((rows, cols), self.grid_step_px, self.pectoral.shape, strict=True)
+        ]
+        muscle = self.pectoral[np.ix_(*place)].view(np.uint8)
+        reach = disc(reach_mm, (self.grid_step_px[0] * pixel_mm[0], self.grid_step_px[1] * pixel_mm[1]))
+        edge = cv2.morphologyEx(muscle, cv2.MORPH_GRADIENT, reach)
+        return self._at(np.asarray(edge, np.float32), row_px, col_px) > 0
 
     def _at(
         self,

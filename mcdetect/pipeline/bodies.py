@@ -15,7 +15,7 @@ from mcdetect.pipeline.searching import Searched
 from mcdetect.result import Marks
 from mcdetect.shapes.large import LargeBody, find_large_bodies, one_mark_per_large_body
 
-__all__ = ["find_bodies", "measured_whole"]
+__all__ = ["find_bodies", "least_log_odds", "measured_whole"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
@@ -60,9 +60,8 @@ def find_bodies(
     on = np.flatnonzero(keep & (number >= 0))
     body = np.zeros(len(candidates))
     body[on] = number[on] + 1.0
-    least = float(logit(np.clip(config.calcifications.min_score, _LEAST_SCORE, 1.0 - _LEAST_SCORE)))
     log_odds = candidates.log_odds.copy()
-    log_odds[on] = np.maximum(log_odds[on], least)
+    log_odds[on] = np.maximum(log_odds[on], least_log_odds(config))
     row_px, col_px = candidates.row_px.copy(), candidates.col_px.copy()
     last = np.array(found.breast.mask.shape) - 1.0
     for k in on:
@@ -80,6 +79,11 @@ def find_bodies(
     )
     order = np.argsort(-log_odds, kind="stable")
     return moved.take(order), np.flatnonzero(keep[order]), bodies
+
+
+def least_log_odds(config: Config) -> float:
+    """Return the log-odds that reach the operating point."""
+    return float(logit(np.clip(config.calcifications.min_score, _LEAST_SCORE, 1.0 - _LEAST_SCORE)))
 
 
 def _at_skin(body: LargeBody, found: Searched) -> bool:

@@ -14,7 +14,7 @@ from mcdetect.image.mammogram import Mammogram, PixelSpacing
 from mcdetect.pipeline.bodies import find_bodies, measured_whole
 from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.searching import Searched, search
-from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, join_plaques, measure_vessels
+from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
 from mcdetect.result import Calcifications, Clusters, Marks, Result
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
 from mcdetect.shapes.large import LargeBody
@@ -23,7 +23,7 @@ from mcdetect.shapes.tophat import tophat_image
 from mcdetect.spots.appearance import FEATURE_NAMES, refined_scale_mm
 from mcdetect.spots.context import in_context, nearest_mm
 from mcdetect.spots.duplicates import one_mark_per_body
-from mcdetect.spots.edges import least_contrast, lowered_on_edges
+from mcdetect.spots.edges import MUSCLE_REACH_MM, least_contrast, lowered_on_edges
 from mcdetect.spots.score import SpotModel, default_spot_model
 
 __all__ = ["detect"]
@@ -67,10 +67,9 @@ def detect(
         with clock.stage("bodies"):
             candidates, accepted, bodies = find_bodies(candidates, likely, found, mammogram.spacing, config)
         with clock.stage("vessels"):
-            candidates, accepted = follow_vessels(candidates, accepted, found, config)
+            candidates, accepted = follow_vessels(candidates, accepted, found, mammogram.spacing, config)
         with clock.stage("outlines"):
             calcifications = _measure(candidates.take(accepted), bodies, found, mammogram.spacing, config)
-            calcifications = join_plaques(calcifications)
         with clock.stage("groups"):
             clusters = _group(calcifications, found.breast, mammogram.spacing, config)
             cluster_id = np.zeros(len(candidates), np.int64)
@@ -107,7 +106,9 @@ def _score(found: Searched, spacing: PixelSpacing, model: SpotModel, config: Con
     spots = found.spots
     row_mm, col_mm = spots.row_px * spacing.row_mm, spots.col_px * spacing.col_mm
     contrast = found.features[:, FEATURE_NAMES.index("contrast")].astype(np.float64)
-    least = least_contrast(found.coarse, row_mm, col_mm)
+    pixel_mm = spacing.row_mm, spacing.col_mm
+    at_muscle = found.breast.near_muscle_edge(spots.row_px, spots.col_px, MUSCLE_REACH_MM, pixel_mm)
+    least = least_contrast(found.coarse, row_mm, col_mm, at_muscle)
     own = lowered_on_edges(model.log_odds(found.features), contrast, least)
     log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications)
     candidates = Marks(
@@ -157,6 +158,7 @@ def _measure(
     measures, kind = measured_whole(
         marks, bodies, {**shapes.as_dict(), "diameter_mm": diameter_mm, "snr": marks.snr}
     )
+    kind[(kind == "object") & (marks.vessel > 0)] = "rod"  # long and dense, in the wall of an artery
     breast = found.breast
     in_skin = breast.in_skin_at(marks.row_px, marks.col_px)
     return Calcifications(

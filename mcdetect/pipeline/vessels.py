@@ -6,28 +6,40 @@ import dataclasses
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from mcdetect.clusters.arteries import find_arteries, length_along
 from mcdetect.clusters.plaques import find_plaque_rows
 from mcdetect.clusters.rule import Groups, find_groups
 from mcdetect.config import Config, GroupConfig
+from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.pipeline.bodies import least_log_odds
 from mcdetect.pipeline.searching import Searched
-from mcdetect.result import Calcifications, Marks
+from mcdetect.result import Marks
 from mcdetect.spots.bands import find_bands
 from mcdetect.spots.context import in_context
+from mcdetect.spots.dashes import find_dashes
 
-__all__ = ["find_groups_and_vessels", "follow_vessels", "join_plaques", "measure_vessels"]
+__all__ = ["find_groups_and_vessels", "follow_vessels", "measure_vessels"]
 
 _Ints = npt.NDArray[np.int64]
+_Yes = npt.NDArray[np.bool_]
 
 _DOUBTFUL = -2.5  # Judged: individual score from which a spot helps to follow a vessel
+_DASH_DOUBTFUL = -5.0  # Judged: the same from which it may be a dash: dashes look little like specks
+_PER_LOG_ODDS, _USUAL = 0.1, (-3.0, -2.0, 4.0)
+"""Judged: evidence for calcium by how far a dash's individual score is from the usual one, within bounds."""
+_APART_MM = 0.5  # Judged: farther from every certain mark, a plaque gets one of its own
 _WHOLE_MM = 50.0  # Technical: the largest link distance; an artery's gaps are far below it
 
 
 def follow_vessels(
-    candidates: Marks, accepted: _Ints, found: Searched, config: Config
+    candidates: Marks, accepted: _Ints, found: Searched, spacing: PixelSpacing, config: Config
 ) -> tuple[Marks, _Ints]:
     """Tell the calcifications on arteries, and score all others anew without them as neighbours.
+
+    An artery is followed along its soft band, or along the plaques in its walls, which need not be certain
+    one by one.
 
     Parameters
     ----------
@@ -37,6 +49,8 @@ def follow_vessels(
         Which of them are calcifications.
     found : Searched
         What was searched.
+    spacing : PixelSpacing
+        Pixel spacing in mm.
     config : Config
         Options.
 
@@ -45,19 +59,16 @@ def follow_vessels(
     candidates : Marks
         By falling score, with the vessel of each.
     accepted : (m,) int64 array
-        Which of them are calcifications: without those that only a vessel's pieces had lifted.
+        Which of them are calcifications: without those that only a vessel's pieces had lifted, with the
+        plaques of vessels.
     """
     sure = np.zeros(len(candidates), np.bool_)
     sure[accepted] = True
-    tried = np.flatnonzero(sure | (candidates.own_log_odds > _DOUBTFUL))
-    marks = candidates.take(tried)
-    skin_mm = found.breast.skin_distance_at(marks.row_px, marks.col_px)
-    arteries = find_arteries(marks.row_mm, marks.col_mm, skin_mm, find_bands(found.coarse), sure[tried])
-    if len(arteries) == 0:
+    vessel, taken = _on_bands(candidates, sure, found)
+    plaque = _on_plaques(candidates, sure, found, spacing, vessel, taken)
+    if not vessel.any():
         return candidates, accepted
-    vessel = np.zeros(len(candidates), np.int64)
-    vessel[tried] = arteries.label
-    beside = np.flatnonzero(arteries.beside(candidates.row_mm, candidates.col_mm) == 0)
+    beside = np.flatnonzero(~taken)
     log_odds = candidates.log_odds.copy()
     log_odds[beside] = in_context(
         candidates.row_mm[beside],
@@ -69,33 +80,53 @@ def follow_vessels(
     )
     whole = candidates.body > 0  # a large body is certain by its border, whatever lies around
     log_odds[whole] = np.maximum(log_odds[whole], candidates.log_odds[whole])
+    log_odds[plaque] = np.maximum(log_odds[plaque], least_log_odds(config))
     scored = dataclasses.replace(candidates, log_odds=log_odds, vessel=vessel.astype(np.float64))
-    kept = np.zeros(len(candidates), np.bool_)
-    kept[accepted] = (vessel[accepted] > 0) | (scored.score[accepted] >= config.calcifications.min_score)
+    kept = plaque | (sure & ((vessel > 0) | (scored.score >= config.calcifications.min_score)))
     order = np.argsort(-log_odds, kind="stable")
     return scored.take(order), np.flatnonzero(kept[order])
 
 
-def join_plaques(calcifications: Calcifications) -> Calcifications:
-    """Return the calcifications with those on arteries that their plaques tell, though no band shows.
+def _on_bands(candidates: Marks, sure: _Yes, found: Searched) -> tuple[_Ints, _Yes]:
+    """Return the vessel of each candidate by the soft bands, and which lie in the width of one."""
+    tried = np.flatnonzero(sure | (candidates.own_log_odds > _DOUBTFUL))
+    marks = candidates.take(tried)
+    skin_mm = found.breast.skin_distance_at(marks.row_px, marks.col_px)
+    arteries = find_arteries(marks.row_mm, marks.col_mm, skin_mm, find_bands(found.coarse), sure[tried])
+    vessel = np.zeros(len(candidates), np.int64)
+    vessel[tried] = arteries.label
+    return vessel, arteries.beside(candidates.row_mm, candidates.col_mm) > 0
 
-    Parameters
-    ----------
-    calcifications : Calcifications
-        Measured, with the vessels that bands tell.
-    """
-    marks, measures = calcifications.marks, calcifications.measures
-    places = marks.row_mm, marks.col_mm
+
+def _on_plaques(
+    candidates: Marks, sure: _Yes, found: Searched, spacing: PixelSpacing, vessel: _Ints, taken: _Yes
+) -> _Yes:
+    """Add the vessels that dashes tell to `vessel` and `taken`; return which candidates are their plaques."""
+    plaque = np.zeros(len(candidates), np.bool_)
+    tried = np.flatnonzero(sure | (candidates.own_log_odds > _DASH_DOUBTFUL))
+    row, col = found.in_part(candidates.take(tried))
+    dashes = find_dashes(found.equalised, row, col, spacing, found.origin_px)
+    places = np.column_stack([candidates.row_mm, candidates.col_mm])
+    own = candidates.own_log_odds[tried[dashes.mark]]
+    evidence = dashes.evidence + _PER_LOG_ODDS * np.clip(own - _USUAL[0], *_USUAL[1:])
     rows = find_plaque_rows(
-        *places, *(measures[name] for name in ("orientation_deg", "major_axis_mm", "aspect"))
+        dashes.row_mm, dashes.col_mm, dashes.angle, dashes.length_mm, evidence, places[sure]
     )
-    vessel = marks.vessel.copy()
-    for number in range(1, int(rows.max(initial=0)) + 1):
-        members = rows == number
+    away = np.asarray(cKDTree(places[sure]).query(places)[0]) if sure.any() else np.full(len(places), np.inf)
+    for number in range(1, len(rows.lines_mm) + 1):
+        own_plaques = np.zeros(len(candidates), np.bool_)
+        own_plaques[tried[dashes.mark[rows.label == number]]] = True
+        own_plaques &= away > _APART_MM
+        plaque |= own_plaques
+        near = rows.holds(number, places)
+        taken |= near
+        members = own_plaques | (sure & near)
         known = vessel[members & (vessel > 0)]
-        own = np.bincount(known.astype(np.int64)).argmax() if known.size else vessel.max() + 1.0
-        vessel[members & (vessel == 0)] = own
-    return dataclasses.replace(calcifications, marks=dataclasses.replace(marks, vessel=vessel))
+        same = np.bincount(known).argmax() if known.size else vessel.max() + 1
+        for other in np.unique(known):
+            vessel[vessel == other] = same
+        vessel[members] = same
+    return plaque
 
 
 def find_groups_and_vessels(marks: Marks, objects: npt.NDArray[np.bool_], config: GroupConfig) -> Groups:

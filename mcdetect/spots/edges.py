@@ -23,6 +23,11 @@ SHARE = (0.2, 0.1)
 """What stands out less than this share of the step, within either reach, is part of the edge."""
 LEAST_STEP = (30.0, 40.0)
 """Step of such an edge, in SD of the noise: that of the muscle is some 50, of tissue and vessels up to 20."""
+MUSCLE_REACH_MM = 4.0
+"""So near to the edge of the pectoral muscle, where it is known,"""
+MUSCLE_SHARE, MUSCLE_STEP = 0.6, 12.0
+"""what stands out less than this share of the step, of this height at least, is part of it: fibres that end
+there, and noise in its halo, score like calcifications of such a height."""
 ON_EDGE_LOG_ODDS = -6.0
 """Score of a mark on an edge, at most: it vouches for no neighbour, and no neighbours lift it."""
 
@@ -36,7 +41,9 @@ SHIFT_MM = 7.0  # from a stretch to the next before and behind, one of which mus
 _DIRECTIONS = 12
 
 
-def least_contrast(coarse: Coarse, row_mm: _Floats, col_mm: _Floats) -> _Floats:
+def least_contrast(
+    coarse: Coarse, row_mm: _Floats, col_mm: _Floats, at_muscle: npt.NDArray[np.bool_] | None = None
+) -> _Floats:
     """Return how far a mark must stand out at places, in SD of the noise, to be no part of a long edge.
 
     An edge is long when two of three stretches in a row, together some 15 mm, show the step to one side.
@@ -47,6 +54,8 @@ def least_contrast(coarse: Coarse, row_mm: _Floats, col_mm: _Floats) -> _Floats:
         The image.
     row_mm, col_mm : (n,) float64 arrays
         Places, in mm from the centre of the image's first pixel.
+    at_muscle : (n,) bool array, optional
+        Which of them lie within `MUSCLE_REACH_MM` of the edge of the pectoral muscle.
 
     Returns
     -------
@@ -58,7 +67,12 @@ def least_contrast(coarse: Coarse, row_mm: _Floats, col_mm: _Floats) -> _Floats:
     for reach, share, least_step in zip(REACH_MM, SHARE, LEAST_STEP, strict=True):
         near = _largest_within(steps, reach, coarse.step_mm)
         np.maximum(least, np.where(near >= least_step, np.float32(share) * near, 0.0), out=least)
-    return np.asarray(least[coarse.cells(row_mm, col_mm)], np.float64)
+    cells = coarse.cells(row_mm, col_mm)
+    at_places = np.asarray(least[cells], np.float64)
+    if at_muscle is not None:
+        at_edge = at_muscle & (near[cells] >= MUSCLE_STEP)
+        at_places = np.where(at_edge, np.maximum(at_places, MUSCLE_SHARE * near[cells]), at_places)
+    return at_places
 
 
 def _largest_within(steps: _Image, reach_mm: float, step_mm: tuple[float, float]) -> _Image:

@@ -1,0 +1,164 @@
+"""Letters and digits burnt into an image: flat, thin strokes with edges sharper than any detector's."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mcdetect.breast.grid import disc
+
+__all__ = ["find_letters"]
+
+FloatImage = npt.NDArray[np.float32]
+BoolImage = npt.NDArray[np.bool_]
+Spacing = tuple[float, float]
+
+# Judged: on letters of two fonts drawn into real mammograms, none of whose calcifications may be taken.
+LEVELS, LETTERS = (0.97, 0.8), (1, 3)
+"""Letters are this bright, as a share of the range from the breast's median to its brightest pixel; thin
+strokes on large pixels are less so, and told only where so many stand side by side."""
+HEIGHT = 0.15  # over what is around, as a share of the same range, at least
+SIZE_MM = (1.0, 8.0)  # longer side of a letter
+STROKE_MM = (0.1, 1.6)  # greatest width of its strokes
+THIN = 0.45  # of the longer side, at most
+FILL = 0.75  # of its convex hull, at most: rods fill more, and what does beside a letter belongs to its word
+WORD_MM = 3.0  # from a letter to the next of its word
+MARGIN_MM = 1.0  # masked about a letter
+
+# Physics: what x-rays draw is blurred by the detector over some 0.2 mm; ink that a computer draws is not.
+_SHARP = 0.06
+"""Of the height of a letter, what is left two pixels outside its bright part, at most."""
+
+_EVERY = 10  # Technical: px along rows and columns from which the median is taken
+_MOST = 5000  # Technical: bright parts that are looked at, the first; it bounds the time
+_RING_PX = (5, 7)  # Technical: from a letter to what is taken as its background
+
+
+def find_letters(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> BoolImage:
+    """Find letters and digits that were drawn into the image, not recorded.
+
+    Parameters
+    ----------
+    pixels : (rows, cols) float32 array
+        Grey levels.
+    mask : (rows, cols) bool array
+        The breast.
+    spacing_mm : (float, float)
+        Row and column spacing in mm.
+
+    Returns
+    -------
+    (rows, cols) bool array
+        True on them and about them.
+    """
+    found = np.zeros(mask.shape, np.bool_)
+    some = pixels[::_EVERY, ::_EVERY][mask[::_EVERY, ::_EVERY]]
+    if some.size == 0:
+        return found
+    median, top = float(np.median(some)), float(cv2.minMaxLoc(pixels, mask.view(np.uint8))[1])
+    for share, least in zip(LEVELS, LETTERS, strict=True):
+        found |= _letters(pixels, mask, spacing_mm, (median, share, top), least)
+    if found.any():
+        near = cv2.dilate(found.view(np.uint8), disc(MARGIN_MM, spacing_mm))
+        found = np.asarray(near, np.uint8).view(np.bool_)
+    return found
+
+
+def _letters(
+    pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing, levels: tuple[float, float, float], least: int
+) -> BoolImage:
+    """Find the letters of words of so many at least, as bright as a share of the range between two levels."""
+    median, share, top = levels
+    level, least_height = median + share * (top - median), HEIGHT * (top - median)
+    found = np.zeros(mask.shape, np.bool_)
+    bright = (np.greater_equal(pixels, np.float32(level)) & mask).view(np.uint8)
+    first_col, first_row, wide, high = cv2.boundingRect(bright)
+    part = np.ascontiguousarray(bright[first_row : first_row + high, first_col : first_col + wide])
+    parts = cv2.connectedComponentsWithStats(part, connectivity=8, ltype=cv2.CV_32S)
+    labels, stats = (np.asarray(array, np.int32) for array in parts[1:3])
+    sides = stats[:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] * np.array(spacing_mm)
+    longer = sides.max(axis=1)
+    tried = 1 + np.flatnonzero((longer[1:] >= SIZE_MM[0]) & (longer[1:] <= SIZE_MM[1]))
+    places = []
+    for label in tried[:_MOST]:
+        left, up, width, height = (int(value) for value in stats[label, :4])
+        letter = labels[up : up + height, left : left + width] == label
+        up, left, size = up + first_row, left + first_col, float(longer[label])
+        if _is_letter(pixels, letter, up, left, size, level, least_height, spacing_mm):
+            found[up : up + height, left : left + width] |= letter
+            places.append((up, left, letter))
+    if not places:
+        return found
+    word = cv2.dilate(found.view(np.uint8), disc(0.5 * WORD_MM, spacing_mm))
+    number = np.asarray(cv2.connectedComponents(word)[1])
+    of_word = np.array([number[up, left:][np.argmax(letter[0])] for up, left, letter in places])
+    found &= (np.bincount(of_word, minlength=int(number.max()) + 1) >= least)[number]
+    if found.any():
+        _add_rest_of_words(found, labels, stats, (first_row, first_col), spacing_mm)
+    return found
+
+
+def _add_rest_of_words(
+    found: BoolImage,
+    labels: npt.NDArray[np.int32],
+    stats: npt.NDArray[np.int32],
+    first: tuple[int, int],
+    spacing_mm: Spacing,
+) -> None:
+    """Add bright parts that stand beside a letter: an I, a dot, pieces of thin strokes."""
+    near = cv2.dilate(found.view(np.uint8), disc(WORD_MM, spacing_mm)).view(np.bool_)
+    rows, cols = (slice(k, k + n) for k, n in zip(first, labels.shape, strict=True))
+    close = np.zeros(len(stats), np.bool_)
+    close[np.unique(labels[near[rows, cols]])] = True
+    sides = stats[:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] * np.array(spacing_mm)
+    close &= sides.max(axis=1) <= SIZE_MM[1]
+    close[0] = False
+    found[rows, cols] |= close[labels]
+
+
+def _is_letter(
+    pixels: FloatImage,
+    letter: BoolImage,
+    up: int,
+    left: int,
+    longer_mm: float,
+    level: float,
+    least_height: float,
+    spacing_mm: Spacing,
+) -> bool:
+    inside = np.pad(letter.view(np.uint8), 1)
+    pitch = float(np.sqrt(spacing_mm[0] * spacing_mm[1]))
+    stroke = 2.0 * pitch * float(cv2.distanceTransform(inside, cv2.DIST_L2, 5).max())
+    if not (STROKE_MM[0] <= stroke <= min(STROKE_MM[1], THIN * longer_mm)):
+        return False
+    if _filled(letter) > FILL:
+        return False
+    pad = _RING_PX[1]
+    top, first = max(0, up - pad), max(0, left - pad)
+    window = pixels[top : up + letter.shape[0] + pad, first : left + letter.shape[1] + pad]
+    whole = np.zeros(window.shape, np.uint8)
+    whole[up - top : up - top + letter.shape[0], left - first : left - first + letter.shape[1]] = letter
+    rings = [
+        (_grown(whole, far) > 0) & (_grown(whole, far - wide) == 0) & (window < level)
+        for far, wide in ((2, 1), (_RING_PX[1], _RING_PX[1] - _RING_PX[0] + 1))
+    ]
+    if not (rings[0].any() and rings[1].any()):
+        return False
+    beside, around = float(np.median(window[rings[0]])), float(np.median(window[rings[1]]))
+    height = float(window[whole > 0].mean()) - around
+    return height >= least_height and beside - around <= _SHARP * height
+
+
+def _grown(part: npt.NDArray[np.uint8], by_px: int) -> npt.NDArray[np.uint8]:
+    square = np.ones((2 * by_px + 1, 2 * by_px + 1), np.uint8)
+    return np.asarray(cv2.dilate(part, square), np.uint8)
+
+
+def _filled(letter: BoolImage) -> float:
+    """Share of its convex hull that a part fills."""
+    place = np.argwhere(letter)[:, None, ::-1].astype(np.int32)
+    hull = cv2.convexHull(place)
+    drawn = np.zeros(letter.shape, np.uint8)
+    cv2.fillConvexPoly(drawn, hull, 1)
+    return float(np.count_nonzero(letter)) / max(int(np.count_nonzero(drawn)), 1)
