@@ -46,6 +46,7 @@ def test_the_known_auc_is_reached(linear: Training) -> None:
     pairs = [part["label"].sum() * (1 - part["label"]).sum() for _, part in table.groupby("fold")]
     assert found.value == pytest.approx(np.average(areas, weights=pairs))  # every patient has two clusters
     assert found.null_low < 0.5 < found.null_high
+    assert len(set(linear.null.figures["auc"])) == len(set(map(tuple, linear.null.curves))) == 4
     assert found.p == 1 / 5
 
 
@@ -413,6 +414,8 @@ def test_partitions_are_averaged() -> None:
     first = cross_validate(LINEAR[:1], rows, repeats=1, inner_folds=2)
     assert np.array_equal(first.log_odds[0], several.log_odds[0])
     assert len(several.fitted) == 15
+    alone = [cross_validate(LINEAR[:1], rows, inner_folds=2, seed=1000 * turn) for turn in range(3)]
+    assert several.probability == pytest.approx(np.mean([one.probability for one in alone], axis=0))
     counts = [
         figures(OutOfFold(several.fold[[k]], several.log_odds[[k]], several.probability, (), ()), rows)["auc"]
         for k in range(3)

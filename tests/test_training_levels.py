@@ -239,6 +239,8 @@ def test_labels_of_images_and_patients(tmp_path: Path) -> None:
     ]
     found, _ = label_units(tables, labels, "patient", path)
     assert found["label"].tolist() == [1, 1, 1, 0]
+    later = labels.assign(label=[0, 1, 0, 0])
+    assert label_units(tables, later, "patient", path)[0]["label"].tolist() == [1, 1, 1, 0]
     with pytest.raises(TableError, match="has no column 'patient'"):
         label_units(tables, labels.drop(columns="patient"), "patient", path)
     twice = pd.concat([labels, labels.head(1).assign(label=0)])
