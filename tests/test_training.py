@@ -24,7 +24,7 @@ from mcdetect.training.crossval import OutOfFold, choose, cross_validate, folds_
 from mcdetect.training.fitting import Recipe, fit, recipes
 from mcdetect.training.learning import Training
 from mcdetect.training.measures import figures, measure, reliability_bins
-from mcdetect.training.null import Null
+from mcdetect.training.null import GRID, Null, curve
 from mcdetect.training.selection import Ranking
 from mcdetect.training.weights import balanced_weights
 
@@ -48,6 +48,13 @@ def test_the_known_auc_is_reached(linear: Training) -> None:
     assert found.null_low < 0.5 < found.null_high
     assert len(set(linear.null.figures["auc"])) == len(set(map(tuple, linear.null.curves))) == 4
     assert found.p == 1 / 5
+
+
+def test_curves_have_the_areas(linear: Training) -> None:
+    rows, tested_, null = linear.design.rows, linear.out_of_fold, linear.null
+    drawn = curve(tested_.log_odds, rows, tested_.fold)
+    assert np.trapezoid(drawn, GRID) == pytest.approx(linear.measures["auc"].value, abs=0.02)
+    assert np.trapezoid(null.curves, GRID, axis=1) == pytest.approx(null.figures["auc"], abs=0.02)
 
 
 def test_probabilities_are_true(linear: Training) -> None:

@@ -17,6 +17,7 @@ from mcdetect.models.pooling import Pooled, pool
 from mcdetect.training import Examples, read_clusters, read_labels, train
 from mcdetect.training.fitting import Recipe, fit
 from mcdetect.training.logistic import Pools, fit_groups, fit_pools
+from mcdetect.training.null import GRID, curve
 from mcdetect.training.rows import Rows
 from mcdetect.training.tables import label_units
 from mcdetect.validation.evaluation import TableError
@@ -186,6 +187,14 @@ def test_training_on_labels_of_units(level: str, pooling: str) -> None:
     assert found.model.pooled == Pooled(level, pooling)
     assert found.model.columns == ("model_score",)
     assert found.out_of_fold.probability.size == 120
+    rows = found.design.rows
+    scores = found.out_of_fold.log_odds
+    drawn = np.trapezoid(curve(scores, rows, found.out_of_fold.fold), GRID)
+    folds = [  # by the pooled scores of each
+        roc_auc_score(rows.unit_label[part], rows.of_units(scores[0])[part])
+        for part in (found.out_of_fold.fold[0][rows.pools.first] == k for k in range(5))
+    ]
+    assert drawn == pytest.approx(np.mean(folds), abs=0.05)
     of_unit = found.model.of_units(table.assign(patient=patient), "file" if level == "image" else "patient")
     known = pd.Series(label).groupby(table["file"] if level == "image" else patient).first()
     order = of_unit.iloc[:, 0].map(known)
