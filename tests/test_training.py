@@ -24,7 +24,7 @@ from mcdetect.training.crossval import OutOfFold, choose, cross_validate, folds_
 from mcdetect.training.fitting import Recipe, fit, recipes
 from mcdetect.training.learning import Training
 from mcdetect.training.measures import figures, measure, reliability_bins
-from mcdetect.training.null import Null
+from mcdetect.training.null import GRID, Null, curve
 from mcdetect.training.selection import Ranking
 from mcdetect.training.weights import balanced_weights
 
@@ -46,7 +46,15 @@ def test_the_known_auc_is_reached(linear: Training) -> None:
     pairs = [part["label"].sum() * (1 - part["label"]).sum() for _, part in table.groupby("fold")]
     assert found.value == pytest.approx(np.average(areas, weights=pairs))  # every patient has two clusters
     assert found.null_low < 0.5 < found.null_high
+    assert len(set(linear.null.figures["auc"])) == len(set(map(tuple, linear.null.curves))) == 4
     assert found.p == 1 / 5
+
+
+def test_curves_have_the_areas(linear: Training) -> None:
+    rows, tested_, null = linear.design.rows, linear.out_of_fold, linear.null
+    drawn = curve(tested_.log_odds, rows, tested_.fold)
+    assert np.trapezoid(drawn, GRID) == pytest.approx(linear.measures["auc"].value, abs=0.02)
+    assert np.trapezoid(null.curves, GRID, axis=1) == pytest.approx(null.figures["auc"], abs=0.02)
 
 
 def test_probabilities_are_true(linear: Training) -> None:
@@ -413,6 +421,8 @@ def test_partitions_are_averaged() -> None:
     first = cross_validate(LINEAR[:1], rows, repeats=1, inner_folds=2)
     assert np.array_equal(first.log_odds[0], several.log_odds[0])
     assert len(several.fitted) == 15
+    alone = [cross_validate(LINEAR[:1], rows, inner_folds=2, seed=1000 * turn) for turn in range(3)]
+    assert several.probability == pytest.approx(np.mean([one.probability for one in alone], axis=0))
     counts = [
         figures(OutOfFold(several.fold[[k]], several.log_odds[[k]], several.probability, (), ()), rows)["auc"]
         for k in range(3)
