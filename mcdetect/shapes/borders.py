@@ -12,14 +12,15 @@ from scipy import ndimage as ndi
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.shapes.figures import outlines_of
 
-__all__ = ["Border", "border_of"]
+__all__ = ["REACH_MM", "Border", "border_of"]
 
 _Floats = npt.NDArray[np.float64]
 _Mask = npt.NDArray[np.bool_]
 
 # Physics: blur is some 0.1 mm; calcium falls from its height to its surroundings within three times that.
-_REACH_MM = 0.15
+REACH_MM = 0.15
 """How far inside and outside of the border is compared."""
+_FAR_MM = 0.45  # outside, where nothing is left of blur
 
 # Judged: a piece of a border that is longer than blur and noise, and short against a body's.
 _PIECE_MM = 0.5
@@ -40,6 +41,8 @@ class Border:
         Their mean.
     weakest : float
         That of the weakest tenth of its pieces: tissue fades or goes on somewhere, calcium ends everywhere.
+    beyond : float
+        How far the grey levels fall farther outside, over that step: tissue has no sharp border.
     outside : float
         Median just outside.
     spread : float
@@ -48,6 +51,7 @@ class Border:
 
     step: float
     weakest: float
+    beyond: float
     outside: float
     spread: float
 
@@ -73,18 +77,26 @@ def border_of(
         return None
     steps = np.array([spacing.col_mm, spacing.row_mm])
     pixel = float(steps.mean())
-    line = ndi.uniform_filter1d(longest * steps, 2 * max(1, round(_NORMAL_MM / pixel)) + 1, axis=0, mode="wrap")
+    line = ndi.uniform_filter1d(
+        longest * steps, 2 * max(1, round(_NORMAL_MM / pixel)) + 1, axis=0, mode="wrap"
+    )
     along = np.roll(line, -2, axis=0) - np.roll(line, 2, axis=0)
     normal = np.column_stack([along[:, 1], -along[:, 0]]) / (np.hypot(*along.T)[:, None] + 1e-9)
     turn = np.sum(line[:, 0] * np.roll(line[:, 1], -1) - np.roll(line[:, 0], -1) * line[:, 1])
     outward = normal / steps * (1.0 if turn >= 0.0 else -1.0)
-    at = longest + (left, top)
+    at = longest + np.array([left, top])
     edge = 0.5 * float(steps.min())  # from the centres of the outermost pixels
-    inside, outside = (_values(image, at + reach * outward) for reach in (edge - _REACH_MM, edge + _REACH_MM))
-    pieces = ndi.uniform_filter1d(inside - outside, 2 * max(1, round(0.5 * _PIECE_MM / pixel)) + 1, mode="wrap")
+    inside, outside, farther = (
+        _values(image, at + (edge + reach) * outward) for reach in (-REACH_MM, REACH_MM, _FAR_MM)
+    )
+    pieces = ndi.uniform_filter1d(
+        inside - outside, 2 * max(1, round(0.5 * _PIECE_MM / pixel)) + 1, mode="wrap"
+    )
+    step = float((inside - outside).mean())
     return Border(
-        step=float((inside - outside).mean()),
+        step=step,
         weakest=float(np.percentile(pieces, _WEAK)),
+        beyond=float((outside - farther).mean()) / max(step, 1e-3),
         outside=float(np.median(outside)),
         spread=float(outside.std()),
     )

@@ -31,7 +31,7 @@ _LEAST_MM2, _MOST_MM2 = 0.35, 125.0
 # Physics: calcifications are brighter than the tissue over which they lie.
 _WIDE_MM = 13.0  # wider than the largest body: its opening leaves the tissue
 _TISSUE_MM = 0.5  # cell for that
-_LEAST_OVER = 3.0  # SD of the noise
+_LEAST_OVER = 4.0  # SD of the noise
 
 # Technical: how finely is looked.
 _TILE_MM = 8.0  # in which the usual step is the median
@@ -119,7 +119,9 @@ def bright_regions(
     order = place[np.argsort(np.uint16(65535) - levels, kind="stable")].astype(np.int32)
     parent, area, fall, sharp = region_tree(values, usual, order, row_mm, col_mm, _STEEP)
     area_mm2 = area * np.float32(row_mm * col_mm)
-    size = np.clip(np.log(np.maximum(area_mm2, 1e-3) / _LEAST_MM2) / np.log(_LARGE_MM2 / _LEAST_MM2), 0.0, 1.0)
+    size = np.clip(
+        np.log(np.maximum(area_mm2, 1e-3) / _LEAST_MM2) / np.log(_LARGE_MM2 / _LEAST_MM2), 0.0, 1.0
+    )
     good = (area_mm2 >= _LEAST_MM2) & (area_mm2 <= _MOST_MM2) & (sharp >= _LEAST_SHARP)
     good &= fall >= _LEAST_FALL + size * (_LARGE_FALL - _LEAST_FALL)
     score = np.where(good, fall * np.maximum(area_mm2, 1e-3) ** _SIZE_WEIGHT, 0.0).astype(np.float32)
@@ -170,6 +172,8 @@ def _usual_steps(values: _Image, inside: _Mask, row_mm: float, col_mm: float) ->
             if there.size > 50:
                 usual[i, j] = np.median(there)
     middle = float(np.nanmedian(usual)) if np.isfinite(usual).any() else 1.0
-    usual = np.maximum(np.where(np.isfinite(usual), usual, middle), max(0.5 * middle, 1e-3)).astype(np.float32)
+    usual = np.maximum(np.where(np.isfinite(usual), usual, middle), max(0.5 * middle, 1e-3)).astype(
+        np.float32
+    )
     usual = cv2.blur(usual, (3, 3))
     return np.asarray(cv2.resize(usual, values.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)

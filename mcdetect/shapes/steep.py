@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.shapes.borders import Border, border_of
+from mcdetect.shapes.borders import REACH_MM, Border, border_of
 from mcdetect.shapes.bright import BrightRegion
 from mcdetect.shapes.figures import Figure, close_gaps, solidity
 
@@ -24,7 +24,8 @@ _Mask = npt.NDArray[np.bool_]
 _SHARES = (0.25, 0.0, 0.12, 0.4, 0.55)
 _AS_STEEP = 0.9
 _MOST_CLOSED = 1.2  # area with gaps closed over that without: specks side by side have gaps
-_HOPELESS = 0.5  # a first border of so much less than asked for is not looked at again
+_BEYOND = 2.0  # how much what falls beyond blur counts against a border
+_HOPELESS = 0.4  # a first border of so much less than asked for is not looked at again
 
 # Technical: how much is looked at.
 _MARGIN_MM = 1.0
@@ -42,8 +43,10 @@ class Outlined:
 
     @property
     def evidence(self) -> float:
-        """The weakest tenth of the border over what tissue does there, times the diameter in mm."""
-        return self.border.weakest / self.usual * self.diameter_mm
+        """How long and how sharply it stands out all around, in units of what tissue does there: the weakest
+        tenth of its border, less what falls farther outside, times the diameter in mm."""
+        sharp = self.border.weakest * max(0.0, 1.0 - _BEYOND * self.border.beyond)
+        return sharp / (self.usual * 2.0 * REACH_MM) * self.diameter_mm
 
 
 def outline_region(
@@ -140,9 +143,7 @@ def _slope(over: _Image, mask: _Mask, top: int, left: int, spacing: PixelSpacing
     return float(np.concatenate(falls).mean())
 
 
-def _tissue_at(
-    tissue: _Image, shape: tuple[int, ...], top: int, left: int, size: tuple[int, ...]
-) -> _Image:
+def _tissue_at(tissue: _Image, shape: tuple[int, ...], top: int, left: int, size: tuple[int, ...]) -> _Image:
     """Return the tissue under a window, interpolated from its cells."""
     down, across = tissue.shape[0] / shape[0], tissue.shape[1] / shape[1]
     place = np.array(
@@ -150,7 +151,8 @@ def _tissue_at(
     )
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(
-        cv2.warpAffine(tissue, place, (size[1], size[0]), flags=how, borderMode=cv2.BORDER_REPLICATE), np.float32
+        cv2.warpAffine(tissue, place, (size[1], size[0]), flags=how, borderMode=cv2.BORDER_REPLICATE),
+        np.float32,
     )
 
 
