@@ -21,7 +21,7 @@ _Mask = npt.NDArray[np.bool_]
 
 # Judged: levels between that of the region on the coarse grid and its peak; the outermost is taken whose
 # border is hardly less steep than the steepest: that is the border of the whole.
-_SHARES = (0.25, 0.0, 0.12, 0.4, 0.55)
+_SHARES = (0.25, 0.0, 0.06, 0.12, 0.18, 0.32, 0.4, 0.5, 0.6)
 _AS_STEEP = 0.9
 _MOST_CLOSED = 1.2  # area with gaps closed over that without: specks side by side have gaps
 _BEYOND = 2.0  # how much what falls beyond blur counts against a border
@@ -86,9 +86,9 @@ def outline_region(
                 return None
     if not found:
         return None
-    steepest = max(one.border.step for one in found)
+    steepest = max(one.figure.slope for one in found)
     return max(
-        (one for one in found if one.border.step >= _AS_STEEP * steepest), key=lambda one: one.diameter_mm
+        (one for one in found if one.figure.slope >= _AS_STEEP * steepest), key=lambda one: one.diameter_mm
     )
 
 
