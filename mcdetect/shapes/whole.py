@@ -29,11 +29,12 @@ _LONG, _THIN, _THIN_MM = 3.0, 1.8, 1.1
 """Length over width of a rod: of any, and of one that is no wider than this."""
 _ROD_MM, _EVEN = 1.7, 0.965
 """So wide may a short rod be when its outline is even: circularity over that of a straight one."""
-_RIM_RATIO, _RIM_CIRCULARITY, _RIM_SOLIDITY, _RIM_ASPECT = 1.05, 0.93, 0.94, 2.0
+_RIM_RATIO, _RIM_CIRCULARITY, _RIM_SOLIDITY, _RIM_ASPECT = 1.05, 0.93, 0.925, 2.0
+_CLEAR_RATIO, _CLEAR_CIRCULARITY = 1.3, 0.88  # one whose centre is much darker may be less round
 
 # Physics: metal stops all rays, so that its top is flat; clips are cut from wire, with straight sides.
 _FLAT = 0.04  # standard deviation inside over the height
-_RECTANGULAR = 0.82  # area over that of the smallest rectangle around it
+_RECTANGULAR = 0.86  # area over that of the smallest rectangle around it
 _CLIP_ASPECT = 2.5
 _LAYER, _LAYER_MM, _FINE_LAYER = 0.2, 0.15, 0.05  # thickness of layers: share of the depth, mm, least share
 _INSIDE_MM = 0.2  # from the border inward to what counts as inside
@@ -130,9 +131,10 @@ def body_kind(
     """
     if measures["aspect"] >= _CLIP_ASPECT and _is_cut(figure, smooth, spacing):
         return "object"
+    clear = measures["rim_ratio"] >= _CLEAR_RATIO
     round_and_smooth = (
         measures["aspect"] < _RIM_ASPECT
-        and measures["circularity"] >= _RIM_CIRCULARITY
+        and measures["circularity"] >= (_CLEAR_CIRCULARITY if clear else _RIM_CIRCULARITY)
         and measures["solidity"] >= _RIM_SOLIDITY
     )
     if round_and_smooth and measures["rim_ratio"] >= _RIM_RATIO:
