@@ -200,7 +200,7 @@ def test_what_is_large_is_so_in_mm(gain: float) -> None:
 
 def test_a_bright_body_needs_no_certain_mark_and_a_dim_one_does() -> None:
     spacing = PixelSpacing(0.07, 0.07)
-    for height, expected in ((60.0, 1), (5.0, 0)):
+    for height, expected in ((60.0, 1), (6.5, 0)):
         row, col = marks(disc(2.0), spacing)
         image = draw(disc(2.0), spacing, height=height)
         unsure = find_large_bodies(image, row, col, np.ones(row.size), np.zeros(row.size, np.bool_), spacing)
