@@ -42,11 +42,14 @@ class Outlined:
     diameter_mm: float
 
     @property
+    def length_of_edge(self) -> float:
+        """The weakest tenth of its border in units of what tissue does there, times the diameter in mm."""
+        return self.border.weakest / (self.usual * 2.0 * REACH_MM) * self.diameter_mm
+
+    @property
     def evidence(self) -> float:
-        """How long and how sharply it stands out all around, in units of what tissue does there: the weakest
-        tenth of its border, less what falls farther outside, times the diameter in mm."""
-        sharp = self.border.weakest * max(0.0, 1.0 - _BEYOND * self.border.beyond)
-        return sharp / (self.usual * 2.0 * REACH_MM) * self.diameter_mm
+        """How long and how sharply it stands out all around: the same, less what falls farther outside."""
+        return self.length_of_edge * max(0.0, 1.0 - _BEYOND * self.border.beyond)
 
 
 def outline_region(
@@ -82,14 +85,13 @@ def outline_region(
         outlined = _at_level(over, window, level, summit, region, (top, left), spacing)
         if outlined is not None:
             found.append(outlined)
-            if share == _SHARES[0] and outlined.evidence < _HOPELESS * least:
+            if len(found) == 1 and outlined.length_of_edge < _HOPELESS * least:
                 return None
     if not found:
         return None
-    steepest = max(one.figure.slope for one in found)
-    return max(
-        (one for one in found if one.figure.slope >= _AS_STEEP * steepest), key=lambda one: one.diameter_mm
-    )
+    steepest = _AS_STEEP * max(one.figure.slope for one in found)
+    whole = max((one for one in found if one.figure.slope >= steepest), key=lambda one: one.diameter_mm)
+    return whole if whole.evidence >= least else max(found, key=lambda one: one.evidence)
 
 
 def _at_level(
