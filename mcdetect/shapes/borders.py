@@ -24,7 +24,7 @@ _FAR_MM = 0.45  # outside, where nothing is left of blur
 
 # Judged: a piece of a border that is longer than blur and noise, and short against a body's.
 _PIECE_MM = 0.5
-_WEAK = 10.0  # percentile of the pieces that is called the weakest
+_WEAK = 0.1  # share of the pieces that is called the weakest
 _NORMAL_MM = 0.2  # over which the direction of the border is smoothed
 
 # Technical: sizes of outlines.
@@ -45,15 +45,12 @@ class Border:
         How far the grey levels fall farther outside, over that step: tissue has no sharp border.
     outside : float
         Median just outside.
-    spread : float
-        Standard deviation just outside.
     """
 
     step: float
     weakest: float
     beyond: float
     outside: float
-    spread: float
 
 
 def border_of(
@@ -80,9 +77,9 @@ def border_of(
     line = ndi.uniform_filter1d(
         longest * steps, 2 * max(1, round(_NORMAL_MM / pixel)) + 1, axis=0, mode="wrap"
     )
-    along = np.roll(line, -2, axis=0) - np.roll(line, 2, axis=0)
+    along = np.concatenate([line[2:], line[:2]]) - np.concatenate([line[-2:], line[:-2]])
     normal = np.column_stack([along[:, 1], -along[:, 0]]) / (np.hypot(*along.T)[:, None] + 1e-9)
-    turn = np.sum(line[:, 0] * np.roll(line[:, 1], -1) - np.roll(line[:, 0], -1) * line[:, 1])
+    turn = cv2.contourArea(longest, oriented=True)
     outward = normal / steps * (1.0 if turn >= 0.0 else -1.0)
     at = longest + np.array([left, top])
     edge = 0.5 * float(steps.min())  # from the centres of the outermost pixels
@@ -93,12 +90,12 @@ def border_of(
         inside - outside, 2 * max(1, round(0.5 * _PIECE_MM / pixel)) + 1, mode="wrap"
     )
     step = float((inside - outside).mean())
+    weak = int(_WEAK * pieces.size)
     return Border(
         step=step,
-        weakest=float(np.percentile(pieces, _WEAK)),
+        weakest=float(np.partition(pieces, weak)[weak]),
         beyond=float((outside - farther).mean()) / max(step, 1e-3),
         outside=float(np.median(outside)),
-        spread=float(outside.std()),
     )
 
 

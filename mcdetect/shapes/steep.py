@@ -21,11 +21,12 @@ _Mask = npt.NDArray[np.bool_]
 
 # Judged: levels between that of the region on the coarse grid and its peak; the outermost is taken whose
 # border is hardly less steep than the steepest: that is the border of the whole.
-_SHARES = (0.25, 0.0, 0.06, 0.12, 0.18, 0.32, 0.4, 0.5, 0.6)
+_FIRST_SHARES = (0.06, 0.25)
+_SHARES = (0.0, 0.12, 0.18, 0.32, 0.4, 0.5, 0.6)
 _AS_STEEP = 0.9
 _MOST_CLOSED = 1.2  # area with gaps closed over that without: specks side by side have gaps
 _BEYOND = 2.0  # how much what falls beyond blur counts against a border
-_HOPELESS = 0.4  # a first border of so much less than asked for is not looked at again
+_HOPELESS = 0.5  # first outlines that show so much less than asked for are the last: it bounds the time
 
 # Technical: how much is looked at.
 _MARGIN_MM = 1.0
@@ -33,23 +34,37 @@ _MARGIN_MM = 1.0
 
 @dataclass(frozen=True)
 class Outlined:
-    """A figure and what tells whether it is calcium."""
+    """A figure and what tells whether it is calcium.
+
+    Parameters
+    ----------
+    figure : Figure
+        The body on the pixels.
+    evidence : float
+        How long and how sharply it stands out all around.
+    solidity : float
+        Area over that of the convex hull.
+    diameter_mm : float
+        Of the disc of equal area.
+    """
 
     figure: Figure
-    border: Border
-    usual: float
+    evidence: float
     solidity: float
     diameter_mm: float
 
-    @property
-    def length_of_edge(self) -> float:
-        """The weakest tenth of its border in units of what tissue does there, times the diameter in mm."""
-        return self.border.weakest / (self.usual * 2.0 * REACH_MM) * self.diameter_mm
 
-    @property
-    def evidence(self) -> float:
-        """How long and how sharply it stands out all around: the same, less what falls farther outside."""
-        return self.length_of_edge * max(0.0, 1.0 - _BEYOND * self.border.beyond)
+@dataclass(frozen=True)
+class _Level:
+    """What touches the summit above a level, gaps closed and holes filled: mask, and where it begins."""
+
+    mask: _Mask
+    top: int
+    left: int
+    place: npt.NDArray[np.int64]
+    border: Border
+    diameter_mm: float
+    evidence: float
 
 
 def outline_region(
@@ -79,70 +94,66 @@ def outline_region(
     window = smooth[top : region.bottom + down, left : region.right + across]
     over = window - _tissue_at(tissue, smooth.shape, top, left, window.shape)
     summit = _summit(over, region.row_px - top, region.col_px - left)
-    found: list[Outlined] = []
-    for share in _SHARES:
-        level = region.level + share * (region.peak - region.level)
-        outlined = _at_level(over, window, level, summit, region, (top, left), spacing)
-        if outlined is not None:
-            found.append(outlined)
-            if len(found) == 1 and outlined.length_of_edge < _HOPELESS * least:
-                return None
-    if not found:
-        return None
-    steepest = _AS_STEEP * max(one.figure.slope for one in found)
-    whole = max((one for one in found if one.figure.slope >= steepest), key=lambda one: one.diameter_mm)
-    return whole if whole.evidence >= least else max(found, key=lambda one: one.evidence)
+    found: list[_Level] = []
+    for shares in (_FIRST_SHARES, _SHARES):
+        levels = [region.level + share * (region.peak - region.level) for share in shares]
+        some = (_at_level(over, level, summit, region.usual, spacing) for level in levels)
+        found += [one for one in some if one is not None]
+        if max((one.evidence for one in found), default=0.0) < _HOPELESS * least:
+            return None
+    slopes = [_slope(over, one.mask, one.top, one.left, spacing) for one in found]
+    k = max(
+        (k for k, slope in enumerate(slopes) if slope >= _AS_STEEP * max(slopes)),
+        key=lambda k: found[k].diameter_mm,
+    )
+    if found[k].evidence < least:
+        k = max(range(len(found)), key=lambda k: found[k].evidence)
+    best = found[k]
+    inside = window.ravel()[best.place]
+    under = float(np.median(inside)) - float(np.median(over.ravel()[best.place]))
+    surroundings = under + best.border.outside
+    height = float(np.sort(inside)[-max(3, best.place.size // 50) :].mean()) - surroundings
+    figure = Figure(best.mask, top + best.top, left + best.left, height, surroundings, slopes[k])
+    return Outlined(figure, best.evidence, solidity(best.mask), best.diameter_mm)
 
 
 def _at_level(
-    over: _Image,
-    window: _Image,
-    level: float,
-    summit: tuple[int, int],
-    region: BrightRegion,
-    origin: tuple[int, int],
-    spacing: PixelSpacing,
-) -> Outlined | None:
-    """Return what touches the summit above a level, gaps closed and holes filled, and its border."""
+    over: _Image, level: float, summit: tuple[int, int], usual: float, spacing: PixelSpacing
+) -> _Level | None:
+    """Return the figure at a level with its border; None for one that is broken or goes on beyond."""
     _, number = cv2.connectedComponents((over >= level).view(np.uint8), connectivity=8)
     own = int(number[summit])
     if own == 0:
         return None
     mask = number == own
     if mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any():
-        return None  # it goes on beyond
-    place = np.flatnonzero(mask)
-    closed, mask, (r0, c0) = close_gaps(place, over.shape[1], spacing)
-    if closed > _MOST_CLOSED * place.size:
         return None
-    border = border_of(over, mask, r0, c0, spacing)
+    place = np.flatnonzero(mask)
+    closed, mask, (top, left) = close_gaps(place, over.shape[1], spacing)
+    border = border_of(over, mask, top, left, spacing) if closed <= _MOST_CLOSED * place.size else None
     if border is None:
         return None
-    area = float(np.count_nonzero(mask)) * spacing.row_mm * spacing.col_mm
-    inside = window.ravel()[place]
-    surroundings = float(np.median(inside)) - float(np.median(over.ravel()[place])) + border.outside
-    height = float(np.sort(inside)[-max(3, place.size // 50) :].mean()) - surroundings
-    slope = _slope(over, mask, r0, c0, spacing)
-    return Outlined(
-        Figure(mask, origin[0] + r0, origin[1] + c0, height, surroundings, slope),
-        border,
-        region.usual,
-        solidity(mask),
-        math.sqrt(4.0 * area / math.pi),
-    )
+    diameter_mm = math.sqrt(4.0 * np.count_nonzero(mask) * spacing.row_mm * spacing.col_mm / math.pi)
+    # In units of what tissue does there, less what falls beyond blur; tissue seldom has a long border.
+    sharp = border.weakest * max(0.0, 1.0 - _BEYOND * border.beyond) / (usual * 2.0 * REACH_MM)
+    return _Level(mask, top, left, place, border, diameter_mm, sharp * diameter_mm)
 
 
 def _slope(over: _Image, mask: _Mask, top: int, left: int, spacing: PixelSpacing) -> float:
     """Return the mean fall from pixels inside to their neighbours outside, per mm."""
-    values = np.pad(over, 1, mode="edge")[top : top + mask.shape[0] + 2, left : left + mask.shape[1] + 2]
-    inside = np.pad(mask, 1)
-    if values.shape != inside.shape:
+    rows, cols = mask.shape
+    if top < 0 or left < 0 or top + rows > over.shape[0] or left + cols > over.shape[1]:
         return 0.0
-    falls = []
-    for axis, step in ((0, spacing.row_mm), (1, spacing.col_mm)):
-        change = np.diff(inside.view(np.int8), axis=axis)
-        falls.append((-np.diff(values, axis=axis) * change / -step)[change != 0])
-    return float(np.concatenate(falls).mean())
+    part = over[top : top + rows, left : left + cols]
+    fall, count = 0.0, 0
+    for one, other, step in (
+        (np.s_[1:], np.s_[:-1], spacing.row_mm),
+        (np.s_[:, 1:], np.s_[:, :-1], spacing.col_mm),
+    ):
+        change = mask[one].view(np.int8) - mask[other].view(np.int8)
+        fall += float(((part[one] - part[other]) * change).sum()) / step
+        count += int(np.count_nonzero(change))
+    return fall / max(count, 1)
 
 
 def _tissue_at(tissue: _Image, shape: tuple[int, ...], top: int, left: int, size: tuple[int, ...]) -> _Image:
