@@ -31,7 +31,7 @@ _LEAST_MM2, _MOST_MM2 = 0.35, 125.0
 # Physics: calcifications are brighter than the tissue over which they lie.
 _WIDE_MM = 13.0  # wider than the largest body: its opening leaves the tissue
 _TISSUE_MM = 0.5  # cell for that
-_LEAST_OVER = 4.0  # SD of the noise
+_LEAST_OVER = 6.0  # SD of the noise
 
 # Technical: how finely is looked.
 _TILE_MM = 8.0  # in which the usual step is the median
@@ -170,7 +170,7 @@ def _usual_steps(values: _Image, inside: _Mask, row_mm: float, col_mm: float) ->
             part = (slice(i * tile[0], (i + 1) * tile[0]), slice(j * tile[1], (j + 1) * tile[1]))
             there = steps[part][inside[:-1, :-1][part]]
             if there.size > 50:
-                usual[i, j] = np.median(there)
+                usual[i, j] = np.median(there[::3])
     middle = float(np.nanmedian(usual)) if np.isfinite(usual).any() else 1.0
     usual = np.maximum(np.where(np.isfinite(usual), usual, middle), max(0.5 * middle, 1e-3)).astype(
         np.float32
