@@ -70,7 +70,7 @@ def _names(marks: pd.DataFrame, groups: pd.DataFrame) -> set[str]:
     return own or set(groups["benign_kind"].fillna("")) - {""}
 
 
-def _nameable(truth: Mapping[str, Any]) -> bool:
+def _nameable(truth: Mapping[Any, Any]) -> bool:
     """Tell whether a body has a kind that can be seen: white that saturates hides the centre of a rim."""
     return bool(truth["kind"]) and not (truth["form"] == str(BodyForm.RIM) and truth["clipped"])
 
