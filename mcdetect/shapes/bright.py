@@ -25,6 +25,7 @@ _STEEP = 2.0  # step from pixel to pixel over the usual one from which it is ste
 _LEAST_SHARP = 0.65  # of the border that is steep
 _LEAST_FALL, _LARGE_FALL, _LARGE_MM2 = 3.5, 2.7, 4.0  # mean step over the usual, of small and of large ones
 _SIZE_WEIGHT = 0.2  # power of the area: the whole is preferred to its parts
+_LEAST_EDGE = 3.0  # mean step over the usual, times the root of the area in mm2
 _PREFERRED = 0.8  # share of the best part's score
 _LEAST_MM2, _MOST_MM2 = 0.35, 125.0
 
@@ -126,6 +127,7 @@ def bright_regions(
     good &= fall >= _LEAST_FALL + size * (_LARGE_FALL - _LEAST_FALL)
     score = np.where(good, fall * np.maximum(area_mm2, 1e-3) ** _SIZE_WEIGHT, 0.0).astype(np.float32)
     chosen = best_regions(order, parent, score, _PREFERRED)
+    chosen = chosen[fall[chosen] * np.sqrt(area_mm2[chosen]) >= _LEAST_EDGE]
     return [_region(values, int(k), int(area[k]), float(usual.ravel()[k]), fine) for k in chosen]
 
 

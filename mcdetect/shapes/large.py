@@ -16,8 +16,10 @@ from mcdetect.shapes.bright import bright_regions, over_tissue
 from mcdetect.shapes.figures import (
     LEAST_SOLIDITY,
     Figure,
+    axes_mm,
     border_step,
     close_gaps,
+    ellipse,
     is_solid,
     join,
     paint,
@@ -55,6 +57,9 @@ LEAST_EVIDENCE, SURE_EVIDENCE = 2.0, 4.0
 """Least evidence (`mcdetect.shapes.steep`) of a body with and without a certain mark."""
 STRONG_EVIDENCE = 7.0
 """The same for one that is bent or forked."""
+MOST_ASPECT, LEAST_SEARCHED = 14.0, 0.8
+"""Greatest length over width of such a body: ligaments are longer; and least share of what surrounds it that
+was searched: beside the film's and the image's border tissue, too, ends sharply."""
 SKIRT_MM = 0.2
 """What lies so near to a large body belongs to it: that is blur."""
 HALO_MM, HALO_HEIGHT = 1.0, 0.15
@@ -189,10 +194,23 @@ def _steep_all_around(
         near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
         least = LEAST_EVIDENCE if near.any() else SURE_EVIDENCE
         outlined = outline_region(smooth, tissue, region, spacing, least)
-        if outlined is not None and _is_steep_body(outlined, sure, spacing):
+        if outlined is None or not _is_steep_body(outlined, sure, spacing):
+            continue
+        if _share_around(searched, outlined.figure, spacing) >= LEAST_SEARCHED:
             found.append(outlined)
     found.sort(key=lambda one: -one.evidence)
     return [outlined.figure for outlined in found]
+
+
+def _share_around(searched: _Mask, figure: Figure, spacing: PixelSpacing) -> float:
+    """Return how much of what surrounds a figure within its skirt was searched, and lies on the image."""
+    down, across = (max(1, round(SKIRT_MM / step)) for step in (spacing.row_mm, spacing.col_mm))
+    inside = np.pad(figure.mask, ((down, down), (across, across))).view(np.uint8)
+    ring = np.asarray(cv2.dilate(inside, ellipse(down, across).view(np.uint8))) > inside
+    row, col = np.nonzero(ring)
+    row, col = row + figure.top - down, col + figure.left - across
+    there = (row >= 0) & (row < searched.shape[0]) & (col >= 0) & (col < searched.shape[1])
+    return float(np.count_nonzero(searched[row[there], col[there]])) / row.size
 
 
 def _is_steep_body(outlined: Outlined, sure: tuple[_Places, _Places], spacing: PixelSpacing) -> bool:
@@ -205,6 +223,9 @@ def _is_steep_body(outlined: Outlined, sure: tuple[_Places, _Places], spacing: P
         return False
     if solid < LEAST_SOLIDITY and outlined.evidence < STRONG_EVIDENCE:
         return False
+    long_mm, wide_mm = axes_mm(figure.mask, spacing)
+    if long_mm > _MOST_MM or long_mm > MOST_ASPECT * wide_mm:
+        return False  # ligaments and folds
     row, col = sure[0] - figure.top, sure[1] - figure.left
     there = (row >= 0) & (row < figure.mask.shape[0]) & (col >= 0) & (col < figure.mask.shape[1])
     certain = bool(figure.mask[row[there], col[there]].any())
