@@ -109,9 +109,13 @@ def test_near_the_skin_a_body_needs_a_certain_mark(
     two = np.zeros(2)
     candidates = Marks(**{name: two.copy() for name in Marks.__dataclass_fields__})
     candidates = dataclasses.replace(candidates, log_odds=np.array([2.0, -3.0]))
-    breast = SimpleNamespace(skin_distance_at=skin_distance, mask=np.ones((100, 100), np.bool_))
+    everywhere = np.ones((100, 100), np.bool_)
+    breast = SimpleNamespace(skin_distance_at=skin_distance, mask=everywhere, searched=everywhere)
     searched = SimpleNamespace(
-        breast=breast, origin_px=(7, 9), equalised=None, in_part=lambda marks: (marks.row_px, marks.col_px)
+        breast=breast,
+        origin_px=(7, 9),
+        equalised=np.zeros((50, 60), np.float32),
+        in_part=lambda marks: (marks.row_px, marks.col_px),
     )
     marks, accepted, whole = bodies.find_bodies(
         candidates,
@@ -127,3 +131,23 @@ def test_near_the_skin_a_body_needs_a_certain_mark(
     assert marks.log_odds.tolist() == [2.0, 0.0 if len(kept) == 2 else -3.0]
     assert (marks.row_px[0], marks.col_px[0]) == (37.0, 49.0)
     assert (marks.row_mm[0], marks.col_mm[0]) == pytest.approx((3.7, 9.8))
+
+
+def test_a_body_without_marks_gets_one() -> None:
+    """The filters for specks may leave no candidate on what is wide."""
+    found = SimpleNamespace(origin_px=(7, 9))
+    candidates = Marks(**{name: np.zeros(2) for name in Marks.__dataclass_fields__})
+    measures = {"contrast": 30.0, "diameter_mm": 2.0}
+    whole = [
+        LargeBody(np.array([1]), 1.0, 2.0, measures, "coarse"),
+        LargeBody(np.empty(0, np.int64), 30.0, 40.0, measures, "rim"),
+    ]
+    marks, marked = bodies._all_marked(candidates, whole, found, PixelSpacing(0.1, 0.2))  # type: ignore[arg-type]
+    assert [body.marks.tolist() for body in marked] == [[1], [2]]
+    assert len(marks) == 3
+    assert (marks.row_px[2], marks.col_px[2]) == (37.0, 49.0)
+    assert (marks.row_mm[2], marks.col_mm[2]) == pytest.approx((3.7, 9.8))
+    assert marks.snr[2] == 30.0
+    assert marks.scale_diameter_mm[2] == pytest.approx(2.0)
+    same, _ = bodies._all_marked(candidates, whole[:1], found, PixelSpacing(0.1, 0.2))  # type: ignore[arg-type]
+    assert same is candidates

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
-from mcdetect.kernels.growth import border_slopes, grow, steepest_near
+from mcdetect.kernels.growth import border_slopes, grow
 
 
 def grow_plainly(window: np.ndarray, start: int, most: int) -> tuple[list[int], list[float]]:
@@ -72,27 +72,3 @@ def test_a_start_on_the_border_takes_one_pixel() -> None:
     assert place.tolist() == [2]
     assert level.tolist() == [1.0]
     assert border_slopes(np.ones((5, 5), np.float32), place, np.array([1]), 0.1, 0.1).tolist() == [0.0]
-
-
-@pytest.mark.parametrize(("row_mm", "col_mm"), [(0.07, 0.07), (0.05, 0.1)])
-def test_steepness_equals_its_twin(row_mm: float, col_mm: float) -> None:
-    rng = np.random.default_rng(4)
-    image = rng.normal(size=(50, 60)).astype(np.float32)
-    row, col = rng.uniform(0, 49, 30), rng.uniform(0, 59, 30)
-    found = steepest_near(image, row, col, row_mm, col_mm, 0.4, 0.15)
-    dr, dc = round(0.15 / row_mm), round(0.15 / col_mm)
-    down, across = round(0.4 / row_mm), round(0.4 / col_mm)
-    along = np.abs(image[2 * dr :, dc:-dc] - image[: -2 * dr, dc:-dc]) / (2 * dr * row_mm)
-    aside = np.abs(image[dr:-dr, 2 * dc :] - image[dr:-dr, : -2 * dc]) / (2 * dc * col_mm)
-    steep = np.full(image.shape, -np.inf)
-    steep[dr:-dr, dc:-dc] = np.maximum(along, aside)
-    expected = [
-        steep[max(0, r - down) : r + down + 1, max(0, c - across) : c + across + 1].max()
-        for r, c in zip(np.rint(row).astype(int), np.rint(col).astype(int), strict=True)
-    ]
-    np.testing.assert_allclose(found, np.maximum(expected, 0.0), rtol=1e-5)
-
-
-def test_no_steepness_where_the_square_leaves_the_image() -> None:
-    image = np.zeros((4, 4), np.float32)
-    assert steepest_near(image, np.array([1.0]), np.array([1.0]), 0.07, 0.07, 0.4, 0.15).tolist() == [0.0]

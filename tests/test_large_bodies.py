@@ -169,7 +169,7 @@ def test_a_body_at_the_corner_and_nothing_at_all() -> None:
     )
     assert all(np.isfinite(body.row_px) for body in bodies)
     none, certain = np.empty(0), np.empty(0, np.bool_)
-    assert find_large_bodies(image, none, none, none, certain, spacing) == []
+    assert find_large_bodies(image[:2, :2], none, none, none, certain, spacing) == []
     keep, number = one_mark_per_large_body([], none, certain)
     assert keep.size == number.size == 0
 
@@ -198,15 +198,37 @@ def test_what_is_large_is_so_in_mm(gain: float) -> None:
 # --- marks that are not certain, and kinds ----------------------------------------------------------
 
 
-def test_a_bright_body_needs_no_certain_mark_and_a_dim_one_does() -> None:
+@pytest.mark.parametrize(("height", "expected"), [(60.0, 1), (20.0, 1), (5.0, 0)])
+def test_a_body_needs_no_certain_mark(height: float, expected: int) -> None:
     spacing = PixelSpacing(0.07, 0.07)
-    for height, expected in ((60.0, 1), (20.0, 0)):
-        row, col = marks(disc(2.0), spacing)
-        image = draw(disc(2.0), spacing, height=height)
-        unsure = find_large_bodies(image, row, col, np.ones(row.size), np.zeros(row.size, np.bool_), spacing)
-        assert len(unsure) == expected
-        sure = find_large_bodies(image, row, col, np.ones(row.size), np.ones(row.size, np.bool_), spacing)
-        assert len(sure) == 1
+    row, col = marks(disc(2.0), spacing)
+    image = draw(disc(2.0), spacing, height=height)
+    unsure = find_large_bodies(image, row, col, np.ones(row.size), np.zeros(row.size, np.bool_), spacing)
+    assert len(unsure) == expected
+    none = np.empty(0)
+    bare = find_large_bodies(image, none, none, none, np.empty(0, np.bool_), spacing)
+    assert [body.marks.size for body in bare] == [0] * expected
+
+
+def test_bodies_are_looked_for_where_is_searched() -> None:
+    spacing = PixelSpacing(0.07, 0.07)
+    image, none = draw(disc(2.0), spacing), np.empty(0)
+    searched = np.zeros(image.shape, np.bool_)
+    searched[:200] = True
+    assert find_large_bodies(image, none, none, none, np.empty(0, np.bool_), spacing, searched) == []
+
+
+def ligaments(r: npt.NDArray[np.float64], c: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """A knot of four lines, as tissue has them, sharp as it never is."""
+    lines = [np.abs(r * np.cos(a) + c * np.sin(a)) <= 0.4 for a in (0.0, 0.8, 1.6, 2.4)]
+    knot: npt.NDArray[np.bool_] = np.any(lines, axis=0) & (np.hypot(r, c) <= 9.0)
+    return knot
+
+
+def test_a_crossing_of_lines_is_no_body() -> None:
+    spacing, none = PixelSpacing(0.07, 0.07), np.empty(0)
+    image = draw(ligaments, spacing, height=25.0, blur_mm=0.4)
+    assert find_large_bodies(image, none, none, none, np.empty(0, np.bool_), spacing) == []
 
 
 def test_a_body_keeps_its_certain_mark() -> None:

@@ -9,8 +9,8 @@ the real images. The other backgrounds served the individual score's fit; with -
 A mark is of a body when its centre lies within 0.5 mm of its hull, of a tram track within 1 mm of one of its
 plaques; beside it up to 3 mm away, as processing leaves some round what is very bright. Errors of size are
 those of its largest mark. What it is named: the benign kind of its marks where the detector gives one, or of
-their groups; a tram track by its group. A tram track is one finding when all its marks are in one flagged group or one artery (which
-the rule need not flag: five plaques in 1 cm2), or it has one mark.
+            "findings": alone + len(found),
+            "right": truth["kind"] in _names(marks, groups, track) if _nameable(truth) else np.nan,
 Intervals: 95 %, over bodies.
 """
 
@@ -70,6 +70,11 @@ def _names(marks: pd.DataFrame, groups: pd.DataFrame, track: bool) -> set[str]:
     return own or set(groups["benign_kind"].fillna("")) - {""}
 
 
+def _nameable(truth: Mapping[Any, Any]) -> bool:
+    """Tell whether a body has a kind that can be seen: white that saturates hides the centre of a rim."""
+    return bool(truth["kind"]) and not (truth["form"] == str(BodyForm.RIM) and truth["clipped"])
+
+
 def judged(case: BodyCase, result: mcdetect.Result) -> pd.DataFrame:
     """Return what became of each body of an image, beside its truth."""
     spacing = (case.mammogram.spacing.row_mm, case.mammogram.spacing.col_mm)
@@ -91,7 +96,7 @@ def judged(case: BodyCase, result: mcdetect.Result) -> pd.DataFrame:
             "flagged": len(flagged),
             "suspicious": int((flagged["suspicion"] >= LOOK_AGAIN).sum()),
             "findings": alone + len(found),
-            "right": truth["kind"] in _names(marks, groups, track) if truth["kind"] else np.nan,
+            "right": truth["kind"] in _names(marks, groups, track) if _nameable(truth) else np.nan,
         }
         if len(marks):
             whole = marks.iloc[int(marks["diameter_mm"].argmax())]
@@ -171,7 +176,9 @@ def add_bodies(recorder: Recorder, bodies: pd.DataFrame) -> None:
         _add_figure(recorder, "further marks", (part["marks"] - 1).clip(lower=0), "mean", labels)
         _add_figure(recorder, "marks beside", part["beside"], "mean", labels)
         if part["kind"].ne("").any():
-            _add_share(recorder, "kind right", part["right"].eq(True), labels)
+            named = part[part["right"].notna()]
+            if len(named):
+                _add_share(recorder, "kind right", named["right"].eq(True), labels)
         _add_figure(recorder, "flagged groups", part["flagged"], "mean", labels)
         _add_share(recorder, "index of 50 or more", part["suspicious"] > 0, labels)
         for name, column in (("diameter", "diameter_mm error"), ("long axis", "major_axis_mm error")):

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from mcdetect.kernels.jit import kernel
 from mcdetect.kernels.regions import pop, push
 
-__all__ = ["border_slopes", "grow", "steepest_near"]
+__all__ = ["border_slopes", "grow"]
 
 _Singles = npt.NDArray[np.float32]
 _Ints = npt.NDArray[np.int64]
@@ -112,51 +112,3 @@ def border_slopes(window: _Singles, place: _Ints, counts: _Ints, row_mm: float, 
         if border > 0:
             slopes[m] = total / border
     return slopes
-
-
-@kernel
-def steepest_near(
-    pixels: _Singles,
-    row_px: _Floats,
-    col_px: _Floats,
-    row_mm: float,
-    col_mm: float,
-    reach_mm: float,
-    span_mm: float,
-) -> _Singles:
-    """Measure how steep the grey levels are around places.
-
-    Parameters
-    ----------
-    pixels : (rows, cols) float32 array
-        Grey levels.
-    row_px, col_px : (n,) float64 arrays
-        Places, in pixels.
-    row_mm, col_mm : float
-        Pixel spacing, in mm.
-    reach_mm : float
-        Half the side of the square around a place that is looked at, in mm.
-    span_mm : float
-        Half the distance over which differences are taken, in mm.
-
-    Returns
-    -------
-    (n,) float32 array
-        Largest difference per mm, along rows or columns; 0 where the square leaves the image.
-    """
-    rows, cols = pixels.shape
-    down, across = max(1, round(reach_mm / row_mm)), max(1, round(reach_mm / col_mm))
-    dr, dc = max(1, round(span_mm / row_mm)), max(1, round(span_mm / col_mm))
-    steep = np.zeros(row_px.size, np.float32)
-    for k in range(row_px.size):
-        row, col = round(row_px[k]), round(col_px[k])
-        top, bottom = max(dr, row - down), min(rows - 1 - dr, row + down)
-        left, right = max(dc, col - across), min(cols - 1 - dc, col + across)
-        most = 0.0
-        for r in range(top, bottom + 1):
-            for c in range(left, right + 1):
-                along = abs(pixels[r + dr, c] - pixels[r - dr, c]) / (2 * dr * row_mm)
-                aside = abs(pixels[r, c + dc] - pixels[r, c - dc]) / (2 * dc * col_mm)
-                most = max(most, along, aside)
-        steep[k] = most
-    return steep

@@ -13,6 +13,7 @@ from mcdetect.config import Config
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.pipeline.searching import Searched
 from mcdetect.result import Marks
+from mcdetect.result.marks import SCALE_TO_DIAMETER
 from mcdetect.shapes.large import LargeBody, find_large_bodies, one_mark_per_large_body
 
 __all__ = ["find_bodies", "least_log_odds", "measured_whole"]
@@ -21,6 +22,7 @@ _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
 _SKIN_MM = 4.0  # Judged: skin is 1 to 3 mm thick, and its outline is known to about a millimetre
+_UNMARKED = -20.0  # Technical: log-odds by the filters for specks of what they do not see
 _LEAST_SCORE = 1e-9  # Technical: an operating point of 0 or 1 has no finite log-odds
 
 
@@ -54,8 +56,13 @@ def find_bodies(
     certain = np.zeros(len(candidates), np.bool_)
     certain[likely] = True
     row, col = found.in_part(candidates)
-    bodies = find_large_bodies(found.equalised, row, col, candidates.log_odds, certain, spacing)
+    top, left = found.origin_px
+    rows, cols = found.equalised.shape
+    searched = found.breast.searched[top : top + rows, left : left + cols]
+    bodies = find_large_bodies(found.equalised, row, col, candidates.log_odds, certain, spacing, searched)
     bodies = [body for body in bodies if certain[body.marks].any() or not _at_skin(body, found)]
+    candidates, bodies = _all_marked(candidates, bodies, found, spacing)
+    certain = np.pad(certain, (0, len(candidates) - certain.size))
     keep, number = one_mark_per_large_body(bodies, candidates.log_odds, certain)
     on = np.flatnonzero(keep & (number >= 0))
     body = np.zeros(len(candidates))
@@ -84,6 +91,37 @@ def find_bodies(
 def least_log_odds(config: Config) -> float:
     """Return the log-odds that reach the operating point."""
     return float(logit(np.clip(config.calcifications.min_score, _LEAST_SCORE, 1.0 - _LEAST_SCORE)))
+
+
+def _all_marked(
+    candidates: Marks, bodies: list[LargeBody], found: Searched, spacing: PixelSpacing
+) -> tuple[Marks, list[LargeBody]]:
+    """Give a mark to each body on which the filters for specks left none."""
+    bare = [body for body in bodies if body.marks.size == 0]
+    if not bare:
+        return candidates, bodies
+    row_px = np.array([body.row_px + found.origin_px[0] for body in bare])
+    col_px = np.array([body.col_px + found.origin_px[1] for body in bare])
+    none = np.zeros(len(bare))
+    added = Marks(
+        row_px=row_px,
+        col_px=col_px,
+        row_mm=row_px * spacing.row_mm,
+        col_mm=col_px * spacing.col_mm,
+        snr=np.array([body.measures["contrast"] for body in bare]),
+        scale_mm=np.array([body.measures["diameter_mm"] for body in bare]) / SCALE_TO_DIAMETER,
+        line=none,
+        log_odds=none + _UNMARKED,
+        own_log_odds=none + _UNMARKED,
+        body=none,
+        vessel=none,
+    )
+    number = iter(range(len(candidates), len(candidates) + len(bare)))
+    marked = [
+        body if body.marks.size else dataclasses.replace(body, marks=np.array([next(number)], np.int64))
+        for body in bodies
+    ]
+    return candidates.joined(added), marked
 
 
 def _at_skin(body: LargeBody, found: Searched) -> bool:

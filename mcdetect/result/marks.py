@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-__all__ = ["Calcifications", "Marks"]
+__all__ = ["SCALE_TO_DIAMETER", "Calcifications", "Marks"]
 
 _Floats = npt.NDArray[np.float64]
 
 # Standard: scale-space theory, T. Lindeberg, Int. J. Comput. Vis. 30 (1998) 79.
-_SCALE_TO_DIAMETER = 2.0 * math.sqrt(2.0)
+SCALE_TO_DIAMETER = 2.0 * math.sqrt(2.0)
 """Diameter of a disc over the Gaussian scale at which its response is strongest (scale-space theory)."""
 
 
@@ -75,7 +75,12 @@ class Marks:
     @property
     def scale_diameter_mm(self) -> _Floats:
         """Diameter of the disc whose response is strongest at `scale_mm`, in mm."""
-        return _SCALE_TO_DIAMETER * self.scale_mm
+        return SCALE_TO_DIAMETER * self.scale_mm
+
+    def joined(self, other: Marks) -> Marks:
+        """Both, one after the other."""
+        names = self.__dataclass_fields__
+        return Marks(**{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names})
 
     def take(self, which: npt.NDArray[np.int64]) -> Marks:
         """Return some of the marks, in the order given."""

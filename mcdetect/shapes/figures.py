@@ -14,6 +14,7 @@ from mcdetect.image.mammogram import PixelSpacing
 __all__ = [
     "LEAST_SOLIDITY",
     "Figure",
+    "axes_mm",
     "border_step",
     "close_gaps",
     "depth_mm",
@@ -72,6 +73,16 @@ def fill_holes(mask: npt.NDArray[np.uint8]) -> _Mask:
     filled = np.zeros(mask.shape, np.uint8)
     cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
     return filled.astype(np.bool_)
+
+
+def axes_mm(mask: _Mask, spacing: PixelSpacing) -> tuple[float, float]:
+    """Return the axes of the ellipse with the same second moments, the longer first."""
+    row, col = np.nonzero(mask)
+    if row.size < 3:
+        return 0.0, 0.0
+    spread = np.cov(row * spacing.row_mm, col * spacing.col_mm)
+    short, long = 4.0 * np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 0.0))
+    return float(long), float(short)
 
 
 def depth_mm(mask: _Mask, spacing: PixelSpacing) -> npt.NDArray[np.float64]:

@@ -9,26 +9,31 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.kernels.growth import border_slopes, grow, steepest_near
+from mcdetect.kernels.growth import border_slopes, grow
+from mcdetect.shapes.bright import bright_regions, over_tissue
 from mcdetect.shapes.figures import (
     LEAST_SOLIDITY,
     Figure,
+    axes_mm,
     border_step,
     close_gaps,
+    ellipse,
     is_solid,
     join,
     paint,
     shared_px,
     solidity,
 )
+from mcdetect.shapes.steep import Outlined, outline_region
 from mcdetect.shapes.whole import body_kind, measure_body
 
 __all__ = ["LEAST_MM", "LargeBody", "find_large_bodies", "one_mark_per_large_body"]
 
 _Floats = npt.NDArray[np.float64]
+_Image = npt.NDArray[np.float32]
+_Places = npt.NDArray[np.intp]
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
 
@@ -45,15 +50,16 @@ LEAST_STEP = 12.0
 """Least by which the median just inside the border exceeds that just outside, in SD of the noise."""
 LEAST_SHARE = 0.3
 """Least of that step over the body's height: a haze around a bright speck has a low border."""
-STEEP = 120.0
-"""Where the image is so steep, in SD of the noise per mm, is looked under marks that are not certain, too."""
-SURE_SLOPE, SURE_STEP = 100.0, 20.0
-"""Least slope and step of the border of a body without a certain mark."""
-WIDE_MM, WIDE_SLOPE, WIDE_STEP, WIDE_SOLIDITY = 2.0, 60.0, 15.0, 0.9
-"""The same for one of this diameter and solidity: hardly any tissue is so wide and has so sharp a border."""
-MOST_LEFT = 0.05
-"""Most of what surrounds such a body that may be as bright as it is: ends and crossings of vessels and
-ligaments go on beyond their border."""
+BENT_SLOPE, BENT_STEP, MOST_LEFT = 100.0, 20.0, 0.05
+"""Least slope and step of one that is bent or forked, and most of what surrounds it that may be as bright:
+ends and crossings of vessels and ligaments go on beyond their border."""
+LEAST_EVIDENCE, SURE_EVIDENCE = 2.0, 4.0
+"""Least evidence (`mcdetect.shapes.steep`) of a body with and without a certain mark."""
+STRONG_EVIDENCE = 7.0
+"""The same for one that is bent or forked."""
+MOST_ASPECT, LEAST_SEARCHED = 14.0, 0.8
+"""Greatest length over width of such a body: ligaments are longer; and least share of what surrounds it that
+was searched: beside the film's and the image's border tissue, too, ends sharply."""
 SKIRT_MM = 0.2
 """What lies so near to a large body belongs to it: that is blur."""
 HALO_MM, HALO_HEIGHT = 1.0, 0.15
@@ -70,9 +76,6 @@ _LEAST_PX = 6.0  # and of the smallest: on fewer pixels specks that touch look a
 _FIRST_MM = 3.0, 4.0  # the same two for a first look, which is enough where growth leaks by then
 
 # Technical: how finely is looked.
-_MOST_TRIED = 120  # marks that are not certain, the steepest: it bounds the time
-_NEAR_MM = 0.4  # around a mark, where steepness is looked for
-_SPAN_MM = 0.15  # half the distance over which it is measured
 _SMOOTHING_MM = 0.06  # SD of the Gaussian ahead of the growth
 _CLIMB_MM = 0.2  # from a mark to the summit it means
 _LEAST_FILLED = 0.2  # share of a body that its bright part fills, below which no ring is closed
@@ -108,21 +111,22 @@ class LargeBody:
 
 
 def find_large_bodies(
-    pixels: npt.NDArray[np.float32],
+    pixels: _Image,
     row_px: _Floats,
     col_px: _Floats,
     strength: _Floats,
     certain: _Mask,
     spacing: PixelSpacing,
+    searched: _Mask | None = None,
 ) -> list[LargeBody]:
-    """Outline the large bodies that marks lie on.
+    """Outline the large bodies of an image.
 
-    From the summit under each mark pixels are taken downhill until the growth leaks into the tissue. Of
-    the levels between summit and leak that one is the border whose mean slope is steepest. Small gaps are
-    closed and holes filled, so that a ring is one body. A body is large when it is wide, solid and has a
-    border as sharp as calcium's. Marks on it or in its skirt belong to it. Under a mark that is not certain
-    is looked only where the image is steep, and more is asked of the border: the filters for specks see
-    little of a large body.
+    First those whose border is steep all around, whether marks lie on them or not: the filters for specks see
+    little of a large body. Then from the summit under each certain mark off these, pixels are taken downhill
+    until the growth leaks into the tissue; of the levels between summit and leak that one is the border whose
+    mean slope is steepest. Small gaps are closed and holes filled, so that a ring is one body. A body is
+    large when it is wide, solid and has a border as sharp as calcium's. Marks on it or in its skirt belong
+    to it. More is asked of the border where no mark is certain.
 
     Parameters
     ----------
@@ -131,35 +135,36 @@ def find_large_bodies(
     row_px, col_px : (n,) float64 arrays
         Marks, in pixels.
     strength : (n,) float64 array
-        Marks are taken from the strongest to the weakest, certain ones first.
+        Marks are taken from the strongest to the weakest.
     certain : (n,) bool array
         Marks that were accepted as calcifications.
     spacing : PixelSpacing
         Pixel spacing in mm.
+    searched : (rows, cols) bool array, optional
+        Where bodies without a certain mark are looked for; everywhere when not given.
 
     Returns
     -------
     list of LargeBody
-        Each mark lies on one at most.
+        Each mark lies on one at most; a body may be without.
     """
-    if row_px.size == 0:
-        return []
-    steep = steepest_near(pixels, row_px, col_px, spacing.row_mm, spacing.col_mm, _NEAR_MM, _SPAN_MM)
     sigma = _SMOOTHING_MM / spacing.col_mm, _SMOOTHING_MM / spacing.row_mm
     smooth = np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma[0], sigmaY=sigma[1]), dtype=np.float32)
     label = np.zeros(pixels.shape, np.int32)
     figures: list[Figure] = []
-    row, col = np.rint(row_px).astype(np.intp), np.rint(col_px).astype(np.intp)
-    tried: set[tuple[int, int]] = set()
-    unsure = np.flatnonzero((steep >= STEEP) & _away(row_px, col_px, certain, spacing))
-    unsure = unsure[np.argsort(-steep[unsure], kind="stable")][:_MOST_TRIED]
+    row, col = (np.rint(place).astype(np.intp) for place in (row_px, col_px))
     sure = np.flatnonzero(certain)
-    for k in (*sure[np.argsort(-strength[sure], kind="stable")], *unsure):
+    sure = sure[np.argsort(-strength[sure], kind="stable")]
+    inside = np.ones(pixels.shape, np.bool_) if searched is None else searched
+    for outlined in _steep_all_around(pixels, smooth, inside, (row[sure], col[sure]), spacing):
+        _add(figures, outlined, label, spacing)
+    tried: set[tuple[int, int]] = set()
+    for k in sure:
         summit = _summit(smooth, int(row[k]), int(col[k]), spacing)
         if label[row[k], col[k]] or summit in tried:
             continue
         tried.add(summit)
-        figure = _figure(smooth, *summit, bool(certain[k]), spacing)
+        figure = _figure(smooth, *summit, spacing)
         if figure is not None:
             _add(figures, figure, label, spacing)
     on = label[row, col]
@@ -171,20 +176,63 @@ def find_large_bodies(
     return [
         _body(np.flatnonzero(on == number), figure, smooth, spacing)
         for number, figure in enumerate(figures, start=1)
-        if (on == number).any()
     ]
 
 
-def _away(row_px: _Floats, col_px: _Floats, certain: _Mask, spacing: PixelSpacing) -> _Mask:
-    """Tell which marks lie off all certain ones: what is steep beside a speck is the speck."""
-    place = np.column_stack([row_px * spacing.row_mm, col_px * spacing.col_mm])
-    if not certain.any():
-        return np.ones(row_px.size, np.bool_)
-    away: _Mask = np.asarray(cKDTree(place[certain]).query(place)[0]) > LEAST_MM
-    return away
+def _steep_all_around(
+    pixels: _Image,
+    smooth: _Image,
+    searched: _Mask,
+    sure: tuple[_Places, _Places],
+    spacing: PixelSpacing,
+) -> list[Figure]:
+    """Return the figures whose border is steep all around, the surest first."""
+    tissue = over_tissue(pixels, spacing)
+    found: list[Outlined] = []
+    for region in bright_regions(pixels, tissue, searched, spacing):
+        row, col = sure
+        near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
+        least = LEAST_EVIDENCE if near.any() else SURE_EVIDENCE
+        outlined = outline_region(smooth, tissue, region, spacing, least)
+        if outlined is None or not _is_steep_body(outlined, sure, spacing):
+            continue
+        if _share_around(searched, outlined.figure, spacing) >= LEAST_SEARCHED:
+            found.append(outlined)
+    found.sort(key=lambda one: -one.evidence)
+    return [outlined.figure for outlined in found]
 
 
-def _body(marks: _Ints, figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpacing) -> LargeBody:
+def _share_around(searched: _Mask, figure: Figure, spacing: PixelSpacing) -> float:
+    """Return how much of what surrounds a figure within its skirt was searched, and lies on the image."""
+    down, across = (max(1, round(SKIRT_MM / step)) for step in (spacing.row_mm, spacing.col_mm))
+    inside = np.pad(figure.mask, ((down, down), (across, across))).view(np.uint8)
+    ring = np.asarray(cv2.dilate(inside, ellipse(down, across).view(np.uint8))) > inside
+    row, col = np.nonzero(ring)
+    row, col = row + figure.top - down, col + figure.left - across
+    there = (row >= 0) & (row < searched.shape[0]) & (col >= 0) & (col < searched.shape[1])
+    return float(np.count_nonzero(searched[row[there], col[there]])) / row.size
+
+
+def _is_steep_body(outlined: Outlined, sure: tuple[_Places, _Places], spacing: PixelSpacing) -> bool:
+    """Tell whether what is steep all around is wide, solid and steep enough for a body."""
+    figure, solid = outlined.figure, outlined.solidity
+    least_mm = max(LEAST_MM, _LEAST_PX * max(spacing.row_mm, spacing.col_mm))
+    if not least_mm <= outlined.diameter_mm <= _MOST_MM or not is_solid(figure.mask, spacing):
+        return False
+    if outlined.diameter_mm < SMALL_MM and solid < SMALL_SOLIDITY:
+        return False
+    if solid < LEAST_SOLIDITY and outlined.evidence < STRONG_EVIDENCE:
+        return False
+    long_mm, wide_mm = axes_mm(figure.mask, spacing)
+    if long_mm > _MOST_MM or long_mm > MOST_ASPECT * wide_mm:
+        return False  # ligaments and folds
+    row, col = sure[0] - figure.top, sure[1] - figure.left
+    there = (row >= 0) & (row < figure.mask.shape[0]) & (col >= 0) & (col < figure.mask.shape[1])
+    certain = bool(figure.mask[row[there], col[there]].any())
+    return outlined.evidence >= (LEAST_EVIDENCE if certain else SURE_EVIDENCE)
+
+
+def _body(marks: _Ints, figure: Figure, smooth: _Image, spacing: PixelSpacing) -> LargeBody:
     row_px, col_px, measures = measure_body(figure, smooth, spacing)
     return LargeBody(marks, row_px, col_px, measures, body_kind(figure, smooth, measures, spacing))
 
@@ -213,20 +261,19 @@ def one_mark_per_large_body(
     keep = certain.copy()
     body = np.full(strength.size, -1, np.int64)
     for number, found in enumerate(bodies):
+        if found.marks.size == 0:
+            continue
         body[found.marks] = number
         keep[found.marks] = False
         keep[found.marks[np.lexsort((strength[found.marks], certain[found.marks]))[-1]]] = True
     return keep, body
 
 
-def _figure(
-    smooth: npt.NDArray[np.float32], row: int, col: int, certain: bool, spacing: PixelSpacing
-) -> Figure | None:
+def _figure(smooth: _Image, row: int, col: int, spacing: PixelSpacing) -> Figure | None:
     """Return the large body under a summit, or None."""
     if not _reaches(smooth, row, col, spacing):
         return None
     pixel_mm2 = spacing.row_mm * spacing.col_mm
-    least_slope = LEAST_SLOPE if certain else WIDE_SLOPE
     window, top, left, place, level = _grown(smooth, row, col, spacing, *_FIRST_MM)
     around = _background(window)
     if level[-1] > around + _SHARES[-1] * (level[0] - around):
@@ -246,7 +293,7 @@ def _figure(
         return None
     steepest, part = counts[np.argmax(slopes)], math.pi / 4.0 * (_LEAST_PART * LEAST_MM) ** 2 / pixel_mm2
     for k in np.argsort(-slopes, kind="stable"):
-        if slopes[k] < max(least_slope, LEAST_EDGE * height, _AS_STEEP * slopes.max()):
+        if slopes[k] < max(LEAST_SLOPE, LEAST_EDGE * height, _AS_STEEP * slopes.max()):
             break
         closed, mask, (r0, c0) = close_gaps(place[: counts[k]], window.shape[1], spacing)
         if closed > _MOST_CLOSED * counts[k]:
@@ -256,12 +303,12 @@ def _figure(
         if counts[k] != steepest and not (ring or coarser):
             continue  # another level of the same border, or what lies around a speck
         figure = Figure(mask, top + r0, left + c0, height, leak, float(slopes[k]))
-        if _is_body(figure, smooth, certain, spacing):
+        if _is_body(figure, smooth, spacing):
             return figure
     return None
 
 
-def _is_body(figure: Figure, smooth: npt.NDArray[np.float32], certain: bool, spacing: PixelSpacing) -> bool:
+def _is_body(figure: Figure, smooth: _Image, spacing: PixelSpacing) -> bool:
     """Tell whether a figure is wide and solid enough, and its border that of calcium."""
     pixel_mm2 = spacing.row_mm * spacing.col_mm
     least_mm = max(LEAST_MM, _LEAST_PX * max(spacing.row_mm, spacing.col_mm))
@@ -272,16 +319,14 @@ def _is_body(figure: Figure, smooth: npt.NDArray[np.float32], certain: bool, spa
     if diameter_mm < SMALL_MM and solid < SMALL_SOLIDITY:
         return False  # specks that touch
     step, left_share = border_step(smooth, figure.mask, figure.top, figure.left, spacing)
-    if step < max(LEAST_STEP if certain else WIDE_STEP, LEAST_SHARE * figure.height):
+    if step < max(LEAST_STEP, LEAST_SHARE * figure.height):
         return False
-    if certain and solid >= LEAST_SOLIDITY:
-        return True
-    wide = diameter_mm >= WIDE_MM and solid >= WIDE_SOLIDITY
-    least_step, least_slope = (WIDE_STEP, WIDE_SLOPE) if wide else (SURE_STEP, SURE_SLOPE)
-    return left_share <= MOST_LEFT and step >= least_step and figure.slope >= least_slope
+    return solid >= LEAST_SOLIDITY or (
+        left_share <= MOST_LEFT and step >= BENT_STEP and figure.slope >= BENT_SLOPE
+    )
 
 
-def _reaches(smooth: npt.NDArray[np.float32], row: int, col: int, spacing: PixelSpacing) -> bool:
+def _reaches(smooth: _Image, row: int, col: int, spacing: PixelSpacing) -> bool:
     """Tell quickly whether what a summit belongs to may be large: it is no isolated speck."""
     turn = np.linspace(0.0, 2.0 * math.pi, 16, endpoint=False)
     rings = []
@@ -294,13 +339,13 @@ def _reaches(smooth: npt.NDArray[np.float32], row: int, col: int, spacing: Pixel
 
 
 def _grown(
-    smooth: npt.NDArray[np.float32],
+    smooth: _Image,
     row: int,
     col: int,
     spacing: PixelSpacing,
     most_mm: float,
     reach_mm: float,
-) -> tuple[npt.NDArray[np.float32], int, int, _Ints, npt.NDArray[np.float32]]:
+) -> tuple[_Image, int, int, _Ints, _Image]:
     """Return a window around a summit, where it begins, and the growth in it."""
     down, across = (round(reach_mm / step) for step in (spacing.row_mm, spacing.col_mm))
     top, left = max(0, row - down), max(0, col - across)
@@ -310,12 +355,12 @@ def _grown(
     return window, top, left, place, level
 
 
-def _background(window: npt.NDArray[np.float32]) -> float:
+def _background(window: _Image) -> float:
     """Return the middle grey level along the border of a window."""
     return float(np.median(np.concatenate([window[0], window[-1], window[:, 0], window[:, -1]])))
 
 
-def _summit(smooth: npt.NDArray[np.float32], row: int, col: int, spacing: PixelSpacing) -> tuple[int, int]:
+def _summit(smooth: _Image, row: int, col: int, spacing: PixelSpacing) -> tuple[int, int]:
     down, across = (max(1, int(_CLIMB_MM / step)) for step in (spacing.row_mm, spacing.col_mm))
     top, left = max(0, row - down), max(0, col - across)
     part = smooth[top : row + down + 1, left : col + across + 1]

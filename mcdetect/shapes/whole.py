@@ -27,16 +27,16 @@ BODY_KINDS: tuple[str, ...] = ("rim", "rod", "coarse", "object")
 # are round and smooth and have a darker centre; popcorn and plates are mottled, too, but not round.
 _LONG, _THIN, _THIN_MM = 3.0, 1.8, 1.1
 """Length over width of a rod: of any, and of one that is no wider than this."""
-_RIM_RATIO, _RIM_CIRCULARITY, _RIM_SOLIDITY, _RIM_ASPECT = 1.05, 0.93, 0.94, 2.0
-
-# Fitted: python -m benchmarks inserted_bodies. Bodies thin out towards their border, where blur hides them.
-_OUTWARD_MM = 0.025  # from the steepest level to the border
+_ROD_MM, _EVEN = 1.7, 0.965
+"""So wide may a short rod be when its outline is even: circularity over that of a straight one."""
+_RIM_RATIO, _RIM_CIRCULARITY, _RIM_SOLIDITY, _RIM_ASPECT = 1.05, 0.93, 0.925, 2.0
+_CLEAR_RATIO, _CLEAR_CIRCULARITY = 1.3, 0.88  # one whose centre is much darker may be less round
 
 # Physics: metal stops all rays, so that its top is flat; clips are cut from wire, with straight sides.
 _FLAT = 0.04  # standard deviation inside over the height
-_RECTANGULAR = 0.82  # area over that of the smallest rectangle around it
+_RECTANGULAR = 0.86  # area over that of the smallest rectangle around it
 _CLIP_ASPECT = 2.5
-_LAYER = 0.2  # share of the depth that makes a layer
+_LAYER, _LAYER_MM, _FINE_LAYER = 0.2, 0.15, 0.05  # thickness of layers: share of the depth, mm, least share
 _INSIDE_MM = 0.2  # from the border inward to what counts as inside
 
 
@@ -63,12 +63,9 @@ def measure_body(
     """
     values = window(smooth, figure.top, figure.left, figure.mask.shape)
     found = _properties(figure.mask, (spacing.row_mm, spacing.col_mm))
-    solidity, drawn = float(found.solidity), _perimeter_mm(figure.mask, spacing)
-    area = float(found.area) + _OUTWARD_MM * drawn + math.pi * _OUTWARD_MM**2
-    perimeter = drawn + 2.0 * math.pi * _OUTWARD_MM
-    major, minor = (
-        float(axis) + 2.0 * _OUTWARD_MM for axis in (found.axis_major_length, found.axis_minor_length)
-    )
+    solidity, area = float(found.solidity), float(found.area)
+    perimeter = _perimeter_mm(figure.mask, spacing)
+    major, minor = float(found.axis_major_length), float(found.axis_minor_length)
     circularity = min(4.0 * math.pi * area / perimeter**2, 1.0)
     over = values - figure.surroundings
     centre, rim = _profile(over, depth_mm(figure.mask, spacing))
@@ -99,8 +96,13 @@ def measure_body(
 
 def _profile(over: npt.NDArray[np.float64], depth: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return the brightness of the centre, and that of the brightest of the layers around it."""
-    share = depth / depth.max()
-    layers = [_mean(over[(share > low) & (share <= low + _LAYER)]) for low in np.arange(0.0, 1.0, _LAYER)]
+    deepest = float(depth.max())
+    layer = min(_LAYER, max(_LAYER_MM / deepest, _FINE_LAYER))
+    share = depth / deepest
+    layers = [
+        _mean(over[(share > low) & (share <= low + layer)]) for low in np.arange(0.0, 1.0 - layer, layer)
+    ]
+    layers.append(_mean(over[share > 1.0 - _LAYER]))
     known = [layer for layer in layers if math.isfinite(layer)]
     return (known[-1], max(known)) if known else (math.nan, math.nan)
 
@@ -129,15 +131,23 @@ def body_kind(
     """
     if measures["aspect"] >= _CLIP_ASPECT and _is_cut(figure, smooth, spacing):
         return "object"
+    clear = measures["rim_ratio"] >= _CLEAR_RATIO
     round_and_smooth = (
         measures["aspect"] < _RIM_ASPECT
-        and measures["circularity"] >= _RIM_CIRCULARITY
+        and measures["circularity"] >= (_CLEAR_CIRCULARITY if clear else _RIM_CIRCULARITY)
         and measures["solidity"] >= _RIM_SOLIDITY
     )
     if round_and_smooth and measures["rim_ratio"] >= _RIM_RATIO:
         return "rim"
-    thin = measures["minor_axis_mm"] <= _THIN_MM
-    return "rod" if measures["aspect"] >= (_THIN if thin else _LONG) else "coarse"
+    aspect, width = measures["aspect"], measures["minor_axis_mm"]
+    even = measures["circularity"] >= _EVEN * _circularity_of_rod(aspect)
+    rod = aspect >= _LONG or (aspect >= _THIN and (width <= _THIN_MM or (even and width <= _ROD_MM)))
+    return "rod" if rod else "coarse"
+
+
+def _circularity_of_rod(aspect: float) -> float:
+    """Circularity of a straight rod with round ends."""
+    return 4.0 * math.pi * (aspect - 1.0 + 0.25 * math.pi) / (2.0 * (aspect - 1.0) + math.pi) ** 2
 
 
 def _is_cut(figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpacing) -> bool:

@@ -1,0 +1,177 @@
+"""The outline of a bright region in full resolution: where its border is steep all around."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.shapes.borders import REACH_MM, Border, border_of
+from mcdetect.shapes.bright import BrightRegion
+from mcdetect.shapes.figures import Figure, close_gaps, solidity
+
+__all__ = ["Outlined", "outline_region"]
+
+_Image = npt.NDArray[np.float32]
+_Mask = npt.NDArray[np.bool_]
+
+# Judged: levels between that of the region on the coarse grid and its peak; the outermost is taken whose
+# border is hardly less steep than the steepest: that is the border of the whole.
+_FIRST_SHARES = (0.06, 0.25)
+_SHARES = (0.0, 0.12, 0.18, 0.32, 0.4, 0.5, 0.6)
+_AS_STEEP = 0.9
+_MOST_CLOSED = 1.2  # area with gaps closed over that without: specks side by side have gaps
+_BEYOND = 2.0  # how much what falls beyond blur counts against a border
+_HOPELESS = 0.5  # first outlines that show so much less than asked for are the last: it bounds the time
+
+# Technical: how much is looked at.
+_MARGIN_MM = 1.0
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """A figure and what tells whether it is calcium.
+
+    Parameters
+    ----------
+    figure : Figure
+        The body on the pixels.
+    evidence : float
+        How long and how sharply it stands out all around.
+    solidity : float
+        Area over that of the convex hull.
+    diameter_mm : float
+        Of the disc of equal area.
+    """
+
+    figure: Figure
+    evidence: float
+    solidity: float
+    diameter_mm: float
+
+
+@dataclass(frozen=True)
+class _Level:
+    """What touches the summit above a level, gaps closed and holes filled: mask, and where it begins."""
+
+    mask: _Mask
+    top: int
+    left: int
+    place: npt.NDArray[np.int64]
+    border: Border
+    diameter_mm: float
+    evidence: float
+
+
+def outline_region(
+    smooth: _Image, tissue: _Image, region: BrightRegion, spacing: PixelSpacing, least: float
+) -> Outlined | None:
+    """Outline a bright region where its border is steepest.
+
+    Parameters
+    ----------
+    smooth : (rows, cols) float32 array
+        Equalised grey levels, smoothed.
+    tissue : float32 array
+        As `over_tissue` returns it.
+    region : BrightRegion
+        Where.
+    spacing : PixelSpacing
+        Pixel spacing in mm.
+    least : float
+        Least evidence that is asked for.
+
+    Returns
+    -------
+    Outlined or None
+    """
+    down, across = (round(_MARGIN_MM / step) for step in (spacing.row_mm, spacing.col_mm))
+    top, left = max(0, region.top - down), max(0, region.left - across)
+    window = smooth[top : region.bottom + down, left : region.right + across]
+    over = window - _tissue_at(tissue, smooth.shape, top, left, window.shape)
+    summit = _summit(over, region.row_px - top, region.col_px - left)
+    found: list[_Level] = []
+    for shares in (_FIRST_SHARES, _SHARES):
+        levels = [region.level + share * (region.peak - region.level) for share in shares]
+        some = (_at_level(over, level, summit, region.usual, spacing) for level in levels)
+        found += [one for one in some if one is not None]
+        if max((one.evidence for one in found), default=0.0) < _HOPELESS * least:
+            return None
+    slopes = [_slope(over, one.mask, one.top, one.left, spacing) for one in found]
+    k = max(
+        (k for k, slope in enumerate(slopes) if slope >= _AS_STEEP * max(slopes)),
+        key=lambda k: found[k].diameter_mm,
+    )
+    if found[k].evidence < least:
+        k = max(range(len(found)), key=lambda k: found[k].evidence)
+    best = found[k]
+    inside = window.ravel()[best.place]
+    under = float(np.median(inside)) - float(np.median(over.ravel()[best.place]))
+    surroundings = under + best.border.outside
+    height = float(np.sort(inside)[-max(3, best.place.size // 50) :].mean()) - surroundings
+    figure = Figure(best.mask, top + best.top, left + best.left, height, surroundings, slopes[k])
+    return Outlined(figure, best.evidence, solidity(best.mask), best.diameter_mm)
+
+
+def _at_level(
+    over: _Image, level: float, summit: tuple[int, int], usual: float, spacing: PixelSpacing
+) -> _Level | None:
+    """Return the figure at a level with its border; None for one that is broken or goes on beyond."""
+    _, number = cv2.connectedComponents((over >= level).view(np.uint8), connectivity=8)
+    own = int(number[summit])
+    if own == 0:
+        return None
+    mask = number == own
+    if mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any():
+        return None
+    place = np.flatnonzero(mask)
+    closed, mask, (top, left) = close_gaps(place, over.shape[1], spacing)
+    border = border_of(over, mask, top, left, spacing) if closed <= _MOST_CLOSED * place.size else None
+    if border is None:
+        return None
+    diameter_mm = math.sqrt(4.0 * np.count_nonzero(mask) * spacing.row_mm * spacing.col_mm / math.pi)
+    # In units of what tissue does there, less what falls beyond blur; tissue seldom has a long border.
+    sharp = border.weakest * max(0.0, 1.0 - _BEYOND * border.beyond) / (usual * 2.0 * REACH_MM)
+    return _Level(mask, top, left, place, border, diameter_mm, sharp * diameter_mm)
+
+
+def _slope(over: _Image, mask: _Mask, top: int, left: int, spacing: PixelSpacing) -> float:
+    """Return the mean fall from pixels inside to their neighbours outside, per mm."""
+    rows, cols = mask.shape
+    if top < 0 or left < 0 or top + rows > over.shape[0] or left + cols > over.shape[1]:
+        return 0.0
+    part = over[top : top + rows, left : left + cols]
+    fall, count = 0.0, 0
+    for one, other, step in (
+        (np.s_[1:], np.s_[:-1], spacing.row_mm),
+        (np.s_[:, 1:], np.s_[:, :-1], spacing.col_mm),
+    ):
+        change = mask[one].view(np.int8) - mask[other].view(np.int8)
+        fall += float(((part[one] - part[other]) * change).sum()) / step
+        count += int(np.count_nonzero(change))
+    return fall / max(count, 1)
+
+
+def _tissue_at(tissue: _Image, shape: tuple[int, ...], top: int, left: int, size: tuple[int, ...]) -> _Image:
+    """Return the tissue under a window, interpolated from its cells."""
+    down, across = tissue.shape[0] / shape[0], tissue.shape[1] / shape[1]
+    place = np.array(
+        [[across, 0.0, (left + 0.5) * across - 0.5], [0.0, down, (top + 0.5) * down - 0.5]], np.float64
+    )
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(tissue, place, (size[1], size[0]), flags=how, borderMode=cv2.BORDER_REPLICATE),
+        np.float32,
+    )
+
+
+def _summit(over: _Image, row: int, col: int) -> tuple[int, int]:
+    """Return the brightest place near the one that the coarse grid tells."""
+    top, left = max(0, row - 3), max(0, col - 3)
+    part = over[top : row + 4, left : col + 4]
+    r, c = divmod(int(np.argmax(part)), part.shape[1])
+    return top + r, left + c
