@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from training_examples import best_score, uneven
 
+from mcdetect.clusters.features import unstable_features
 from mcdetect.schema import CLUSTERS
 from mcdetect.training import Examples, train
 from mcdetect.training.areas import group_pairs, unit_pairs
@@ -38,6 +39,14 @@ def test_few_patients_have_fixed_features() -> None:
     assert many[0] == "suspicion"
     assert len(many) > 100
     assert "score" not in many
+
+
+def test_what_does_not_repeat_is_left_out_unless_asked_for() -> None:
+    unstable = unstable_features("cluster")
+    assert "aspect_iqr" in unstable
+    assert "n_calcifications" not in unstable
+    assert not unstable & set(offered(20))
+    assert offered(20, wanted=["aspect_iqr"]) == ("aspect_iqr",)
 
 
 def test_scales_of_features() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mcdetect.clusters.features import unstable_features
 from mcdetect.models.pooling import GROUPS, Pooled
 from mcdetect.models.transforms import transform
 from mcdetect.training.crossval import TrainingError
@@ -72,8 +73,9 @@ def make_design(
     """Choose the columns that can be features.
 
     With fewer than `FEW` patients of the rarer class these are two to four fixed ones; with more all columns
-    of numbers that enough patients support. Those that were joined (of patients, of the comparison with an
-    earlier image) are always among them, but the fewer patients there are, the less they may weigh: they are
+    of numbers that repeat (`mcdetect.clusters.features.unstable_features`) and that enough patients support.
+    Those that were joined (of patients, of the comparison with an earlier image) are always among them, but
+    the fewer patients there are, the less they may weigh: they are
     the same in all groups of a patient, so that a few patients seem to prove anything.
 
     Parameters
@@ -103,6 +105,11 @@ def make_design(
         names = list(dict.fromkeys([*own[: few_features(rarer)], *joined]))
     else:
         base = feature_columns(clusters, wanted, unwanted)
+        if not wanted:
+            repeat = [name for name in base if name not in unstable_features("cluster")]
+            if len(repeat) < len(base):
+                notes.append(f"left out, since they do not repeat: {len(base) - len(repeat)} columns")
+            base = repeat
         extra = [] if wanted else [name for name in own if name not in base and name == "suspicion"]
         names = list(dict.fromkeys([*extra, *base, *([] if wanted else joined)]))
     values, scales = _values(clusters, names)
