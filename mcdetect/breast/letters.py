@@ -15,9 +15,10 @@ BoolImage = npt.NDArray[np.bool_]
 Spacing = tuple[float, float]
 
 # Judged: on letters of two fonts drawn into real mammograms, none of whose calcifications may be taken.
-LEVELS, LETTERS = (0.97, 0.8), (1, 3)
+LEVELS, LETTERS = (0.97, 0.8), (2, 3)
 """Letters are this bright, as a share of the range from the breast's median to its brightest pixel; thin
-strokes on large pixels are less so, and told only where so many stand side by side."""
+strokes on large pixels are less so. They are told only where so many stand side by side: a bent clip or a
+forked rod that saturates looks like one."""
 HEIGHT = 0.15  # over what is around, as a share of the same range, at least
 SIZE_MM = (1.0, 8.0)  # longer side of a letter
 STROKE_MM = (0.1, 1.6)  # greatest width of its strokes

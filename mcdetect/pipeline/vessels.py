@@ -29,6 +29,7 @@ _DOUBTFUL = -2.5  # Judged: individual score from which a spot helps to follow a
 _DASH_DOUBTFUL = -5.0  # Judged: the same from which it may be a dash: dashes look little like specks
 _PER_LOG_ODDS, _USUAL = 0.1, (-3.0, -2.0, 4.0)
 """Judged: evidence for calcium by how far a dash's individual score is from the usual one, within bounds."""
+_CERTAIN = 2  # Judged: of its marks are certain, at least: rows of pieces of one ligament have none
 _APART_MM = 0.5  # Judged: farther from every certain mark, a plaque gets one of its own
 _WHOLE_MM = 50.0  # Technical: the largest link distance; an artery's gaps are far below it
 
@@ -114,11 +115,13 @@ def _on_plaques(
     )
     away = np.asarray(cKDTree(places[sure]).query(places)[0]) if sure.any() else np.full(len(places), np.inf)
     for number in range(1, len(rows.lines_mm) + 1):
+        near = rows.holds(number, places)
+        if np.count_nonzero(sure & near) < _CERTAIN:
+            continue
         own_plaques = np.zeros(len(candidates), np.bool_)
         own_plaques[tried[dashes.mark[rows.label == number]]] = True
         own_plaques &= away > _APART_MM
         plaque |= own_plaques
-        near = rows.holds(number, places)
         taken |= near
         members = own_plaques | (sure & near)
         known = vessel[members & (vessel > 0)]
