@@ -53,7 +53,7 @@ LEAST_SHARE = 0.3
 BENT_SLOPE, BENT_STEP, MOST_LEFT = 100.0, 20.0, 0.05
 """Least slope and step of one that is bent or forked, and most of what surrounds it that may be as bright:
 ends and crossings of vessels and ligaments go on beyond their border."""
-LEAST_EVIDENCE, SURE_EVIDENCE = 2.0, 4.0
+LEAST_EVIDENCE, SURE_EVIDENCE = 2.0, 5.0
 """Least evidence (`mcdetect.shapes.steep`) of a body with and without a certain mark."""
 STRONG_EVIDENCE = 7.0
 """The same for one that is bent or forked."""
