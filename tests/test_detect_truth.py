@@ -193,7 +193,7 @@ def test_areas_and_counts_of_the_summary() -> None:
     assert line["breast_area_cm2"] == pytest.approx(drawn.breast.sum() * cm2, rel=0.02)
     assert line["pectoral_area_cm2"] == pytest.approx(drawn.muscle.sum() * cm2, rel=0.15)
     assert line["searched_area_cm2"] == pytest.approx(found.breast.searched.sum() * cm2)
-    inner = drawn.breast & (skin_mm() > 1.5) & ~drawn.padding
+    inner = drawn.breast & (skin_mm() > Config().breast.skin_mm) & ~drawn.padding
     inner[: round((TOP_MM + 1.5) / ROW_MM)] = False
     inner[:, -round(1.5 / COL_MM) :] = False
     assert line["searched_area_cm2"] == pytest.approx(inner.sum() * cm2, rel=0.02)

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = Command("real", __doc__)
     command.trial_option("--limit", type=int, metavar="N", help="the first N women of each set only")
     command.parser.add_argument("--samples", type=int, default=500, help="bootstrap samples of women")
-    command.trial_option("--models", type=Path, metavar="DIR", help="models of spot_model --folds DIR")
+    command.parser.add_argument("--models", type=Path, metavar="DIR", help="models of the folds")
     command.parser.add_argument("--write-index", action="store_true", help="write the coefficients")
     options, recorder = command.parse(arguments)
     if not REAL.is_dir():

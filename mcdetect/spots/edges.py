@@ -28,6 +28,8 @@ MUSCLE_REACH_MM = 4.0
 MUSCLE_SHARE, MUSCLE_STEP = 0.6, 12.0
 """what stands out less than this share of the step, of this height at least, is part of it: fibres that end
 there, and noise in its halo, score like calcifications of such a height."""
+MUSCLE_MOST = 35.0
+"""But no more than this, in SD of the noise: fibres and noise do not stand out so far, whatever the step."""
 ON_EDGE_LOG_ODDS = -6.0
 """Score of a mark on an edge, at most: it vouches for no neighbour, and no neighbours lift it."""
 
@@ -71,7 +73,8 @@ def least_contrast(
     at_places = np.asarray(least[cells], np.float64)
     if at_muscle is not None:
         at_edge = at_muscle & (near[cells] >= MUSCLE_STEP)
-        at_places = np.where(at_edge, np.maximum(at_places, MUSCLE_SHARE * near[cells]), at_places)
+        share = np.minimum(MUSCLE_SHARE * near[cells], MUSCLE_MOST)
+        at_places = np.where(at_edge, np.maximum(at_places, share), at_places)
     return at_places
 
 
