@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mcdetect import Config, Mammogram
+from mcdetect import Config, Mammogram, detect
 from mcdetect.breast import find_breast, is_digital
 from mcdetect.breast.air import FAR_MM, MOST_UNEVEN, UNEVEN, air_unevenness
 from mcdetect.image.mammogram import Intent
 from mcdetect.phantom import draw_mammogram
-from mcdetect.pipeline import detection
-from mcdetect.spots.score import default_spot_model
+from mcdetect.spots.score import default_spot_model, digital_score
 
 STEP = (0.5, 0.5)
 
@@ -99,24 +98,22 @@ def test_the_air_of_a_drawn_digital_image_is_even_and_with_grain_it_is_not() -> 
 
 
 @pytest.mark.parametrize(("intent", "digital"), [(Intent.FILM, False), (Intent.FOR_PRESENTATION, True)])
-def test_each_image_is_scored_by_the_model_of_its_kind(
-    intent: Intent, digital: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[bool] = []
-
-    def model(*, digital: bool = False):  # type: ignore[no-untyped-def]
-        asked.append(digital)
-        return default_spot_model(digital=digital)
-
-    monkeypatch.setattr(detection, "default_spot_model", model)
-    result = detection.detect(replace(drawn(grain=0.0), intent=intent))
-    assert asked == [digital]
-    assert result.summary().loc[0, "digital"] == digital
+def test_each_image_is_scored_by_the_model_of_its_kind(intent: Intent, digital: bool) -> None:
+    image = replace(drawn(grain=0.0), intent=intent)
+    model = digital_score() if digital else default_spot_model()
+    usual, given = detect(image), detect(image, spot_model=model)
+    assert usual.candidates["own_score"].tolist() == given.candidates["own_score"].tolist()
+    other = detect(image, spot_model=default_spot_model() if digital else digital_score())
+    assert usual.candidates["own_score"].tolist() != other.candidates["own_score"].tolist()
+    assert usual.summary().loc[0, "digital"] == digital
 
 
-def test_the_two_models_differ() -> None:
-    features = np.random.default_rng(0).normal(size=(50, len(default_spot_model().features)))
-    one, other = (
-        default_spot_model(digital=kind).log_odds(features.astype(np.float32)) for kind in (False, True)
-    )
+def test_the_score_of_digital_images_is_the_mean_of_two_but_for_what_is_hopeless() -> None:
+    features = np.random.default_rng(0).normal(2.0, 3.0, (400, len(default_spot_model().features)))
+    rows = features.astype(np.float32)
+    score = digital_score()
+    one, other, both = (model.log_odds(rows) for model in (score.general, score.digital, score))
     assert not np.allclose(one, other)
+    hopeless = one <= -8.0
+    assert 0 < hopeless.sum() < 400
+    np.testing.assert_allclose(both, np.where(hopeless, one, (one + other) / 2.0))

@@ -371,6 +371,8 @@ SMALL: dict[str, tuple[str, ...]] = {
     "films": ("--limit", "1", "--times", "1"),
     "repeatability": ("--pairs", "1"),
 }
+NOT_IN_SMALL = ("large bodies", "model size")
+"""Of images that no small run has; of a model that is written."""
 FOLDERS = {"real": "real", "fda_p0": "fda_p0", "peers": "fda_p0", "mini_mias": "mini_mias"}
 
 
@@ -407,4 +409,5 @@ def test_a_small_run(
     assert all(0 <= float(share) <= 1 for share in shares if isinstance(share, float))
     recorded = load_runs().get(name)
     if recorded is not None:  # the same names, so that the page can be made from a new run
-        assert {f.name for f in recorded.figures} <= {f.name for f in run.figures}
+        names = {f.name for f in recorded.figures if not f.name.startswith(NOT_IN_SMALL)}
+        assert names <= {f.name for f in run.figures}

@@ -87,7 +87,7 @@ def same_groups(given: Tables) -> bool:
     """Tell whether the rule makes the groups of what lies on no artery and is no clip."""
     images, found, groups = given
     arteries = groups["cluster_id"][groups["vascular_length_mm"] > 0]
-    free = ((found["kind"] != "object") & ~found["cluster_id"].isin(arteries)).to_numpy()
+    free = (~found["kind"].isin(["object", "skin"]) & ~found["cluster_id"].isin(arteries)).to_numpy()
     points = recomputed.places(found, images.iloc[0])[free]
     label = found["cluster_id"].to_numpy()[free]
     listed = {frozenset(np.flatnonzero(label == k).tolist()) for k in np.unique(label[label > 0])}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mcdetect.spots.score import SpotModel
+from mcdetect.spots.score import DigitalScore, SpotModel, default_spot_model
 
 __all__ = ["DIGITAL_INDEX", "INDEX", "FoldModels"]
 
@@ -17,27 +17,37 @@ DIGITAL_INDEX = "folds_digital.json"
 class FoldModels:
     """Models of a folder that `python -m benchmarks spot_model --folds DIR` wrote, and `spot_model_digital`.
 
-    A digital background has its model from the second, where the folder holds them.
+    A digital background has both, as digital images have, where the folder holds the second.
     """
 
     def __init__(self, folder: Path) -> None:
-        there = [folder / name for name in (INDEX, DIGITAL_INDEX) if (folder / name).exists()]
-        if not there:
+        if not any((folder / name).exists() for name in (INDEX, DIGITAL_INDEX)):
             raise SystemExit(
                 f"{folder / INDEX} is not there; "
                 f"`python -m benchmarks spot_model --report --folds {folder}` makes it"
             )
-        self._file: dict[str, str] = {}
-        for index in there:
-            self._file |= json.loads(index.read_text(encoding="utf-8"))
+        self._general, self._digital = _index(folder / INDEX), _index(folder / DIGITAL_INDEX)
         self._folder = folder
         self._models: dict[str, SpotModel] = {}
 
-    def for_background(self, name: str) -> SpotModel:
-        """Return the model whose fit held this background out."""
-        if name not in self._file:
+    def for_background(self, name: str) -> SpotModel | DigitalScore:
+        """Return the model whose fit held this background out; the one of the package saw no real image."""
+        if name not in self._general and name not in self._digital:
             raise SystemExit(f"no model of {self._folder} held out {name}; fit them with that background")
-        file = self._file[name]
+        general = self._model(self._general[name]) if name in self._general else default_spot_model()
+        if name not in self._digital:
+            return general
+        return DigitalScore(general, self._model(self._digital[name]))
+
+    def _model(self, file: str) -> SpotModel:
         if file not in self._models:
             self._models[file] = SpotModel.load(self._folder / file)
         return self._models[file]
+
+
+def _index(path: Path) -> dict[str, str]:
+    """Return which model is for which background, files also by their names without suffix."""
+    if not path.exists():
+        return {}
+    index: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return {Path(name).stem: file for name, file in index.items()} | index

@@ -33,7 +33,7 @@ from benchmarks.fit.spot_model import Item
 from mcdetect.pipeline import searching
 from mcdetect.spots import find as spots
 from mcdetect.spots.appearance import FEATURE_NAMES
-from mcdetect.validation.evaluation import Evaluation
+from mcdetect.validation.evaluation import FALSE_MARK, Evaluation
 
 LINE_FEATURES = ("roundness", "stretch", "line", "arm", "uneven")
 OBSERVER_FEATURES = ("body",)
@@ -130,7 +130,7 @@ def whole_detector(recorder: Recorder, models: FoldModels, kinds: Sequence[str],
             single, group = insertion.calcifications(tables, kind, 0), insertion.groups(tables, kind, 0)
             images = tables["images"]
             images = images[(images["kind"] == kind) & (images["content"] != "groups")]
-            false = group.marks[group.marks["flagged"] & (group.marks["status"] == "false")]
+            false = group.marks[group.marks["flagged"] & (group.marks["status"] == FALSE_MARK)]
             rating = group.lesions.loc[group.lesions["counted"], "rating"]
             labels = {"variant": name, "kind": str(kind)}
             for rate in (0.1, 0.4):

@@ -24,7 +24,7 @@ from benchmarks.common.command import Command, finish
 from benchmarks.common.record import Recorder
 from benchmarks.common.shared import DATA, read_picture
 from mcdetect import Config, Mammogram, detect
-from mcdetect.validation.evaluation import Evaluation, evaluate
+from mcdetect.validation.evaluation import FALSE_MARK, Evaluation, evaluate
 
 FOLDER = DATA / "fda_p0"
 SPACING_MM = 0.085
@@ -138,13 +138,13 @@ def _add(recorder: Recorder, single: Evaluation, group: Evaluation, images: pd.D
         recorder.add("calcifications found", single.value(at=rate), "share", at=rate)
     least = Config().calcifications.min_score
     found = float((single.lesions["rating"] >= least).mean())
-    false = int(((single.marks["status"] == "false") & (single.marks["score"] >= least)).sum())
+    false = int(((single.marks["status"] == FALSE_MARK) & (single.marks["score"] >= least)).sum())
     recorder.add("calcifications found at score 0.5", found, "share")
     recorder.add("false marks at score 0.5", false / area, "per cm²")
     for rate in RATES_PER_IMAGE:
         recorder.add("clusters found", group.value(at=rate, unit="image"), "share", at=rate)
     recorder.add("clusters flagged", float((group.lesions["rating"] > -np.inf).mean()), "share")
-    recorder.add("false groups", int((group.marks["status"] == "false").sum()) / len(images), "per image")
+    recorder.add("false groups", int((group.marks["status"] == FALSE_MARK).sum()) / len(images), "per image")
 
 
 if __name__ == "__main__":

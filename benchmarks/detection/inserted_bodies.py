@@ -2,9 +2,9 @@
 
     python -m benchmarks inserted_bodies [--turns 2] [--kinds film digital phantom real] [--record]
 
-What is inserted, and where: inserted_body_cases.py (fixed seeds). Nothing was fitted on such bodies, nor on
-the real images. The other backgrounds served the individual score's fit; with --models DIR (folds of
-`spot_model`) each is scored by a model that did not see it.
+What is inserted, and where: inserted_body_cases.py (fixed seeds). Nothing was fitted on such bodies. The
+backgrounds served the individual score's fit; with --models DIR (folds of `spot_model` and
+`spot_model_digital`) each is scored by models that did not see it.
 
 A mark is of a body when its centre lies within 0.5 mm of its hull, of a tram track within 1 mm of one of its
 plaques; beside it up to 3 mm away, as processing leaves some round what is very bright. Errors of size are
@@ -114,7 +114,7 @@ def _search(job: tuple[Place, int, Path | None]) -> pd.DataFrame:
     place, turn, folder = job
     case = body_case(place, turn)
     model = None
-    if folder is not None and place.kind != "real":
+    if folder is not None:
         model = FoldModels(folder).for_background(place.name)
     return judged(case, mcdetect.detect(case.mammogram, spot_model=model))
 

@@ -28,7 +28,7 @@ from benchmarks.common.command import Command, choice_of, finish
 from benchmarks.common.fold_models import FoldModels
 from benchmarks.common.record import RESULTS, Recorder
 from benchmarks.detection.insertion_cases import KINDS, study_cases
-from mcdetect.validation.evaluation import Evaluation, evaluate
+from mcdetect.validation.evaluation import FALSE_MARK, Evaluation, evaluate
 
 MIN_SNR = 5.0
 
@@ -161,8 +161,8 @@ def _add_at_default(
 ) -> None:
     """Add what is false at the default operating point; the backgrounds' own calcifications are not."""
     least = mcdetect.Config().calcifications.min_score
-    marks = marks[(marks["status"] == "false") & (marks["score"] >= least)]
-    groups = groups[(groups["status"] == "false") & groups["flagged"]]
+    marks = marks[(marks["status"] == FALSE_MARK) & (marks["score"] >= least)]
+    groups = groups[(groups["status"] == FALSE_MARK) & groups["flagged"]]
     for content in ("plain", "singles"):
         part = images[(images["kind"] == kind) & (images["content"] == content)]
         wrong = int(groups["image"].isin(part["image"]).sum())

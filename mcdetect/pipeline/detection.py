@@ -24,7 +24,7 @@ from mcdetect.spots.appearance import FEATURE_NAMES, refined_scale_mm
 from mcdetect.spots.context import in_context, nearest_mm
 from mcdetect.spots.duplicates import one_mark_per_body
 from mcdetect.spots.edges import MUSCLE_REACH_MM, least_contrast, lowered_on_edges
-from mcdetect.spots.score import SpotModel, default_spot_model
+from mcdetect.spots.score import DigitalScore, SpotModel, default_spot_model, digital_score
 
 __all__ = ["detect"]
 
@@ -34,7 +34,7 @@ def detect(
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     config: Config | None = None,
     *,
-    spot_model: SpotModel | None = None,
+    spot_model: SpotModel | DigitalScore | None = None,
 ) -> Result:
     """Find calcifications and flag the groups of them.
 
@@ -46,7 +46,7 @@ def detect(
         Pixel spacing in mm, or (row spacing, column spacing); needed for an array.
     config : Config, optional
         Options; the defaults serve film and digital images at 0.03 to 0.2 mm.
-    spot_model : SpotModel, optional
+    spot_model : SpotModel or DigitalScore, optional
         Individual score of spots, instead of the one that comes with the package.
 
     Returns
@@ -61,8 +61,8 @@ def detect(
         found = search(mammogram, config, clock)
         with clock.stage("score"):
             digital = is_digital(mammogram.intent, found.breast.air_unevenness)
-            model = spot_model or default_spot_model(digital=digital)
-            candidates = _score(found, mammogram.spacing, model, config)
+            model = spot_model or (digital_score() if digital else default_spot_model())
+            candidates = _score(found, mammogram.spacing, model, config, processed=digital)
             likely = _accept(candidates, found, mammogram.spacing, config)
         with clock.stage("bodies"):
             candidates, accepted, bodies = find_bodies(candidates, likely, found, mammogram.spacing, config)
@@ -101,13 +101,22 @@ def _as_mammogram(
     return Mammogram.from_array(image, pixel_spacing_mm)
 
 
-def _score(found: Searched, spacing: PixelSpacing, model: SpotModel, config: Config) -> Marks:
+def _score(
+    found: Searched,
+    spacing: PixelSpacing,
+    model: SpotModel | DigitalScore,
+    config: Config,
+    *,
+    processed: bool,
+) -> Marks:
     """Score every candidate, by its looks and then with its neighbours; return them by falling score."""
     spots = found.spots
     row_mm, col_mm = spots.row_px * spacing.row_mm, spots.col_px * spacing.col_mm
     contrast = found.features[:, FEATURE_NAMES.index("contrast")].astype(np.float64)
     pixel_mm = spacing.row_mm, spacing.col_mm
-    at_muscle = found.breast.near_muscle_edge(spots.row_px, spots.col_px, MUSCLE_REACH_MM, pixel_mm)
+    at_muscle = None
+    if processed:  # only processing leaves a halo beside the muscle
+        at_muscle = found.breast.near_muscle_edge(spots.row_px, spots.col_px, MUSCLE_REACH_MM, pixel_mm)
     least = least_contrast(found.coarse, row_mm, col_mm, at_muscle)
     own = lowered_on_edges(model.log_odds(found.features), contrast, least)
     log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications)

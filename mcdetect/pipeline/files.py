@@ -10,7 +10,7 @@ from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.detection import detect
 from mcdetect.readers.image_file import Source
 from mcdetect.result import Result
-from mcdetect.spots.score import SpotModel
+from mcdetect.spots.score import DigitalScore, SpotModel
 
 __all__ = ["detect_file"]
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def detect_file(
-    source: Source, config: Config | None = None, *, spot_model: SpotModel | None = None
+    source: Source, config: Config | None = None, *, spot_model: SpotModel | DigitalScore | None = None
 ) -> Result:
     """Read one mammogram and detect in it.
 
@@ -28,7 +28,7 @@ def detect_file(
         The file, or a case of a data set.
     config : Config, optional
         Options of the detector.
-    spot_model : SpotModel, optional
+    spot_model : SpotModel or DigitalScore, optional
         Individual score of spots, instead of the one that comes with the package.
 
     Returns

@@ -17,8 +17,10 @@ from mcdetect.errors import UnreadableFileError
 from mcdetect.kernels.trees import sum_leaves
 from mcdetect.spots.appearance import FEATURE_NAMES
 
-__all__ = ["SpotModel", "default_spot_model"]
+__all__ = ["DigitalScore", "SpotModel", "default_spot_model", "digital_score"]
 
+_HOPELESS = -8.0
+"""Judged: below this the general model is sure: the other need not be asked. One spot in ten lies above."""
 _FORMAT = "mcdetect spot model 1"
 _AGAIN = "use a model that was fitted with this version of mcdetect"
 _REMEDY = "use a model that python -m benchmarks spot_model wrote, whole"
@@ -168,16 +170,53 @@ def _first_difference(names: tuple[str, ...]) -> str | None:
     return None
 
 
-@cache
-def default_spot_model(*, digital: bool = False) -> SpotModel:
-    """Return a model that comes with the package (`python -m benchmarks spot_model` made it).
+@dataclass(frozen=True)
+class DigitalScore:
+    """The individual score for digital images: the mean of two models on the log-odds scale.
+
+    The general model knows more forms of calcifications, the digital one what tissue looks like on real
+    digital images.
 
     Parameters
     ----------
-    digital : bool
-        The one for images of digital detectors, which saw real ones with what readers marked in them. The
-        other serves films, where dust looks like calcifications, and whatever may be one.
+    general, digital : SpotModel
     """
-    name = "spot_model_digital.json" if digital else "spot_model.json"
+
+    general: SpotModel
+    digital: SpotModel
+
+    def log_odds(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Return the score on the log-odds scale; 0 is the operating point.
+
+        Parameters
+        ----------
+        features : (n, features) float32 array
+
+        Returns
+        -------
+        (n,) float64 array
+        """
+        out = self.general.log_odds(features)
+        likely = np.flatnonzero(out > _HOPELESS)
+        out[likely] = 0.5 * (out[likely] + self.digital.log_odds(features[likely]))
+        return out
+
+
+@cache
+def default_spot_model() -> SpotModel:
+    """Return the general model that comes with the package (`python -m benchmarks spot_model` made it).
+
+    It serves films, where dust looks like calcifications, and whatever may be one.
+    """
+    return _shipped("spot_model.json")
+
+
+@cache
+def digital_score() -> DigitalScore:
+    """Return the score for digital images (`python -m benchmarks spot_model_digital` made its second)."""
+    return DigitalScore(default_spot_model(), _shipped("spot_model_digital.json"))
+
+
+def _shipped(name: str) -> SpotModel:
     with resources.as_file(resources.files("mcdetect.models").joinpath(name)) as file:
         return SpotModel.load(file)

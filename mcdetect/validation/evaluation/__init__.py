@@ -7,11 +7,13 @@ from mcdetect.validation.evaluation.matching import CALCIFICATION_RULES
 from mcdetect.validation.evaluation.options import Options
 from mcdetect.validation.evaluation.readers import TableError, read_table
 from mcdetect.validation.evaluation.result import Evaluation
-from mcdetect.validation.evaluation.study import evaluate
+from mcdetect.validation.evaluation.study import FALSE_MARK, TRUE_MARK, evaluate
 
 __all__ = [
     "CALCIFICATION_RULES",
     "CLUSTER_RULES",
+    "FALSE_MARK",
+    "TRUE_MARK",
     "Evaluation",
     "Options",
     "TableError",

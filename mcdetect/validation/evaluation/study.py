@@ -29,12 +29,13 @@ from mcdetect.validation.evaluation.result import Evaluation
 from mcdetect.validation.evaluation.subsets import Subset, subsets_of_clusters, subsets_of_points
 from mcdetect.validation.evaluation.tally import Tally
 
-__all__ = ["evaluate"]
+__all__ = ["FALSE_MARK", "TRUE_MARK", "evaluate"]
 
 logger = logging.getLogger(__name__)
 
 # A column of "true" and "false" would be read as yes and no, and one with a third word as text.
-_STATUS = {TRUE: "true mark", FALSE: "false mark"}
+TRUE_MARK, FALSE_MARK = "true mark", "false mark"
+_STATUS = {TRUE: TRUE_MARK, FALSE: FALSE_MARK}
 
 
 def evaluate(
