@@ -97,8 +97,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         "benchmarks.detection.real",
         "Real mammograms of known outcome",
         "191 real mammograms of 78 women: screening without cancer, and diagnostic images with BI-RADS. "
-        "Models and index did not see the woman. A calcification is found by a candidate within 0.5 mm of the "
-        "readers' point (or "
+        "Models and index did not see the woman. A calcification is found by a candidate within 0.5 mm of "
+        "the readers' point (or "
         "within their outline and 0.2 mm). Labels were given by eye to what version 0.1.0 flagged, not by a "
         "radiologist. Intervals: 95 %, over women.",
         (

@@ -1,13 +1,13 @@
 """Real mammograms of known outcome: false groups, the suspicion index, single calcifications, kinds.
 
-    python -m benchmarks real [--record] [--write-index]
-    python -m benchmarks real --models DIR   # where the individual score was fitted on real mammograms, too
+    python -m benchmarks real --models DIR [--record] [--write-index]
+    python -m benchmarks real   # by the models of the package, whose fit saw these images
 
 Data: ../shared/data/real (screening of women without cancer; diagnostic images with BI-RADS; women chosen
 since something was flagged in them count for the kinds only). The index of each woman comes from
-coefficients fitted on the other women; the individual score saw none of these images, with --models none
-of the woman's. Intervals: 95 %, over women. --write-index writes mcdetect/models/suspicion.json, fitted on
-all women.
+coefficients fitted on the other women, with --models (folds of `spot_model` and `spot_model_digital`) the
+individual score, too. Intervals: 95 %, over women. --write-index writes mcdetect/models/suspicion.json,
+fitted on all women.
 """
 
 from __future__ import annotations
