@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scipy.special import logit
 
 import mcdetect.models
+from mcdetect.clusters.features import unstable_features
 from mcdetect.clusters.scoring import CONTRIBUTIONS, Feature, Scorer, Term, default_scorer, score_groups
 from mcdetect.errors import McdetectError, UnreadableFileError
 from mcdetect.schema import CLUSTERS
@@ -30,7 +31,7 @@ def groups(**given: Any) -> pd.DataFrame:
     rows |= {
         "distribution_grouped": np.ones(n),
         "morphology_punctate": np.ones(n),
-        "heterogeneity": np.full(n, 0.2),
+        "benign_share": np.full(n, 0.0),
         "density_per_cm2": np.full(n, 20.0),
         "suspicious_in_window": np.full(n, 5.0),
         "curve_residual_mm": np.ones(n),
@@ -68,7 +69,6 @@ def test_what_is_known_raises_and_lowers_the_index() -> None:
                 "morphology_fine_linear": 1.0,
                 "distribution_linear": 1.0,
                 "casting_type": 1.0,
-                "heterogeneity": 0.9,
                 "suspicious_in_window": 30.0,
             },
         )
@@ -80,12 +80,12 @@ def test_what_is_known_raises_and_lowers_the_index() -> None:
 
 def test_only_the_strongest_benign_kind_counts() -> None:
     one = default_scorer().score(groups(benign_vascular=[1.0]))
-    both = default_scorer().score(groups(benign_vascular=[1.0], benign_rod=[0.9]))
+    both = default_scorer().score(groups(benign_vascular=[1.0], benign_coarse=[0.9]))
     assert both["suspicion"].iloc[0] == pytest.approx(one["suspicion"].iloc[0])
 
 
 def test_a_missing_value_adds_nothing_and_a_missing_column_is_an_error() -> None:
-    scored = default_scorer().score(groups(heterogeneity=[math.nan, 0.2]))
+    scored = default_scorer().score(groups(density_per_cm2=[math.nan, 20.0]))
     assert scored["suspicion"].iloc[0] == scored["suspicion"].iloc[1]
     with pytest.raises(ValueError, match="density_per_cm2"):
         default_scorer().score(groups().drop(columns="density_per_cm2"))
@@ -109,9 +109,13 @@ def test_no_group_gives_an_empty_table() -> None:
 
 
 def test_the_index_of_the_table_is_kept() -> None:
-    table = groups(heterogeneity=[0.1, 0.9])
+    table = groups(casting_type=[0.1, 0.9])
     table.index = pd.Index([7, 3])
     assert default_scorer().score(table).index.tolist() == [7, 3]
+
+
+def test_what_does_not_repeat_is_no_part_of_the_index() -> None:
+    assert not set(default_scorer().columns) & unstable_features("cluster")
 
 
 # ---------------------------------------------------------------- the file

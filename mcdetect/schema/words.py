@@ -287,7 +287,6 @@ WORDS: tuple[Column, ...] = (
     Column("suspicion", "float64", "0-100", "suspicion index: how suspicious it looks; not a probability"),
     _reason("distribution", "its distribution"),
     _reason("morphology", "its morphology"),
-    _reason("heterogeneity", "how much its members vary"),
     _reason("density", "its density"),
     _reason("benign", "a typically benign kind (lowers it)"),
     _reason("casting", "the casting type"),

@@ -32,7 +32,6 @@ _MOST = 20.0  # Technical: log-odds beyond it are a mistake in the file
 CONTRIBUTIONS: tuple[str, ...] = (
     "distribution",
     "morphology",
-    "heterogeneity",
     "density",
     "benign",
     "casting",
