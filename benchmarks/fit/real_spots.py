@@ -17,7 +17,6 @@ import pandas as pd
 from benchmarks.common.backgrounds import Background
 from benchmarks.common.real import REAL, annotated_images, near_truth, read_points, real_images
 from benchmarks.fit.training_spots import LabelledSpots, insert_at_random, label_spots
-from mcdetect import Mammogram
 from mcdetect.pipeline import Searched, search
 from mcdetect.readers.image_file import ImageFile
 from mcdetect.spots.score import default_spot_model
@@ -69,7 +68,7 @@ def real_items(background: Background) -> Iterator[tuple[Background, LabelledSpo
     for turn in range(ROUNDS[background.kind]):
         rng = np.random.default_rng([2, zlib.crc32(name.encode()), turn])
         changed, truth = insert_at_random(whole, found.breast.searched, rng, groups=4, singles=40)
-        drawn = search(_repainted(image, changed))
+        drawn = search(dataclasses.replace(image, pixels=changed.pixels))
         spots = label_spots(drawn, truth, spacing_mm)
         place = drawn.spots.row_px, drawn.spots.col_px
         near = near_truth(*place, points, spacing_mm, beside_mm=BESIDE_MM).any(axis=1)
@@ -82,10 +81,6 @@ def _unsure(found: Searched) -> pd.DataFrame:
     likely = default_spot_model().log_odds(found.features) > 0.0
     place = {"row_px": found.spots.row_px[likely], "col_px": found.spots.col_px[likely]}
     return pd.DataFrame({**place, "width_px": 0.0, "height_px": 0.0})
-
-
-def _repainted(image: Mammogram, changed: Mammogram) -> Mammogram:
-    return dataclasses.replace(image, pixels=changed.pixels)
 
 
 def label_marked(found: Searched, points: pd.DataFrame, spacing_mm: float) -> LabelledSpots:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.breast.bright import bright_parts, grey_range
 from mcdetect.breast.grid import disc
 
 __all__ = ["find_letters"]
@@ -31,7 +32,6 @@ MARGIN_MM = 1.0  # masked about a letter
 _SHARP = 0.06
 """Of the height of a letter, what is left two pixels outside its bright part, at most."""
 
-_EVERY = 10  # Technical: px along rows and columns from which the median is taken
 _MOST = 5000  # Technical: bright parts that are looked at, the first; it bounds the time
 _RING_PX = (5, 7)  # Technical: from a letter to what is taken as its background
 
@@ -54,10 +54,10 @@ def find_letters(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> Bo
         True on them and about them.
     """
     found = np.zeros(mask.shape, np.bool_)
-    some = pixels[::_EVERY, ::_EVERY][mask[::_EVERY, ::_EVERY]]
-    if some.size == 0:
+    levels = grey_range(pixels, mask)
+    if levels is None:
         return found
-    median, top = float(np.median(some)), float(cv2.minMaxLoc(pixels, mask.view(np.uint8))[1])
+    median, top = levels
     for share, least in zip(LEVELS, LETTERS, strict=True):
         found |= _letters(pixels, mask, spacing_mm, (median, share, top), least)
     if found.any():
@@ -73,21 +73,16 @@ def _letters(
     median, share, top = levels
     level, least_height = median + share * (top - median), HEIGHT * (top - median)
     found = np.zeros(mask.shape, np.bool_)
-    bright = (np.greater_equal(pixels, np.float32(level)) & mask).view(np.uint8)
-    first_col, first_row, wide, high = cv2.boundingRect(bright)
-    part = np.ascontiguousarray(bright[first_row : first_row + high, first_col : first_col + wide])
-    parts = cv2.connectedComponentsWithStats(part, connectivity=8, ltype=cv2.CV_32S)
-    labels, stats = (np.asarray(array, np.int32) for array in parts[1:3])
+    bright = bright_parts(pixels, mask, level)
+    labels, stats = bright.labels, bright.stats
     sides = stats[:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] * np.array(spacing_mm)
     longer = sides.max(axis=1)
     tried = 1 + np.flatnonzero((longer[1:] >= SIZE_MM[0]) & (longer[1:] <= SIZE_MM[1]))
     places = []
     for label in tried[:_MOST]:
-        left, up, width, height = (int(value) for value in stats[label, :4])
-        letter = labels[up : up + height, left : left + width] == label
-        up, left, size = up + first_row, left + first_col, float(longer[label])
-        if _is_letter(pixels, letter, up, left, size, level, least_height, spacing_mm):
-            found[up : up + height, left : left + width] |= letter
+        letter, up, left = bright.part(int(label))
+        if _is_letter(pixels, letter, up, left, float(longer[label]), level, least_height, spacing_mm):
+            found[up : up + letter.shape[0], left : left + letter.shape[1]] |= letter
             places.append((up, left, letter))
     if not places:
         return found
@@ -96,7 +91,7 @@ def _letters(
     of_word = np.array([number[up, left:][np.argmax(letter[0])] for up, left, letter in places])
     found &= (np.bincount(of_word, minlength=int(number.max()) + 1) >= least)[number]
     if found.any():
-        _add_rest_of_words(found, labels, stats, (first_row, first_col), spacing_mm)
+        _add_rest_of_words(found, labels, stats, bright.first, spacing_mm)
     return found
 
 

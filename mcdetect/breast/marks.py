@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.breast.bright import bright_parts, grey_range
 from mcdetect.breast.grid import disc
 
 __all__ = ["find_clips", "find_markers", "find_saturated"]
@@ -36,7 +37,6 @@ CLIP_LEVELS = (0.75, 0.88)
 """Metal is this bright, as a share of the range from the breast's median to its brightest pixel."""
 CLIP_PLATEAU = 0.8  # width at the second level over that at the first: flat on top, steep at its sides
 CLIP_MARGIN_MM = 2.0  # masked about a clip: processing leaves a halo
-_EVERY = 10  # Technical: px along rows and columns from which the median is taken
 
 
 def find_clips(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> BoolImage:
@@ -57,22 +57,17 @@ def find_clips(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> Bool
         True on them and about them.
     """
     found = np.zeros(mask.shape, np.bool_)
-    some = pixels[::_EVERY, ::_EVERY][mask[::_EVERY, ::_EVERY]]
-    if some.size == 0:
+    levels = grey_range(pixels, mask)
+    if levels is None:
         return found
-    median, top = float(np.median(some)), float(cv2.minMaxLoc(pixels, mask.view(np.uint8))[1])
+    median, top = levels
     low, high = (median + share * (top - median) for share in CLIP_LEVELS)
-    bright = (np.greater_equal(pixels, np.float32(low)) & mask).view(np.uint8)
-    first_col, first_row, wide, high_up = cv2.boundingRect(bright)
-    part = np.ascontiguousarray(bright[first_row : first_row + high_up, first_col : first_col + wide])
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8, ltype=cv2.CV_32S)
-    area = stats[:, cv2.CC_STAT_AREA] * (spacing_mm[0] * spacing_mm[1])
+    bright = bright_parts(pixels, mask, low)
+    area = bright.stats[:, cv2.CC_STAT_AREA] * (spacing_mm[0] * spacing_mm[1])
     least, most = CLIP_MM[0] * CLIP_MM[1] * CLIP_FILL, 4.0 * CLIP_MM[0] * CLIP_MM[2]
     for label in 1 + np.flatnonzero((area[1:] >= least) & (area[1:] <= most)):
-        left, up, width, height = stats[label, :4]
-        whole = labels[up : up + height, left : left + width] == label
-        left, up = left + first_col, up + first_row
-        box = np.s_[up : up + height, left : left + width]
+        whole, up, left = bright.part(int(label))
+        box = np.s_[up : up + whole.shape[0], left : left + whole.shape[1]]
         length, across, fill = _rectangle(whole, spacing_mm)
         if length < max(CLIP_MM[0], CLIP_ASPECT * across) or fill < CLIP_FILL:
             continue

@@ -149,8 +149,8 @@ def _accept(
 def _measure(
     marks: Marks, bodies: list[LargeBody], found: Searched, spacing: PixelSpacing, config: Config
 ) -> Calcifications:
-    """Outline the calcifications in the top-hat of the equalised image, and say where in the breast "
-    "they lie."""
+    """Outline the calcifications in the top-hat of the equalised image, and say where in the breast
+    they lie."""
     row, col = found.in_part(marks)
     shapes = measure_shapes(
         tophat_image(found.equalised, spacing, config.spots.tophat_mm),
