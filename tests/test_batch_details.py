@@ -22,6 +22,7 @@ from mcdetect.config import Config
 from mcdetect.image.mammogram import Mammogram
 from mcdetect.result import Result
 from mcdetect.runs import BatchReport, ImageReport, Observer, run_batch
+from mcdetect.runs import results as results_module
 from mcdetect.runs import run as run_module
 from mcdetect.runs.worker import REPORT_BUG
 
@@ -71,6 +72,9 @@ def test_record_report_and_observer_agree(tmp_path: Path, detector: Detector) ->
         "studies_by": "auto",
         "also": [],
         "model": None,
+        "timeout_s": None,
+        "memory_gb": None,
+        "shard": None,
     }
     assert record["config"]["groups"]["min_count"] == 7
     assert (record["jobs"], record["status"]) == (1, "complete")
@@ -84,8 +88,8 @@ def test_record_report_and_observer_agree(tmp_path: Path, detector: Detector) ->
     assert (b["status"], b["overlay"], b["size_bytes"], b["seconds"]) == ("failed", None, 3, {})
     assert set(a["seconds"]) == {"read", "spots", "total", "tables", "candidates", "overlays"}
     assert (witness.record["status"], none["status"]) == ("running", "processed")
-    pending = [(item["file"], item["status"], item["overlay"]) for item in witness.record["inputs"]]
-    assert pending == [(f"{name}.dcm", "pending", f"{name}.png") for name in ("a", "b", "none")]
+    assert witness.record["inputs"] == []
+    assert witness.record["counts"] == {"pending": 3, "skipped": 1, "duplicates": 1}
     assert [image.file for image in report.images] == ["missing", "a.dcm", "b.dcm", "none.dcm"]
     assert [image.file for image in report.failed] == ["missing", "b.dcm"]
     assert [image.file for image in report.processed] == ["a.dcm", "none.dcm"]
@@ -107,7 +111,7 @@ def test_without_pictures_and_candidates(tmp_path: Path, detector: Detector) -> 
     assert (
         record["options"]["overlay"] is record["options"]["candidates"] is record["options"]["force"] is False
     )
-    assert witness.record["inputs"][0]["overlay"] is record["inputs"][0]["overlay"] is None
+    assert record["inputs"][0]["overlay"] is None
     assert "candidates" not in record["rows"]
     assert set(record["inputs"][0]["seconds"]) == {"read", "spots", "total", "tables"}
 
@@ -147,16 +151,21 @@ def test_options_of_examinations_reach_them(
     tmp_path: Path, detector: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[Any, ...]] = []
-    original = run_module.study_tables
+    group_images, tables_of_groups = results_module.group_images, results_module.tables_of_groups
 
-    def study_tables(images: Any, config: Any, *, by: str) -> dict[str, pd.DataFrame]:
-        asked.append(([image.file for image in images], config, by))
-        return original(images, config, by=by)
+    def grouped(images: Any, by: str) -> Any:
+        asked.append(([image.file for image in images], by))
+        return group_images(images, by)
 
-    monkeypatch.setattr(run_module, "study_tables", study_tables)
+    def tables(groups: Any, config: Any, *, first: int) -> dict[str, pd.DataFrame]:
+        asked.append((config, first))
+        return tables_of_groups(groups, config, first=first)
+
+    monkeypatch.setattr(results_module, "group_images", grouped)
+    monkeypatch.setattr(results_module, "tables_of_groups", tables)
     config = Config().replace(max_mismatch=2.0)
     run(tmp_path, write(tmp_path / "in", a="good", b="bad"), overlay=False, config=config)
-    assert asked == [(["a.dcm"], config.studies, "auto")]
+    assert asked == [(["a.dcm"], "auto"), (config.studies, 1)]
 
 
 def test_headers_tell_examinations_apart(tmp_path: Path, detector: Detector) -> None:
@@ -274,7 +283,10 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     asked: list[Any] = []
     original = run_module.run_tasks
 
-    def run_tasks(tasks: Any, *, jobs: int, stop: Any) -> Any:
+    def run_tasks(tasks: Any, *, jobs: int, stop: Any, prepare: Any, **_: Any) -> Any:
+        if jobs > 1:
+            prepare()
+        tasks = list(tasks)
         asked.append((jobs, [task.log_level for task in tasks]))
         for found in original(tasks, jobs=1, stop=stop):
             record = logging.LogRecord("mcdetect.there", 30, "", 0, f"from {found.file}", None, None)

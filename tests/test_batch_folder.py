@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from detector_standin import Detector, install, write
 
-from mcdetect.output.folder import OutputError, prepare_output, remove_stale
+from mcdetect.output.folder import OutputError, earlier_pictures, prepare_output, remove_pictures
 from mcdetect.runs import ImageReport, Observer, run_batch
 
 
@@ -61,7 +61,7 @@ def test_a_record_that_names_files_elsewhere_is_not_trusted(tmp_path: Path) -> N
     record = {"program": "mcdetect", "inputs": [{"overlay": "../../victim.png"}, {"overlay": str(victim)}, 3]}
     make(tmp_path / "out" / "run.json", json.dumps(record).encode())
     (tmp_path / "out" / "overlays").mkdir()
-    remove_stale(tmp_path / "out", prepare_output(tmp_path / "out"), keep=[])
+    remove_pictures(tmp_path / "out", earlier_pictures(prepare_output(tmp_path / "out")), keep=[])
     assert victim.read_bytes() == b"keep"
 
 

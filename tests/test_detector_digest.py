@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import mcdetect
-from mcdetect.runs.store import detector_digest, digest_of
+from mcdetect.runs.keys import detector_digest, digest_of
 
 PACKAGE = Path(mcdetect.__file__).parent
 

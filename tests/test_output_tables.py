@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from output_fakes import fake_result, ring
 
+from mcdetect.output.sinks import ParquetSink
 from mcdetect.output.tables import CSV_ONLY, SCHEMAS, TableWriter, TableWriters, csv_text
 from mcdetect.schema import CALCIFICATIONS, FAILURES, SCHEMA_VERSION, empty_table, make_table
+from mcdetect.validation.evaluation.readers import read_table
 
 
 def names(table: str) -> list[str]:
@@ -120,12 +124,87 @@ def test_a_failing_disk_leaves_the_finished_tables_of_an_earlier_run(tmp_path: P
     row = make_table(FAILURES, {"file": ["a"], "error": "E", "cause": "c", "remedy": "r"})
     write_then_raise(tmp_path, {"failures": row}, OSError("full"))
     assert (tmp_path / "failures.csv").read_text() == "earlier"
-    assert (tmp_path / ".failures.csv.part").read_text().splitlines()[1] == "a,E,c,r"
+    assert [path.name for path in tmp_path.iterdir()] == ["failures.csv"]  # the room is given back
 
 
-def test_rows_are_readable_before_the_end(tmp_path: Path) -> None:
-    with TableWriters(tmp_path, ["images"]) as tables:
-        tables.append({"images": fake_result().summary()})
-        assert len((tmp_path / ".images.csv.part").read_text().splitlines()) == 2
-        assert tables.rows == {"images": 1}
-    assert (tmp_path / "images.csv").exists()
+def test_tables_appear_together_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: ParquetSink) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ParquetSink, "finish", full)
+    tables = TableWriters(tmp_path, ["failures", "images"])
+    tables.append({"images": fake_result().summary()})
+    assert tables.rows == {"failures": 0, "images": 1}
+    with pytest.raises(OSError, match="No space"):
+        tables.__exit__(None, None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["images", "calcifications", "clusters", "findings", "failures"])
+def test_text_of_columns_equals_that_of_pandas(tmp_path: Path, name: str) -> None:
+    """`csv_lines` formats whole columns; pandas, its twin, value by value."""
+    rng = np.random.default_rng(3)
+    kinds = {
+        "str": lambda: rng.choice(["", "a", 'b, "c"', "line\nbreak", "ä", "nan"], 50),
+        "float64": lambda: rng.choice([np.nan, np.inf, -0.0, 1.0, 1 / 3, 123456.789, 1e-9, 2e300], 50),
+        "int64": lambda: rng.integers(-5, 10**12, 50),
+        "bool": lambda: rng.integers(0, 2, 50).astype(bool),
+    }
+    table = make_table(SCHEMAS[name], {c.name: kinds[c.dtype]() for c in SCHEMAS[name]})
+    writer = TableWriter(tmp_path, name)
+    writer.append(table)
+    writer.close()
+    assert (tmp_path / f"{name}.csv").read_text(encoding="utf-8") == csv_text(table, header=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+a", "'+a"),
+        ("-a", "'-a"),
+        ("@a", "'@a"),
+        ("\ta", "'\ta"),
+        ("\ra", "'\ra"),
+        ("'=a", "''=a"),
+        ("'a", "'a"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_no_text_reaches_csv_as_a_formula(tmp_path: Path, text: str, written: str) -> None:
+    table = make_table(FAILURES, {"file": [text], "error": "E", "cause": "c", "remedy": "r"})
+    texts = [written_by_writer(tmp_path, table)] + [csv_text(table, header=True)] * ("\r" not in text)
+    for data in texts:
+        (row,) = list(csv.reader(io.StringIO(data, newline="")))[1:]
+        assert row == [written, "E", "c", "r"]
+    path = tmp_path / "failures.csv"
+    assert read_table(path).fillna("")["file"].tolist() == [text]
+
+
+def written_by_writer(folder: Path, table: pd.DataFrame) -> str:
+    writer = TableWriter(folder, "failures")
+    writer.append(table)
+    writer.close()
+    return (folder / "failures.csv").read_bytes().decode()
+
+
+def test_numbers_below_zero_are_no_formulas(tmp_path: Path) -> None:
+    table = fake_result(others=[(1.0, 2.0)]).calcifications.assign(orientation_deg=-12.5)
+    writer = TableWriter(tmp_path, "calcifications")
+    writer.append(table)
+    writer.close()
+    assert ",-12.5," in (tmp_path / "calcifications.csv").read_text()
+
+
+def test_json_holds_the_same_rows(tmp_path: Path) -> None:
+    table = fake_result(groups=[ring(100, 90)]).clusters
+    table.loc[0, "region_extent_mm"] = np.nan
+    writer = TableWriter(tmp_path, "clusters", formats=("json",))
+    writer.append(table)
+    writer.close()
+    (row,) = json.loads((tmp_path / "clusters.json").read_text(encoding="utf-8"))
+    assert row["region_extent_mm"] is None
+    assert row["flagged"] is True
+    assert list(row) == names("clusters")
+    assert row["row_px"] == table.loc[0, "row_px"]

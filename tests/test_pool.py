@@ -1,16 +1,14 @@
-"""The pool of workers, with stand-in processes: what is started, what is lost, in which order it comes."""
+"""The pool of workers, with processes that die, hang, swell and are slow on demand."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 import multiprocessing
-import multiprocessing.connection
 import os
 import signal
-from collections.abc import Iterator
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -20,226 +18,200 @@ import pytest
 
 from mcdetect.readers.image_file import ImageFile
 from mcdetect.runs import pool as pool_module
+from mcdetect.runs import serving
 from mcdetect.runs import worker as worker_module
-from mcdetect.runs.pool import choose_jobs, run_tasks, usable_cores
-from mcdetect.runs.worker import (
-    REPORT_BUG,
-    Outcome,
-    Task,
-    initialise_worker,
-    process_in_worker,
-)
+from mcdetect.runs.pool import Limits, WorkerError, choose_jobs, run_tasks, usable_cores
+from mcdetect.runs.worker import NO_MEMORY, REPORT_BUG, Failure, Outcome, Task, process_in_worker
 
 
-class Pools:
-    """Stand-ins for `ProcessPoolExecutor`: a task named "kill" ends its process and breaks its pool.
-
-    Nothing is worked on before it is waited for; of the tasks under way the newest is finished first.
-    """
-
-    def __init__(self) -> None:
-        self.started: list[dict[str, Any]] = []
-        self.worked: list[str] = []
-        self.ended = 0
-        self.most_running = 0
-        self.current: _Pool | None = None
-
-    def __call__(self, workers: int, **options: Any) -> _Pool:
-        assert self.current is None, "the old pool was not ended"
-        self.started.append({"workers": workers, **options})
-        self.current = _Pool(self, workers)
-        return self.current
-
-    def wait(self, running: Any, timeout: float | None = None, return_when: str = "ALL") -> Any:
-        waited = list(running)
-        if waited and self.current is not None:
-            everything = return_when != "FIRST_COMPLETED"
-            self.current.work(None if everything else 1)
-        done = [future for future in waited if future.done()]
-        if return_when == "FIRST_COMPLETED":
-            done = done[:1]  # others are done a moment later
-        return set(done), set(waited) - set(done)
-
-
-class _Pool:
-    def __init__(self, pools: Pools, workers: int) -> None:
-        self.pools, self.workers = pools, workers
-        self.pending: list[tuple[Future[Outcome], Any, Task]] = []
-        self.broken = False
-
-    def submit(self, work: Any, task: Task) -> Future[Outcome]:
-        if self.broken:
-            raise BrokenProcessPool
-        future = _Future(self)
-        self.pending.append((future, work, task))
-        self.pools.most_running = max(self.pools.most_running, len(self.pending))
-        return future
-
-    def work(self, most: int | None) -> None:
-        while self.pending and most != 0:
-            future, work, task = self.pending.pop()
-            self.pools.worked.append(task.file)
-            if task.file.startswith("kill"):
-                self.broken = True
-                for lost, _, _ in [*self.pending, (future, work, task)]:
-                    lost.set_exception(BrokenProcessPool())
-                self.pending.clear()
-            else:
-                try:
-                    future.set_result(work(task))
-                except Exception as error:  # noqa: BLE001
-                    future.set_exception(error)
-            most = None if most is None else most - 1
-
-    def shutdown(self, *, wait: bool, cancel_futures: bool) -> None:
-        assert wait
-        assert cancel_futures
-        self.pools.ended += 1
-        self.pools.current = None
-
-
-class _Future(Future[Outcome]):
-    def __init__(self, owner: _Pool) -> None:
-        super().__init__()
-        self.owner = owner
-
-    def result(self, timeout: float | None = None) -> Outcome:
-        if not self.done():
-            self.owner.work(None)
-        return super().result(0)
-
-
-@pytest.fixture
-def pools(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pools]:
-    found = Pools()
-    monkeypatch.setattr(pool_module, "ProcessPoolExecutor", found)
-    monkeypatch.setattr(pool_module, "wait", found.wait)
-    monkeypatch.setattr(pool_module, "usable_cores", lambda: 8)
-    yield found
-    assert found.ended == len(found.started)  # no pool is left behind
-
-
-def tasks(*names: str) -> list[Task]:
-    return [Task(ImageFile(Path(name), name), name) for name in names]
+def tasks(*names: str, folder: Path = Path()) -> list[Task]:
+    return [Task(ImageFile(Path(name), name), name, folder) for name in names]
 
 
 def work(task: Task) -> Outcome:
-    if task.file.startswith("sendless"):
-        raise TypeError("cannot pickle PatientName DOE^JANE")
+    """Do what the name says; note each try as a file in the folder of the task."""
+    kind = task.file.partition("-")[0]
+    worker_module._began(f"key of {task.file}", "digest", 4)
+    with (task.folder / f"tried {task.file}").open("a") as stream:
+        stream.write(f"{os.getpid()}\n")
+    if kind == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "hang":
+        Event().wait()
+    if kind == "sendless":
+        return Outcome(task.file, tables={"x": lambda: None})  # type: ignore[dict-item]
+    if kind == "memory":
+        return Outcome(task.file, failure=NO_MEMORY, lasting="limits")
+    if kind == "grow":
+        held = bytearray(3_000_000_000)
+        return Outcome(task.file, sha256=str(len(held)))
     return Outcome(task.file, sha256="worked")
 
 
-def test_outcomes_come_in_the_order_of_the_tasks(pools: Pools) -> None:
-    names = [f"{k:02}" for k in range(40)]
-    found = list(run_tasks(tasks(*names), jobs=3, work=work))
-    assert [outcome.file for outcome in found] == names
-    assert sorted(pools.worked) == names
-    assert pools.worked != names  # they were finished in another order
-    (started,) = pools.started
-    assert started["workers"] == 3
-    assert started["initargs"] == (2,)  # of 8 cores, shared by 3
-    assert started["initializer"] is initialise_worker
-    assert started["mp_context"].get_start_method() == "spawn"
-    assert pools.most_running == 4  # one waits for the worker that is free next
+def tries(folder: Path, name: str) -> int:
+    return len((folder / f"tried {name}").read_text().splitlines())
 
 
-def test_more_workers_than_cores_have_one_thread_each(pools: Pools) -> None:
-    list(run_tasks(tasks(*"abc"), jobs=16, work=work))
-    assert pools.started[0]["initargs"] == (1,)
+class Clock:
+    """Stands still until a task that hangs has begun; then it is late."""
+
+    def __init__(self, folder: Path, *names: str) -> None:
+        self.folder, self.names, self.seen = folder, names, 0
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        begun = sum(tries(self.folder, n) for n in self.names if (self.folder / f"tried {n}").exists())
+        if begun > self.seen:
+            self.seen, self.now = begun, self.now + 1000.0
+        return self.now
 
 
-def test_results_do_not_pile_up_behind_a_slow_one(pools: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first task is under way until all else waits for it: sixteen tasks for two workers."""
-    ahead = []
-    original = pools.wait
-
-    def wait(running: Any, **options: Any) -> Any:
-        ahead.append(len(pools.worked) + len(running))
-        return original(running, **options)
-
-    monkeypatch.setattr(pool_module, "wait", wait)
-    outcomes = run_tasks(tasks(*(f"{k:02}" for k in range(60))), jobs=2, work=work)
-    assert next(outcomes).file == "00"
-    assert max(ahead) == 16
-    assert len(list(outcomes)) == 59
-
-
-def test_a_worker_that_dies_costs_its_own_file_only(pools: Pools, caplog: pytest.LogCaptureFixture) -> None:
-    names = ["a", "b", "kill-1", "c", "sendless", "d", "kill-2", "e", "f"]
+def test_who_dies_hangs_or_swells_is_tried_once_more_alone_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ["a", "kill-1", "b", "hang-1", "sendless", "memory-1", "c"]
+    clock = Clock(tmp_path, "hang-1")
     with caplog.at_level(logging.WARNING, logger="mcdetect"):
-        found = list(run_tasks(tasks(*names), jobs=2, work=work))
-    assert [outcome.file for outcome in found] == names
-    failed = {outcome.file: outcome.failure for outcome in found if outcome.failure}
-    assert set(failed) == {"kill-1", "kill-2", "sendless"}
-    for name in ("kill-1", "kill-2"):
-        assert failed[name].error == "WorkerDied"
-        assert "died" in failed[name].cause
-        assert REPORT_BUG in failed[name].remedy
-    assert failed["sendless"].error == "TypeError"
-    assert failed["sendless"].cause == "unexpected TypeError between processes"
-    assert failed["sendless"].remedy == REPORT_BUG
-    assert all(outcome.sha256 == "worked" for outcome in found if not outcome.failure)
-    assert {start["workers"] for start in pools.started} == {1, 2}  # suspects are tried one by one
-    again = "a worker process died; 3 images are tried again one by one"  # it, and two beside it
-    assert caplog.messages == [again, again]
-    # each that kills is met twice: beside others, and alone
-    assert pools.worked.count("kill-1") == pools.worked.count("kill-2") == 2
+        found = list(
+            run_tasks(
+                tasks(*names, folder=tmp_path), jobs=1, work=work, limits=Limits(900.0, 2e9), clock=clock
+            )
+        )
+    assert sorted(outcome.file for outcome in found) == sorted(names)  # nothing is lost or doubled
+    failed = {outcome.file: outcome for outcome in found if outcome.failure}
+    assert set(failed) == {"kill-1", "hang-1", "sendless", "memory-1"}
+    errors = {name: outcome.failure.error for name, outcome in failed.items() if outcome.failure}
+    assert errors == {
+        "kill-1": "WorkerDied",
+        "hang-1": "Timeout",
+        "sendless": errors["sendless"],
+        "memory-1": "MemoryError",
+    }
+    assert errors["sendless"] not in ("", "WorkerDied")
+    assert failed["hang-1"].failure == Failure(
+        "Timeout",
+        "its search did not end within 900 s, also when it was tried alone",
+        "give more time with --timeout, or leave it out",
+    )
+    for name in ("kill-1", "hang-1"):  # it is known what they failed on, so that it is not tried again
+        assert (failed[name].key, failed[name].sha256, failed[name].size_bytes) == (
+            f"key of {name}",
+            "digest",
+            4,
+        )
+        assert failed[name].lasting == "limits"
+    assert {name: tries(tmp_path, name) for name in names} == {
+        "a": 1,
+        "kill-1": 2,
+        "b": 1,
+        "hang-1": 2,
+        "sendless": 1,
+        "memory-1": 2,
+        "c": 1,
+    }
+    assert caplog.messages == ["3 images that did not end well are tried again one by one"]
+    assert not multiprocessing.active_children()
 
 
-def test_a_pool_found_broken_at_the_next_submission_is_replaced(pools: Pools) -> None:
-    names = [f"{k:02}" for k in range(40)]
-    found = run_tasks(tasks(*names), jobs=2, work=work)
-    assert next(found).file == "00"
-    assert pools.current is not None
-    pools.current.broken = True
-    assert [outcome.file for outcome in found] == names[1:]
-    assert [start["workers"] for start in pools.started] == [2, 1, 2]
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process maps")
+def test_more_memory_than_allowed_is_a_failure(tmp_path: Path) -> None:
+    given = tasks("grow-1", "a", folder=tmp_path)
+    found = {o.file: o for o in run_tasks(given, jobs=1, work=work, limits=Limits(None, 5e8))}
+    assert found["grow-1"].failure == NO_MEMORY
+    assert found["a"].failure is None
+    assert tries(tmp_path, "grow-1") == 2
 
 
-def test_what_is_under_way_beside_a_broken_pool_is_not_lost(pools: Pools) -> None:
-    def breaking(task: Task) -> Outcome:
-        if task.file == "05" and pools.current is not None:
-            pools.current.broken = True  # found out at the next submission; the first two are under way
-        return work(task)
+def test_a_worker_that_swells_is_ended_where_the_system_sets_no_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent looks after the memory of busy workers."""
+    monkeypatch.setattr(pool_module._Worker, "resident", lambda worker: 9e9)
+    monkeypatch.setattr(pool_module, "_POLL_S", 0.0)
+    given = tasks("hang-1", folder=tmp_path)
+    (found,) = run_tasks(given, jobs=1, work=work, limits=Limits(None, 5e8))
+    assert found.failure == NO_MEMORY
 
-    names = [f"{k:02}" for k in range(12)]
-    assert [outcome.file for outcome in run_tasks(tasks(*names), jobs=2, work=breaking)] == names
-    assert sorted(pools.worked) == names
-    assert [start["workers"] for start in pools.started] == [2, 1, 2]
 
-
-def test_after_a_stop_only_what_is_under_way_is_finished(pools: Pools) -> None:
+def test_after_a_stop_only_what_is_under_way_is_finished(tmp_path: Path) -> None:
     stop = Event()
-    found = run_tasks(tasks(*(f"{k:02}" for k in range(30))), jobs=2, stop=stop, work=work)
-    assert next(found).file == "00"
+    names = [f"{k:02}" for k in range(30)]
+    found = run_tasks(tasks(*names, folder=tmp_path), jobs=2, stop=stop, work=work)
+    first = next(found).file
     stop.set()
     rest = [outcome.file for outcome in found]
-    assert rest == sorted(rest)
-    assert {"00", *rest} == set(pools.worked)
-    assert len(pools.worked) < 20
-    assert list(run_tasks(tasks("a"), jobs=2, stop=stop, work=work)) == []
+    assert {first, *rest} == {path.name.removeprefix("tried ") for path in tmp_path.iterdir()}
+    assert len(rest) < 10
+    assert list(run_tasks(tasks("a", folder=tmp_path), jobs=2, stop=stop, work=work)) == []
 
 
-def test_after_a_stop_suspects_are_not_tried_again(pools: Pools) -> None:
+def test_after_a_stop_nothing_is_tried_again(tmp_path: Path) -> None:
     stop = Event()
-
-    def stopping(task: Task) -> Outcome:
-        stop.set()
-        return work(task)
-
-    found = list(run_tasks(tasks("kill", "a", "b"), jobs=2, stop=stop, work=stopping))
-    assert pools.worked.count("kill") == 1
-    assert [outcome.file for outcome in found] == ["a", "b"]
+    found = run_tasks(tasks("kill-1", "a", folder=tmp_path), jobs=1, stop=stop, work=work, limits=Limits())
+    assert next(found).file == "a"
+    stop.set()
+    assert list(found) == []
+    assert tries(tmp_path, "kill-1") == 1
 
 
-def test_leaving_early_ends_the_pool(pools: Pools) -> None:
-    found = run_tasks(tasks(*"abcdef"), jobs=2, work=work)
+def test_leaving_early_ends_what_hangs(tmp_path: Path) -> None:
+    """As the second Ctrl-C does: whatever a worker does, it is gone."""
+    given = tasks("a", "hang-1", "hang-2", "hang-3", folder=tmp_path)
+    found = run_tasks(given, jobs=2, work=work, limits=Limits())
     next(found)
     found.close()
-    assert pools.current is None
+    assert not multiprocessing.active_children()
 
 
-def test_workers_do_what_this_process_would(monkeypatch: pytest.MonkeyPatch, pools: Pools) -> None:
+def test_tasks_are_taken_as_they_are_needed(tmp_path: Path) -> None:
+    taken: list[str] = []
+
+    def many() -> Iterator[Task]:
+        for k in range(1000):
+            taken.append(str(k))
+            yield from tasks(str(k), folder=tmp_path)
+
+    found = run_tasks(many(), jobs=2, work=work)
+    for _ in range(3):
+        next(found)
+    found.close()
+    assert len(taken) < 10
+
+
+def fail_to_start() -> None:
+    raise SystemExit(1)
+
+
+def test_workers_that_never_get_ready_end_the_run(tmp_path: Path) -> None:
+    given = tasks("a", folder=tmp_path)
+    with pytest.raises(WorkerError, match="end before they are ready"):
+        list(run_tasks(given, jobs=1, work=work, limits=Limits(), prepare=fail_to_start))
+
+
+def test_the_first_worker_prepares_before_the_others_start(tmp_path: Path, monkeypatch: Any) -> None:
+    started: list[bool] = []
+    original = pool_module._Worker.__init__
+
+    def init(worker: Any, pool: Any, *given: Any) -> None:
+        started.append(pool.prepared)
+        original(worker, pool, *given)
+
+    monkeypatch.setattr(pool_module._Worker, "__init__", init)
+    given = tasks(*map(str, range(200)), folder=tmp_path)
+    assert len(list(run_tasks(given, jobs=2, work=work, prepare=os.getpid))) == 200
+    assert started == [False, True]
+
+
+def test_limits_share_the_memory_and_name_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "available_memory", lambda: 8e9)
+    assert Limits(None, 3e9).memory_of(4) == 3e9
+    assert Limits().memory_of(4) == 2e9
+    assert Limits().memory_of(1) == 8e9
+    assert Limits().memory_of(100) == 1.5e9
+    assert str(Limits(300.0)) == "300.0 s, None bytes" != str(Limits(301.0))
+
+
+def test_workers_do_what_this_process_would() -> None:
     """Without `work` files are searched: here, and with their log records brought back, in a worker."""
     (missing,) = tasks("missing.dcm")
     here, there = (next(iter(run_tasks([missing], jobs=jobs))) for jobs in (1, 2))
@@ -270,23 +242,72 @@ def test_senseless_numbers_of_jobs_are_refused(requested: int) -> None:
     assert choose_jobs(10, 1) == 1
 
 
-def test_a_worker_takes_its_share_and_leaves_ctrl_c_to_the_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+class Pipe:
+    """Stands in for the pipe of a worker."""
+
+    def __init__(self, *given: Task) -> None:
+        self.given, self.sent = list(given), list[Any]()
+
+    def send(self, thing: Any) -> None:
+        self.sent.append(thing)
+
+    def send_bytes(self, data: Any) -> None:
+        self.sent.append(multiprocessing.reduction.ForkingPickler.loads(data))
+
+    def recv(self) -> Task:
+        if not self.given:
+            raise EOFError
+        return self.given.pop(0)
+
+
+@pytest.fixture
+def quiet_worker(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Let a worker be set up in this process without changing it."""
+    calls: list[Any] = []
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # so that what is set is taken back: numba would heed it in later tests
+    monkeypatch.setattr(serving, "end_with_parent", lambda: calls.append("parent"))
+    monkeypatch.setattr(serving, "limit_memory", lambda most: calls.append(("memory", most)))
+    monkeypatch.setattr(serving, "limit_threads", lambda threads: calls.append(("threads", threads)))
+    monkeypatch.setattr(signal, "signal", lambda *given: calls.append(given))
+    monkeypatch.setattr(worker_module, "_began", worker_module._began)
+    return calls
+
+
+def test_a_worker_takes_its_share_and_leaves_ctrl_c_to_the_parent(
+    tmp_path: Path, quiet_worker: list[Any]
+) -> None:
+    pipe = Pipe(*tasks("a", "sendless", folder=tmp_path))
+    serving.serve(pipe, work, 3, 5e9, lambda: quiet_worker.append("prepared"))  # type: ignore[arg-type]
+    assert quiet_worker == [
+        "parent",
+        (signal.SIGINT, signal.SIG_IGN),
+        ("threads", 3),
+        "prepared",
+        ("memory", 5e9),
+    ]
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+    kinds = [kind for kind, _ in pipe.sent]
+    assert kinds == ["ready", "began", "done", "began", "done"]
+    assert pipe.sent[1][1] == ("key of a", "digest", 4)
+    assert pipe.sent[2][1] == Outcome("a", sha256="worked")
+    lost = pipe.sent[4][1].failure
+    assert lost.cause == f"unexpected {lost.error} between processes"
+    assert lost.remedy == REPORT_BUG
+
+
+def test_numba_and_opencv_heed_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     import cv2
     import numba
 
-    calls: list[tuple[Any, ...]] = []
-    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    for name in names:
-        monkeypatch.setenv(name, "unset")
-    monkeypatch.setattr(signal, "signal", lambda *given: calls.append(given))
+    calls: list[tuple[str, int]] = []
     monkeypatch.setattr(numba, "set_num_threads", lambda n: calls.append(("numba", n)))
     monkeypatch.setattr(cv2, "setNumThreads", lambda n: calls.append(("cv2", n)))
     monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 4)
     for threads, allowed in ((3, 3), (9, 4), (1, 1)):
         calls.clear()
-        initialise_worker(threads)
-        assert {os.environ[name] for name in names} == {str(threads)}
-        assert calls == [(signal.SIGINT, signal.SIG_IGN), ("numba", allowed), ("cv2", threads)]
+        worker_module.limit_threads(threads)
+        assert calls == [("numba", allowed), ("cv2", threads)]
 
 
 def test_log_records_are_brought_back_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,30 +349,22 @@ def test_a_worker_searches_and_reports(tmp_path: Path) -> None:
     assert found.failure is not None
 
 
-def test_a_worker_watches_its_parent_beside_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[dict[str, Any]] = []
-
-    class Thread:
-        def __init__(self, **given: Any) -> None:
-            self.given = given
-
-        def start(self) -> None:
-            started.append(self.given)
-
-    monkeypatch.setattr(signal, "signal", lambda *given: None)
-    monkeypatch.setattr(worker_module, "limit_threads", lambda threads: None)
-    monkeypatch.setattr(worker_module.threading, "Thread", Thread)
-    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")  # so that what is set is taken back: numba would heed it in later tests
-    initialise_worker(1)
-    assert started == [{"target": worker_module._end_with_parent, "daemon": True}]
-
-
-@pytest.mark.parametrize("parent", [None, SimpleNamespace(sentinel=7)])
+@pytest.mark.parametrize("parent", [None, SimpleNamespace(sentinel=7, pid=os.getppid())])
 def test_a_worker_ends_when_its_parent_has(monkeypatch: pytest.MonkeyPatch, parent: Any) -> None:
     calls: list[Any] = []
-    monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
-    monkeypatch.setattr(multiprocessing.connection, "wait", lambda things: calls.append(things))
+
+    class Thread:
+        def __init__(self, *, target: Callable[[int], None], args: tuple[int], daemon: bool) -> None:
+            self.target, self.args = target, args
+            assert daemon
+
+        def start(self) -> None:
+            self.target(*self.args)
+
+    monkeypatch.setattr(serving, "parent_process", lambda: parent)
+    monkeypatch.setattr(serving.ctypes, "CDLL", lambda *_, **__: SimpleNamespace(prctl=lambda *_: 0))
+    monkeypatch.setattr(serving.threading, "Thread", Thread)
+    monkeypatch.setattr(serving.connection, "wait", lambda things: calls.append(things))
     monkeypatch.setattr(os, "_exit", lambda code: calls.append(code))
-    worker_module._end_with_parent()
+    serving.end_with_parent()
     assert calls == ([] if parent is None else [[7], 1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from output_fakes import fake_image, fake_result, ring
 
 from mcdetect.config import Config
 from mcdetect.image.mammogram import Mammogram
-from mcdetect.output.run_record import RunRecord
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import Candidates, Tables
-from mcdetect.runs import BatchReport, ImageReport, Observer, run_batch
-from mcdetect.runs.results import STORED, RunResults, known_keys
-from mcdetect.runs.store import Store
+from mcdetect.runs import ImageReport, Observer, run_batch
+from mcdetect.runs.ledger import Ledger, RunFacts
+from mcdetect.runs.results import STORED, RunResults, StoredImages, known_failures, known_keys
+from mcdetect.runs.store import DiskFullError, Store
 from mcdetect.runs.worker import Failure, Outcome
 from mcdetect.schema import FAILURES
 
@@ -36,7 +37,12 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def run(store: Store) -> RunResults:
-    return RunResults(store, RunRecord(Config(), {}, 1), BatchReport(), Observer())
+    return begin(store)
+
+
+def begin(store: Store, *files: str) -> RunResults:
+    asked = list(enumerate(files or ("a.dcm", "b.dcm")))
+    return RunResults(Ledger.begin(store, RunFacts({}, {}, asked)), Observer())
 
 
 def outcome(name: str, image: Mammogram | None = None, **changes: Any) -> Outcome:
@@ -65,48 +71,66 @@ def test_an_image_is_kept_with_all_that_is_asked_of_it_later(run: RunResults, st
         "outputs": {"tables": [], "overlays": ["overlays/p.png"]},
         "model_columns": [],
     }
-    (line,) = run.record.inputs
+    (line,) = run.ledger.records()
     assert (line.file, line.status, line.sha256, line.size_bytes) == ("a.dcm", "processed", "ab", 9)
     assert (line.overlay, line.seconds) == ("p.png", {"spots": 0.25})
-    (view,) = run.views
+    (view,) = run._views()
     assert (view.file, view.study, view.laterality, view.view) == ("a.dcm", store.alias("1.2.3"), "L", "CC")
     assert view.special is False
-    assert view.clusters["cluster_id"].tolist() == [1]
-    assert "score" in view.clusters
-    assert run.files == ("a.dcm",)
-    assert run.report.images[0].row["n_flagged"] == 1
-    assert run.report.images[0].best_score == pytest.approx(0.9)
+    clusters = run._with_clusters(view).clusters
+    assert clusters["cluster_id"].tolist() == [1]
+    assert "score" in clusters
+    assert run.files == ["a.dcm"]
+    (image,) = images_of(run)
+    assert image.row["n_flagged"] == 1
+    assert image.best_score == pytest.approx(0.9)
+
+
+def images_of(run: RunResults) -> list[ImageReport]:
+    return list(StoredImages(run.store.path, run.ledger.run))
 
 
 def test_what_is_known_is_taken_from_the_store(run: RunResults, store: Store) -> None:
-    before = RunResults(store, RunRecord(Config(), {}, 1), BatchReport(), Observer())
+    before = begin(store)
     before.take(outcome("a.dcm", key="other", study="9"))
     before.take(outcome("a.dcm"))
+    rows, views = before.rows("clusters", "a.dcm"), before._views()
+    run = begin(store)
     run.take(Outcome("a.dcm", "k", known=True, sha256="cd", size_bytes=8))
-    (line,) = run.record.inputs
-    assert (line.status, line.sha256, line.size_bytes) == ("processed", "cd", 8)
-    assert (line.overlay, line.seconds) == ("p.png", {"spots": 0.25})
-    assert run.views[0].study == before.views[1].study != before.views[0].study
-    pd.testing.assert_frame_equal(run.rows("clusters", "a.dcm"), before.rows("clusters", "a.dcm"))
-    assert run.report.processed[0].best_score == pytest.approx(0.9)
+    (line,) = run.ledger.records()
+    assert (line.status, line.sha256, line.size_bytes, line.seconds) == (
+        "processed",
+        "cd",
+        8,
+        {"spots": 0.25},
+    )
+    assert run._views()[0].study == views[0].study == store.alias("1.2.3")
+    pd.testing.assert_frame_equal(run.rows("clusters", "a.dcm"), rows)
+    (image,) = images_of(run)
+    assert image.best_score == pytest.approx(0.9)
+    assert image.reused
+    assert run.ledger.counts() == {"processed": 1, "failed": 0, "pending": 1, "reused": 1}
 
 
 def test_failures_are_told_and_those_of_one_output_leave_the_rest(run: RunResults) -> None:
     seen: list[ImageReport] = []
     run.observer.finished = seen.append  # type: ignore[method-assign]
     failure = Failure("E", "because", "do so")
-    assert run.whole("failures") is None
     run.take(outcome("a.dcm", failure=failure, outputs={"tables": ()}))
     run.take(Outcome("b.dcm", failure=failure, seconds={"read": 1.0}))
-    run.finish({"studies": pd.DataFrame({"x": [1]})})
-    assert [line.status for line in run.record.inputs] == ["processed", "failed"]
-    assert [line.overlay for line in run.record.inputs] == [None, None]
-    assert run.record.inputs[1].seconds == {"read": 1.0}
+    run.make_studies(Config(), "auto")
+    lines = list(run.ledger.records())
+    assert [line.status for line in lines] == ["processed", "failed"]
+    assert [line.overlay for line in lines] == [None, None]
+    assert lines[1].seconds == {"read": 1.0}
     assert [image.failure for image in seen] == [failure, failure]
     assert bool(seen[0].row)
     assert seen[1].row == {}
     assert math.isnan(seen[1].best_score)
-    assert seen == run.report.images
+    stored = images_of(run)
+    assert [(image.file, image.failure) for image in stored] == [("a.dcm", failure), ("b.dcm", failure)]
+    pd.testing.assert_frame_equal(pd.DataFrame([stored[0].row]), pd.DataFrame([seen[0].row]))
+    assert stored[1].row == {}
     failures, studies = run.whole("failures"), run.whole("studies")
     assert failures is not None
     assert studies is not None
@@ -115,28 +139,52 @@ def test_failures_are_told_and_those_of_one_output_leave_the_rest(run: RunResult
         ["b.dcm", "E", "because", "do so"],
     ]
     assert list(failures) == [column.name for column in FAILURES]
-    assert studies["x"].tolist() == [1]
+    assert studies["files"].tolist() == ["a.dcm"]
     assert run.whole("clusters") is None
+    assert run.store.query("SELECT study_id FROM inputs ORDER BY position").fetchall() == [(1,), (None,)]
 
 
-def test_a_full_disk_costs_this_image_only(
+def test_a_full_disk_leaves_nothing_of_the_image(
     run: RunResults, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: Any) -> None:
-        raise OSError("results.sqlite: database or disk is full")
-
+    run.take(outcome("a.dcm"))
     with monkeypatch.context() as patch:
-        patch.setattr(store, "put", full)
-        run.take(outcome("a.dcm"))
-    run.take(outcome("b.dcm"))
-    (failed,) = run.report.failed
-    assert failed.failure == Failure(
-        "OutputError",
-        "its results could not be written (results.sqlite: database or disk is full)",
-        "make room and run it again",
-    )
-    assert [line.status for line in run.record.inputs] == ["failed", "processed"]
-    assert run.files == ("b.dcm",)
+
+        def full(*_: Any, **__: Any) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        patch.setattr(run.ledger, "settle", full)
+        with pytest.raises(DiskFullError, match=r"^results\.sqlite: database or disk is full$"):
+            run.take(outcome("b.dcm"))
+    assert run.files == ["a.dcm"]
+    assert store.find("b.dcm") == []
+    assert run.ledger.counts()["pending"] == 1
+
+
+def test_what_an_output_had_no_room_for_is_kept_and_told(run: RunResults) -> None:
+    failure = Failure("OutputError", "its overlays could not be written (no space left)", "make room")
+    with pytest.raises(DiskFullError, match="its overlays could not be written"):
+        run.take(outcome("a.dcm", failure=failure, full=True))
+    assert run.files == ["a.dcm"]
+
+
+@pytest.mark.parametrize(
+    ("lasting", "limits", "known"),
+    [
+        ("content", "1 s", True),
+        ("content", "2 s", True),
+        ("limits", "1 s", True),
+        ("limits", "2 s", False),
+        (None, "1 s", False),
+    ],
+)
+def test_failures_that_come_back_are_known(store: Store, lasting: str, limits: str, known: bool) -> None:
+    failure = Failure("E", "because", "do so")
+    run = RunResults(Ledger.begin(store, RunFacts({}, {}, [(0, "a.dcm")])), Observer(), "1 s")
+    run.take(Outcome("a.dcm", "k", failure=failure, lasting=lasting))
+    assert known_failures(store, "a.dcm", limits) == ({"k": failure} if known else {})
+    run.take(outcome("a.dcm"))  # it succeeds after all
+    assert known_failures(store, "a.dcm", limits) == {}
 
 
 def test_columns_of_a_model_stay_with_their_image(run: RunResults) -> None:
@@ -163,7 +211,7 @@ def test_parts_of_a_breast_are_known_by_their_remarks(run: RunResults, flags: st
     given = outcome("a.dcm")
     images = given.tables["images"].assign(flags=flags)
     run.take(dataclasses.replace(given, tables={**given.tables, "images": images}))
-    assert run.views[0].special is special
+    assert run._views()[0].special is special
 
 
 def test_an_image_is_known_when_all_that_is_asked_for_is_there(tmp_path: Path, store: Store) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import json
 import shutil
 import sqlite3
 from importlib import metadata
@@ -13,9 +16,11 @@ import pytest
 from output_fakes import fake_result, ring
 
 import mcdetect
+from mcdetect.runs.keys import _libraries, detector_digest, digest_of, result_key
+from mcdetect.runs.ledger import Ledger
 from mcdetect.runs.results import STORED
-from mcdetect.runs.store import Store, _libraries, detector_digest, digest_of, result_key
-from mcdetect.schema import CALCIFICATIONS, CLUSTERS, IMAGES
+from mcdetect.runs.store import Store
+from mcdetect.schema import CALCIFICATIONS, CLUSTERS, IMAGES, Column
 
 
 @pytest.fixture
@@ -69,7 +74,7 @@ def test_what_fails_half_way_leaves_nothing(store: Store, monkeypatch: pytest.Mo
     assert left == 0
 
 
-def test_a_store_is_found_again_and_one_of_other_columns_is_put_aside(tmp_path: Path) -> None:
+def test_a_store_is_found_again_and_one_of_other_columns_is_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "results.sqlite"
     with Store(path, STORED) as store:
         store.put("a.dcm", "k", tables(), {})
@@ -77,10 +82,82 @@ def test_a_store_is_found_again_and_one_of_other_columns_is_put_aside(tmp_path: 
     with Store(path, STORED) as store:
         assert [entry.key for entry in store.find("a.dcm")] == ["k"]
         assert store.alias("1.2.3") == alias
-    with Store(path, {"images": STORED["images"][:-1]}) as store:
-        assert store.find("a.dcm") == []
+    new = Column("new_mm", "float64", "mm", "a column of a later version")
+    with Store(path, {**STORED, "images": (*STORED["images"], new), "further": STORED["images"]}) as store:
+        (entry,) = store.find("a.dcm")
+        assert store.rows(entry, "images")["new_mm"].isna().tolist() == [True]
+        assert store.rows(entry, "further").empty
+        assert store.alias("1.2.3") == alias
+    with Store(path, STORED) as store:  # what it does not know stays
+        assert len(store.rows(store.find("a.dcm")[0], "clusters")) == 2
+    with Store(tmp_path / "other.sqlite", STORED) as store:
         assert store.alias("1.2.3") != alias  # a pseudonym means nothing outside its store
+    assert not list(tmp_path.glob("*.old"))
+
+
+def test_a_column_that_changed_its_type_makes_the_store_anew(tmp_path: Path) -> None:
+    path = tmp_path / "results.sqlite"
+    with Store(path, STORED) as store:
+        store.put("a.dcm", "k", tables(), {})
+    changed = tuple(dataclasses.replace(c, dtype="str") if c.name == "rows" else c for c in STORED["images"])
+    with Store(path, {**STORED, "images": changed}) as store:
+        assert store.find("a.dcm") == []
     assert (tmp_path / "results.sqlite.old").is_file()
+
+
+def make_layout_2(path: Path) -> None:
+    """Write a store as version 0.2 did, with one image."""
+    names = {name: [column.name for column in columns] for name, columns in STORED.items()}
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.execute("CREATE TABLE layout (version TEXT NOT NULL, salt TEXT NOT NULL)")
+        old.execute("INSERT INTO layout VALUES (?, 'salt')", (json.dumps([2, "4.0", names]),))
+        old.execute(
+            "CREATE TABLE entries (entry INTEGER PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL, "
+            "facts TEXT NOT NULL, UNIQUE (name, key))"
+        )
+        old.execute(
+            "CREATE TABLE files (file TEXT PRIMARY KEY, bytes INTEGER NOT NULL, "
+            "entry INTEGER NOT NULL REFERENCES entries ON DELETE CASCADE)"
+        )
+        types = {"str": "TEXT", "float64": "REAL", "int64": "INTEGER", "bool": "INTEGER"}
+        for name, columns in STORED.items():
+            declared = ", ".join(f'"{c.name}" {types[c.dtype]}' for c in columns)
+            old.execute(
+                f'CREATE TABLE "{name}" (entry INTEGER NOT NULL REFERENCES entries ON DELETE CASCADE, '
+                f"{declared})"
+            )
+            old.execute(f'CREATE INDEX "{name}_entry" ON "{name}" (entry)')
+        old.execute("INSERT INTO entries VALUES (7, 'a.dcm', 'k', '{}')")
+        old.execute("INSERT INTO files VALUES ('overlays/a.png', 3, 7)")
+        old.execute("INSERT INTO images (entry, file, rows) VALUES (7, 'a.dcm', 5)")
+        old.commit()
+
+
+def test_a_store_of_the_layout_before_keeps_its_results(tmp_path: Path) -> None:
+    path = tmp_path / "results.sqlite"
+    make_layout_2(path)
+    with pytest.raises(OSError, match="of another version"):
+        Store(path, STORED, reading=True)
+    for _ in range(2):
+        with Store(path, STORED) as store:
+            entry = store.find("a.dcm")[0]
+            assert (entry.number, entry.key) == (7, "k")
+            assert store.owned(entry) == {"overlays/a.png": 3}
+            assert store.query("SELECT rows FROM images WHERE image_id = 7").fetchall() == [(5,)]
+            store.put("a.dcm", "k2", tables(), {})
+            assert Ledger.latest(store) is None
+    assert not list(tmp_path.glob("*.old"))
+
+
+def test_a_store_of_a_later_layout_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "results.sqlite"
+    with Store(path, STORED) as store:
+        store.put("a.dcm", "k", tables(), {})
+        with store.transaction() as run:
+            run("UPDATE layout SET version = ?", (json.dumps([99, "9.0", {}]),))
+    with pytest.raises(OSError, match="a newer version of mcdetect wrote it"):
+        Store(path, STORED)
+    assert not list(tmp_path.glob("*.old"))
 
 
 def test_a_file_that_is_no_store_is_put_aside(tmp_path: Path) -> None:
@@ -98,7 +175,10 @@ def test_what_is_put_aside_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixt
         pass
     told = "results.sqlite is {}: kept as results.sqlite.{}, and made anew"
     assert caplog.messages == [told.format("damaged", "old")]
-    with Store(path, {"images": STORED["images"]}):
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE layout SET version = 'x'")
+        other.commit()
+    with Store(path, STORED):
         pass
     assert caplog.messages[1:] == [told.format("of another version", "old2")]
     assert (tmp_path / "results.sqlite.old").read_bytes().startswith(b"something else")

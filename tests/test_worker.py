@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
+import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
+import numpy as np
+import pydicom
 import pytest
+import tifffile
+from cli_files import breast_pixels, write_dicom
 from detector_standin import Detector, install
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from mcdetect.config import Config
 from mcdetect.errors import UnreadableFileError
 from mcdetect.output.overlays import Overlays
 from mcdetect.output.seam import Output, Piece
 from mcdetect.output.tables import Candidates, Tables
+from mcdetect.readers.held import HeldFile
 from mcdetect.readers.image_file import ImageFile
 from mcdetect.result import Result
+from mcdetect.runs import worker as worker_module
 from mcdetect.runs.worker import REPORT_BUG, Outcome, Task, process
 
 
@@ -195,24 +205,78 @@ def test_of_several_failures_the_first_is_told(
         assert found.failure.error == error
 
 
-@pytest.mark.slow
-def test_a_worker_ends_with_its_parent_however_that_ends() -> None:
-    """The worker holds the parent's output open, so that it is read to its end when both are gone."""
-    code = """
-import multiprocessing, os, signal
-from concurrent.futures import ProcessPoolExecutor
-from mcdetect.runs.worker import initialise_worker
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs signals of Unix")
+@pytest.mark.parametrize("holding", [False, True])
+def test_a_worker_ends_with_its_parent_however_that_ends(tmp_path: Path, holding: bool) -> None:
+    """The worker has the parent's output open, so that it is read to its end when both are gone.
+
+    It hangs, with `holding` in a library that does not let go of the interpreter, so that no thread can look.
+    """
+    code = f"""
+import ctypes, os, signal, sys
+from mcdetect.readers.held import HeldFile
+from mcdetect.readers.image_file import ImageFile
+from mcdetect.runs.pool import Limits, run_tasks
+from mcdetect.runs.worker import Outcome, Task
+
+def work(task):
+    print("searching", flush=True)
+    os.kill(os.getppid(), signal.SIGKILL)
+    if {holding} and sys.platform == "linux":
+        ctypes.PyDLL(None).pause()
+    import threading
+    threading.Event().wait()
 
 if __name__ == "__main__":
-    pool = ProcessPoolExecutor(
-        1, mp_context=multiprocessing.get_context("spawn"), initializer=initialise_worker, initargs=(1,)
-    )
-    print(pool.submit(os.getpid).result() != os.getpid(), flush=True)
-    pool.submit(exec, "import time; time.sleep(40); print('still alive', flush=True)")
-    os.kill(os.getpid(), signal.SIGKILL)
+    list(run_tasks([Task(ImageFile(None, "a"), "a")], work=work, limits=Limits()))
 """
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "parent.py"
-        script.write_text(code)
-        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
-    assert done.stdout == "True\n"
+    script = tmp_path / "parent.py"
+    script.write_text(code)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.stdout == "searching\n", done.stderr
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_the_bytes_that_are_hashed_are_the_bytes_that_are_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that changes while it is read has the results of what was hashed, under that hash."""
+    path = write_dicom(tmp_path / "a.dcm")
+    before = path.read_bytes()
+    told: list[str] = []
+
+    def change(key: str, digest: str, size: int) -> None:
+        told.append(digest)
+        path.write_bytes(b"something else")
+
+    monkeypatch.setattr(worker_module, "_began", change)
+    found = process(Task(ImageFile(path, "a.dcm"), "a.dcm", tmp_path, outputs=[Tables()]))
+    assert found.failure is None
+    assert len(found.tables["images"]) == 1
+    assert told == [found.sha256] == [hashlib.sha256(before).hexdigest()]
+
+
+@pytest.mark.parametrize("kind", ["dcm", "deflated", "png", "tiff", "pgm"])
+def test_every_reader_reads_bytes_that_are_held(tmp_path: Path, kind: str) -> None:
+    pixels = breast_pixels(200, 150)
+    path = tmp_path / f"a.{kind}"
+    if kind == "dcm":
+        write_dicom(path, pixels)
+    elif kind == "deflated":
+        write_dicom(path, pixels)
+        ds = pydicom.dcmread(path)
+        ds.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        ds.save_as(path, enforce_file_format=True)
+    elif kind == "pgm":
+        path.write_bytes(b"P5 150 200 4095\n" + pixels.astype(">u2").tobytes())
+    elif kind == "png":
+        path.write_bytes(imagecodecs.png_encode(pixels))
+    else:
+        tifffile.imwrite(path, pixels)
+    plain = ImageFile(path, "a", 0.1, force=True).read()
+    held = HeldFile.of(path, path.read_bytes())
+    path.unlink()
+    again = ImageFile(held, "a", 0.1, force=True).read()
+    np.testing.assert_array_equal(plain.pixels, again.pixels)

@@ -19,7 +19,7 @@ from typing import Any
 import mcdetect
 import mcdetect.phantom
 import mcdetect.validation.evaluation
-from mcdetect.runs.store import detector_digest
+from mcdetect.runs.keys import detector_digest
 
 __all__ = [
     "RESULTS",

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sqlite3
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from mcdetect.errors import McdetectError
 from mcdetect.output.files import PART_SUFFIX
 from mcdetect.output.further import FURTHER
+from mcdetect.output.lock import OutputError
 from mcdetect.output.overlays import OVERLAY_FOLDER
 from mcdetect.output.run_record import RUN_FILE, read_record
 from mcdetect.output.tables import CSV_ONLY, SCHEMAS
@@ -22,21 +21,16 @@ __all__ = [
     "COMPARISON_FILE",
     "STORE_FILE",
     "OutputError",
-    "locked",
+    "earlier_pictures",
     "make_folder",
     "prepare_output",
-    "remove_stale",
+    "remove_pictures",
 ]
 
 COMPARISON_FILE = "comparison.png"
 STORE_FILE = "results.sqlite"
-_LOCK = ".lock"
 
 logger = logging.getLogger(__name__)
-
-
-class OutputError(McdetectError):
-    """The output folder cannot be used."""
 
 
 def prepare_output(folder: Path) -> dict[str, Any] | None:
@@ -95,41 +89,6 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep an output folder for one run; the lock goes with the process, however that ends.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder; it must be there.
-
-    Raises
-    ------
-    OutputError
-        When another run works in it.
-    """
-    place = folder / _LOCK
-    try:
-        lock = sqlite3.connect(place, timeout=0.0, isolation_level=None)
-    except sqlite3.Error as error:
-        raise OutputError(f"{folder.name or folder}: cannot be locked ({error}); name another one") from error
-    try:
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
-                raise OutputError(f"{folder.name or folder}: cannot be locked ({error})") from error
-            raise OutputError(
-                f"{folder.name or folder}: another run works in it; wait for its end, or name another folder"
-            ) from error
-        yield
-    finally:
-        lock.close()
-        with contextlib.suppress(OSError):
-            place.unlink()
-
-
 def _table_names() -> list[str]:
     names = [f"{name}.csv" for name in SCHEMAS]
     return names + [f"{name}.parquet" for name in SCHEMAS if name not in CSV_ONLY]
@@ -169,22 +128,26 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def remove_stale(folder: Path, earlier: dict[str, Any] | None, keep: Collection[str | None]) -> None:
-    """Remove the pictures that an earlier run recorded as its own and the present one did not make or use.
+def earlier_pictures(earlier: Mapping[str, Any] | None) -> set[str]:
+    """Return the names of the pictures that an earlier run recorded as its own (`prepare_output`)."""
+    inputs = (earlier or {}).get("inputs")
+    items = [item for item in inputs if isinstance(item, dict)] if isinstance(inputs, list) else []
+    return {name for item in items if isinstance(name := item.get("overlay"), str)}
+
+
+def remove_pictures(folder: Path, earlier: Collection[str], keep: Collection[str]) -> None:
+    """Remove the pictures of earlier runs that the present one did not make or use.
 
     Parameters
     ----------
     folder : Path
         The output folder.
-    earlier : dict or None
-        As `prepare_output` returned it.
-    keep : collection of str or None
+    earlier : collection of str
+        Names of pictures that were ours.
+    keep : collection of str
         Names of the pictures of the present run.
     """
-    inputs = (earlier or {}).get("inputs")
-    items = [item for item in inputs if isinstance(item, dict)] if isinstance(inputs, list) else []
-    names = {name for item in items if isinstance(name := item.get("overlay"), str)}
-    for name in names - set(keep):
+    for name in set(earlier) - set(keep):
         if name.endswith(".png") and Path(name).name == name:
             with contextlib.suppress(OSError):
                 (folder / OVERLAY_FOLDER / name).unlink()

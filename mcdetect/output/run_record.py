@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -14,7 +15,7 @@ from typing import Any
 
 from mcdetect import __version__
 from mcdetect.config import Config
-from mcdetect.output.files import write_text
+from mcdetect.output.files import PART_SUFFIX, replace_with
 from mcdetect.schema import SCHEMA_VERSION
 
 __all__ = [
@@ -110,8 +111,8 @@ class RunRecord:
     duplicates: int = 0
     comparison: Mapping[str, Any] | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return what goes into run.json."""
+    def as_dict(self, counts: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """Return what goes into run.json, the inputs of `inputs` included."""
         failed = sum(item.status == "failed" for item in self.inputs)
         processed = sum(item.status == "processed" for item in self.inputs)
         return {
@@ -130,8 +131,7 @@ class RunRecord:
             "config": self.config.as_dict(),
             "config_sha256": self.config.digest,
             "counts": {
-                "processed": processed,
-                "failed": failed,
+                **({"processed": processed, "failed": failed} if counts is None else counts),
                 "skipped": self.skipped,
                 "duplicates": self.duplicates,
             },
@@ -140,9 +140,41 @@ class RunRecord:
             **({} if self.comparison is None else {"comparison": dict(self.comparison)}),
         }
 
-    def write(self, folder: Path) -> None:
-        """Write run.json into a folder."""
-        write_text(folder / RUN_FILE, json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + "\n")
+    def write(
+        self,
+        folder: Path,
+        inputs: Iterable[InputRecord] | None = None,
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        """Write run.json into a folder.
+
+        Parameters
+        ----------
+        folder : Path
+            The output folder.
+        inputs : iterable of InputRecord, optional
+            A line for each input, written one by one, as there may be millions; `self.inputs` by default.
+        counts : mapping of str to int, optional
+            Inputs by what became of them; counted from `self.inputs` by default.
+        """
+        found = self.as_dict(counts)
+        lines = (item.as_dict() for item in (self.inputs if inputs is None else inputs))
+        found["inputs"] = []
+        head, _, tail = json.dumps(found, indent=1, ensure_ascii=False).rpartition('"inputs": []')
+        part = folder / f".{RUN_FILE}{PART_SUFFIX}"
+        try:
+            with part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
+                stream.write(f'{head}"inputs": [')
+                lead = "\n  "
+                for line in lines:
+                    stream.write(lead + json.dumps(line, ensure_ascii=False))
+                    lead = ",\n  "
+                stream.write(("]" if lead == "\n  " else "\n ]") + tail + "\n")
+            replace_with(part, folder / RUN_FILE)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise
 
 
 def library_versions(names: Sequence[str]) -> dict[str, str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mcdetect.result import Result
+    from mcdetect.schema import Column
 
 __all__ = ["Output", "Piece", "Results"]
 
@@ -43,6 +44,9 @@ class Results(Protocol):
 
     def whole(self, table: str) -> pd.DataFrame | None:
         """Return a table of the run as a whole (studies, failures, ...), or None where there is none."""
+
+    def batches(self, table: str, columns: Sequence[Column]) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """Yield the rows of all images, or of a table of the run as a whole, in order, some at a time."""
 
 
 class Output:

@@ -1,17 +1,17 @@
-"""Tables as CSV and Parquet, written image by image and moved into place when complete."""
+"""Tables as CSV and Parquet, written batch by batch and moved into place when complete."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mcdetect.models.cluster_model import ClusterModel
-from mcdetect.output.files import PART_SUFFIX, replace_with
+from mcdetect.output.csv import csv_text
 from mcdetect.output.seam import Output, Piece, Results
+from mcdetect.output.sinks import SINKS, Sink, arrow_schema
 from mcdetect.schema import (
     CALCIFICATIONS,
     CANDIDATES,
@@ -22,19 +22,18 @@ from mcdetect.schema import (
     IMAGES,
     MEMBERS,
     MODEL_COLUMNS,
-    SCHEMA_VERSION,
     STUDIES,
     Column,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
     from mcdetect.result import Result
 
 __all__ = [
     "CSV_ONLY",
+    "FORMATS",
     "SCHEMAS",
     "Candidates",
     "TableWriter",
@@ -42,6 +41,7 @@ __all__ = [
     "Tables",
     "arrow_schema",
     "csv_text",
+    "write_tables",
 ]
 
 SCHEMAS: dict[str, tuple[Column, ...]] = {
@@ -58,60 +58,19 @@ SCHEMAS: dict[str, tuple[Column, ...]] = {
 """Name of every table and its columns."""
 
 CSV_ONLY = frozenset({"failures"})
-"""Tables that are written as CSV only."""
+"""Tables that are not written as Parquet."""
 
-# Technical: digits in CSV. Six say a measure better than it is known; a distance of 0.2 mm that is computed
-# from positions of thousands of pixels needs three more.
-_FLOAT_FORMAT = "%.6g"
-_PLACE_FORMAT = "%.9g"
-# Technical: size of the parts of a Parquet file.
-_ROWS_PER_GROUP = 65536
-_TABLES_PER_GROUP = 512  # a small Arrow table of 200 columns takes 260 kB, however few its rows
-_ARROW_TYPES = {"str": "string", "float64": "float64", "int64": "int64", "bool": "bool"}
+FORMATS = ("csv", "parquet")
+"""Kinds of table files that a run writes."""
 
-
-def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
-    """Return the Parquet schema of a table; units and meanings are kept as metadata.
-
-    Parameters
-    ----------
-    columns : sequence of Column
-        Columns of the table.
-    """
-    import pyarrow as pa
-
-    fields = [
-        pa.field(
-            column.name,
-            pa.type_for_alias(_ARROW_TYPES[column.dtype]),
-            nullable=column.dtype == "float64",
-            metadata={"unit": column.unit, "meaning": column.meaning},
-        )
-        for column in columns
-    ]
-    return pa.schema(fields, metadata={"mcdetect.schema_version": SCHEMA_VERSION})
-
-
-def csv_text(table: pd.DataFrame, *, header: bool) -> str:
-    """Return a table as CSV: ``\\n`` line ends, empty for not-a-number.
-
-    Numbers have six significant digits, positions in pixels nine, so that distances follow from them.
-    """
-    places = [name for name in table.columns if name.endswith("_px") and table[name].dtype.kind == "f"]
-    written = {
-        name: [_PLACE_FORMAT % value if value == value else "" for value in table[name].tolist()]
-        for name in places
-    }
-    return table.assign(**written).to_csv(
-        index=False, header=header, float_format=_FLOAT_FORMAT, lineterminator="\n"
-    )
+_VALUES_HELD = 250_000  # Technical: values that wait to be written, some MB
 
 
 class TableWriter:
-    """One table, appended to while a batch runs.
+    """One table, appended to batch by batch.
 
-    Rows reach the temporary CSV at once and the temporary Parquet file in groups, so that memory
-    does not grow with the number of images. `close` moves both into place.
+    Memory does not grow with the number of rows. `finish` completes the temporary files, `move` moves them
+    into place, `close` does both.
 
     Parameters
     ----------
@@ -121,28 +80,27 @@ class TableWriter:
         A key of `SCHEMAS`; the files are called ``<name>.csv`` and ``<name>.parquet``.
     added : sequence of Column
         Further columns, after those of the schema.
+    formats : sequence of str
+        Keys of `mcdetect.output.sinks.SINKS`; tables of `CSV_ONLY` are not written as Parquet.
     """
 
-    def __init__(self, folder: Path, name: str, added: Sequence[Column] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        added: Sequence[Column] = (),
+        formats: Sequence[str] = FORMATS,
+    ) -> None:
         self.name = name
         self.columns = (*SCHEMAS[name], *added)
         self._names = [column.name for column in self.columns]
-        self._csv_path = folder / f"{name}.csv"
-        self._csv_part = folder / f".{name}.csv{PART_SUFFIX}"
-        self._parquet_path = None if name in CSV_ONLY else folder / f"{name}.parquet"
-        self._parquet_part = folder / f".{name}.parquet{PART_SUFFIX}"
-        self._waiting: list[pa.Table] = []
-        self._waiting_rows = 0
+        self._waiting: list[tuple[Any, ...]] = []
         self.rows = 0
-        self._parquet: Any = None
-        self._csv = self._csv_part.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._sinks: list[Sink] = []
         try:
-            self._csv.write(",".join(self._names) + "\n")
-            if self._parquet_path is not None:
-                import pyarrow.parquet as pq
-
-                self._schema = arrow_schema(self.columns)
-                self._parquet = pq.ParquetWriter(self._parquet_part, self._schema, compression="zstd")
+            for form in formats:
+                if form != "parquet" or name not in CSV_ONLY:
+                    self._sinks.append(SINKS[form](folder, name, self.columns))
         except BaseException:
             self.discard()
             raise
@@ -154,51 +112,48 @@ class TableWriter:
             raise ValueError(
                 f"a table of {self.name} must have the columns of its schema; wrong: {wrong[:5]}"
             )
-        if table.empty:
-            return
-        self.rows += len(table)
-        self._csv.write(csv_text(table, header=False))
-        self._csv.flush()
-        if self._parquet is None:
-            return
-        import pyarrow as pa
+        if len(table):
+            self.extend(list(zip(*(table[name].tolist() for name in self._names), strict=True)))
 
-        self._waiting.append(pa.Table.from_pandas(table, schema=self._schema, preserve_index=False))
-        self._waiting_rows += len(table)
-        if self._waiting_rows >= _ROWS_PER_GROUP or len(self._waiting) >= _TABLES_PER_GROUP:
-            self._write_group()
+    def extend(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Add rows as tuples in the order of the columns; None or not-a-number where a value is missing."""
+        self.rows += len(rows)
+        self._waiting.extend(rows)
+        if len(self._waiting) * len(self.columns) >= _VALUES_HELD:
+            self._write()
 
-    def _write_group(self) -> None:
-        import pyarrow as pa
+    def _write(self) -> None:
+        rows, self._waiting = self._waiting, []
+        if rows:
+            values = list(zip(*rows, strict=True))
+            for sink in self._sinks:
+                sink.write(values)
 
-        if self._waiting:
-            rows = pa.concat_tables(self._waiting).replace_schema_metadata(self._schema.metadata)
-            self._parquet.write_table(rows, row_group_size=_ROWS_PER_GROUP)
-        self._waiting, self._waiting_rows = [], 0
+    def finish(self) -> None:
+        """Complete the files under their temporary names."""
+        self._write()
+        for sink in self._sinks:
+            sink.finish()
+
+    def move(self) -> None:
+        """Move the finished files into place."""
+        for sink in self._sinks:
+            sink.move()
 
     def close(self) -> None:
         """Finish the files and move them into place."""
-        self._csv.close()
-        if self._parquet is not None and self._parquet_path is not None:
-            self._write_group()
-            self._parquet.close()
-            replace_with(self._parquet_part, self._parquet_path)
-        replace_with(self._csv_part, self._csv_path)
+        self.finish()
+        self.move()
 
-    def discard(self, *, remove: bool = True) -> None:
-        """Stop without touching a finished table of an earlier run; `remove` the temporary files."""
-        with contextlib.suppress(OSError):
-            self._csv.close()
-        if self._parquet is not None:
-            with contextlib.suppress(OSError):
-                self._parquet.close()
-        for part in (self._csv_part, self._parquet_part) if remove else ():
-            with contextlib.suppress(OSError):
-                part.unlink()
+    def discard(self) -> None:
+        """Stop without touching a finished table of an earlier run."""
+        self._waiting = []
+        for sink in self._sinks:
+            sink.abandon()
 
 
 class TableWriters:
-    """The tables of one run; a context that finishes them when all went well.
+    """The tables of one run; a context that finishes them, all or none, when all went well.
 
     Parameters
     ----------
@@ -208,15 +163,21 @@ class TableWriters:
         Keys of `SCHEMAS`.
     added : mapping of str to sequence of Column, optional
         Further columns of some of them.
+    formats : sequence of str
+        As for `TableWriter`.
     """
 
     def __init__(
-        self, folder: Path, names: Sequence[str], added: Mapping[str, Sequence[Column]] | None = None
+        self,
+        folder: Path,
+        names: Sequence[str],
+        added: Mapping[str, Sequence[Column]] | None = None,
+        formats: Sequence[str] = FORMATS,
     ) -> None:
         self._writers: dict[str, TableWriter] = {}
         try:
             for name in names:
-                self._writers[name] = TableWriter(folder, name, (added or {}).get(name, ()))
+                self._writers[name] = TableWriter(folder, name, (added or {}).get(name, ()), formats)
         except BaseException:
             self.discard()
             raise
@@ -227,20 +188,31 @@ class TableWriters:
             if name in tables:
                 writer.append(tables[name])
 
+    def extend(self, name: str, batches: Iterable[Sequence[tuple[Any, ...]]]) -> None:
+        """Add rows of a table as they come from the store."""
+        for rows in batches:
+            self._writers[name].extend(rows)
+
+    def columns(self, name: str) -> tuple[Column, ...]:
+        """Return the columns of a table."""
+        return self._writers[name].columns
+
     @property
     def rows(self) -> dict[str, int]:
         """Rows written so far, by table."""
         return {name: writer.rows for name, writer in self._writers.items()}
 
     def close(self) -> None:
-        """Finish every table."""
+        """Finish every table; the first appears when the last is complete."""
         for writer in self._writers.values():
-            writer.close()
+            writer.finish()
+        for writer in self._writers.values():
+            writer.move()
 
-    def discard(self, *, remove: bool = True) -> None:
+    def discard(self) -> None:
         """Give up every table."""
         for writer in self._writers.values():
-            writer.discard(remove=remove)
+            writer.discard()
 
     def __enter__(self) -> Self:
         """Start a run."""
@@ -249,14 +221,15 @@ class TableWriters:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finish the tables; after an error none appears.
-
-        When the disk itself failed, what reached it stays in the temporary files.
-        """
-        if error is None:
+        """Finish the tables; after an error none appears, and the room is given back."""
+        if error is not None:
+            self.discard()
+            return
+        try:
             self.close()
-        else:
-            self.discard(remove=not isinstance(error, OSError))
+        except BaseException:
+            self.discard()
+            raise
 
 
 @dataclass(frozen=True)
@@ -284,7 +257,7 @@ class Tables(Output):
         model = self.model
         added = () if model is None else tuple(c for c in MODEL_COLUMNS if c.name in model.columns)
         names = ("images", "calcifications", "clusters", "studies", "findings", "failures")
-        return _write(folder, names, results, {"clusters": added})
+        return write_tables(folder, names, results, {"clusters": added})
 
 
 @dataclass(frozen=True)
@@ -299,16 +272,32 @@ class Candidates(Output):
 
     def close(self, folder: Path, results: Results) -> Mapping[str, int]:
         """Write the table."""
-        return _write(folder, ("candidates",), results, {})
+        return write_tables(folder, ("candidates",), results, {})
 
 
-def _write(
-    folder: Path, names: Sequence[str], results: Results, added: Mapping[str, Sequence[Column]]
+def write_tables(
+    folder: Path,
+    names: Sequence[str],
+    results: Results,
+    added: Mapping[str, Sequence[Column]],
+    formats: Sequence[str] = FORMATS,
 ) -> dict[str, int]:
-    whole = {name: results.whole(name) for name in names}
-    by_image = [name for name in names if whole[name] is None]
-    with TableWriters(folder, names, added) as writers:
-        for file in results.files:
-            writers.append({name: results.rows(name, file) for name in by_image})
-        writers.append({name: table for name, table in whole.items() if table is not None})
+    """Write tables of a run, batch by batch; return their rows by name.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    names : sequence of str
+        Keys of `SCHEMAS`.
+    results : Results
+        What the run found.
+    added : mapping of str to sequence of Column
+        Further columns of some of them.
+    formats : sequence of str
+        As for `TableWriter`.
+    """
+    with TableWriters(folder, names, added, formats) as writers:
+        for name in names:
+            writers.extend(name, results.batches(name, writers.columns(name)))
         return writers.rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,8 +42,9 @@ class BatchReport:
 
     Parameters
     ----------
-    images : list of ImageReport
-        What became of each input.
+    images : sequence of ImageReport
+        What became of each input. That of a run is read from its store each time it is asked for, so that
+        it takes no memory; it is there as long as the output folder.
     skipped, duplicates : int
         Files that are no images, and files met more than once.
     interrupted : bool
@@ -51,7 +53,7 @@ class BatchReport:
         Number of the signal that stopped it.
     """
 
-    images: list[ImageReport] = field(default_factory=list)
+    images: Sequence[ImageReport] = field(default_factory=list)
     skipped: int = 0
     duplicates: int = 0
     interrupted: bool = False
@@ -60,7 +62,7 @@ class BatchReport:
     @property
     def reused(self) -> int:
         """Images whose results an earlier run had found."""
-        return sum(image.reused for image in self.images)
+        return sum(image.reused and bool(image.row) for image in self.images)
 
     @property
     def failed(self) -> list[ImageReport]:
@@ -80,7 +82,7 @@ class Observer:
         """Called once, before the first image."""
 
     def finished(self, image: ImageReport) -> None:
-        """Called after each input, in input order."""
+        """Called after each input, as they are finished."""
 
     def stopping(self) -> None:
         """Called when the batch was asked to stop and finishes the images under way."""

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import logging
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from mcdetect.exams.studies import ViewImage
+from mcdetect.config import Config
+from mcdetect.exams.studies import ViewImage, group_images, tables_of_groups
 from mcdetect.exams.studies.matching import MATCHING_COLUMNS
-from mcdetect.output.overlays import Overlays
-from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import SCHEMAS
-from mcdetect.runs.report import BatchReport, ImageReport, Observer
-from mcdetect.runs.store import Entry, Store
+from mcdetect.runs.layout import WHOLE
+from mcdetect.runs.ledger import Ledger
+from mcdetect.runs.report import ImageReport, Observer
+from mcdetect.runs.store import DiskFullError, Entry, Rows, Store, table_of
 from mcdetect.runs.worker import Failure, Outcome
-from mcdetect.schema import FAILURES, MODEL_COLUMNS, make_table
+from mcdetect.schema import CLUSTERS, IMAGES, MODEL_COLUMNS, Column
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STORED", "RunResults", "known_keys", "lengths"]
+__all__ = ["STORED", "RunResults", "StoredImages", "known_failures", "known_keys", "lengths"]
 
 STORED = {
     **{name: SCHEMAS[name] for name in ("images", "calcifications", "candidates")},
@@ -34,6 +38,8 @@ _SPECIAL = frozenset(
 )
 """Remarks of the loader on images whose distances are not those of a whole view."""
 
+_STUDIES_AT_ONCE = 500  # Technical: examinations whose groups are held at a time
+
 
 def known_keys(store: Store, name: str, folder: Path, outputs: Sequence[Output]) -> frozenset[str]:
     """Return the keys under which an image has all that the outputs ask for, the files included."""
@@ -41,11 +47,19 @@ def known_keys(store: Store, name: str, folder: Path, outputs: Sequence[Output])
     keys = set()
     for entry in store.find(name):
         made: dict[str, list[str]] = entry.facts["outputs"]
-        owned = store.owned(entry)
         files = [file for name in asked & set(made) for file in made[name]]
+        owned = store.owned(entry) if files else {}
         if asked <= set(made) and all(_length(folder / file) == owned.get(file, -2) for file in files):
             keys.add(entry.key)
     return frozenset(keys)
+
+
+def known_failures(store: Store, name: str, limits: str) -> dict[str, Failure]:
+    """Return by key what an image failed for before; what limits ended counts under these limits only."""
+    found = store.query(
+        "SELECT key, error, cause, remedy FROM failed WHERE name = ? AND limits IN ('', ?)", (name, limits)
+    )
+    return {str(key): Failure(error, cause, remedy) for key, error, cause, remedy in found}
 
 
 def _length(path: Path) -> int:
@@ -64,119 +78,240 @@ def lengths(folder: Path, outputs: Mapping[str, Sequence[str]]) -> dict[str, int
 class RunResults:
     """Takes outcomes as they come, and is what the outputs read when they close.
 
+    Nothing of an image is held in memory: all is in the store.
+
     Parameters
     ----------
-    store : Store
-        Where results are kept, in the output folder.
-    record : RunRecord
-        Gets a line for each input.
-    report : BatchReport
-        Gets what became of each input.
+    ledger : Ledger
+        Of this run, in the store of the output folder.
     observer : Observer
         Is told of each input.
+    limits : str
+        Limits of time and memory, as failures are kept with them.
     """
 
-    def __init__(self, store: Store, record: RunRecord, report: BatchReport, observer: Observer) -> None:
-        self.store, self.record, self.report, self.observer = store, record, report, observer
-        self.views: list[ViewImage] = []
-        self._entries: dict[str, Entry] = {}
-        self._failures: list[dict[str, str]] = []
-        self._whole: dict[str, pd.DataFrame] = {}
+    def __init__(self, ledger: Ledger, observer: Observer, limits: str = "") -> None:
+        self.ledger, self.store, self.observer, self.limits = ledger, ledger.store, observer, limits
 
     @property
     def files(self) -> Sequence[str]:
         """Images that have results, in input order."""
-        return tuple(self._entries)
+        return self.ledger.files()
 
     def rows(self, table: str, file: str) -> pd.DataFrame:
-        """Return the rows of one image in a table."""
+        """Return the rows of one image in a table; those of groups with the columns of the user's model."""
         columns = SCHEMAS[table]
         if table == "clusters":
-            columns = (*columns, *(c for c in MODEL_COLUMNS if c.name in self._model_columns(file)))
-        return self.store.rows(self._entries[file], table, columns)
-
-    def _model_columns(self, file: str) -> Sequence[str]:
-        columns: list[str] = self._entries[file].facts["model_columns"]
-        return columns
+            found = self.store.query(
+                "SELECT json_extract(facts, '$.model_columns') FROM entries WHERE image_id = ?",
+                (self.ledger.image(file),),
+            ).fetchone()[0]
+            columns = (*columns, *(c for c in MODEL_COLUMNS if c.name in json.loads(found or "[]")))
+        return self.ledger.rows(table, file, columns)
 
     def whole(self, table: str) -> pd.DataFrame | None:
-        """Return a table of the run as a whole."""
-        return self._whole.get(table)
+        """Return a table of the run as a whole, or None where there is none."""
+        if table not in (*WHOLE, "failures"):
+            return None
+        columns = SCHEMAS[table]
+        return table_of(columns, [row for rows in self.batches(table, columns) for row in rows])
+
+    def batches(self, table: str, columns: Sequence[Column]) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a table, of all images or of the run as a whole, some at a time."""
+        if table == "failures":
+            return self.ledger.failures()
+        return self.ledger.kept(table) if table in WHOLE else self.ledger.batches(table, columns)
 
     def take(self, outcome: Outcome) -> None:
-        """Keep one outcome, pass on what was logged about it, and tell the observer."""
+        """Keep one outcome, pass on what was logged about it, and tell the observer.
+
+        Raises
+        ------
+        DiskFullError
+            There is no room for it; nothing of it is kept.
+        """
         for item in outcome.records:
             logging.getLogger(item.name).handle(item)
-        failure, entry = outcome.failure, None
-        if outcome.known:
-            entry = next(e for e in self.store.find(outcome.file) if e.key == outcome.key)
-        elif "images" in outcome.tables:  # without its own row the rest of an image is worth nothing
-            entry, failure = self._put(outcome)
-        row: dict[str, Any] = {}
-        best = float("nan")
-        if entry is not None:
-            self._entries[outcome.file] = entry
-            images, clusters = self.rows("images", outcome.file), self.rows("clusters", outcome.file)
-            row = {str(key): value for key, value in images.iloc[0].to_dict().items()}
-            self.views.append(_view(outcome.file, str(entry.facts["study"]), row, clusters))
-            scores = clusters.loc[clusters["flagged"], "score"]
-            best = float(scores.max()) if len(scores) else best
-        if failure is not None:
-            what = {"error": failure.error, "cause": failure.cause, "remedy": failure.remedy}
-            self._failures.append({"file": outcome.file} | what)
-        self.record.inputs.append(_input_record(outcome, entry))
-        image = ImageReport(outcome.file, row=row, best_score=best, failure=failure, reused=outcome.known)
-        self.report.images.append(image)
+        reused = outcome.known and outcome.failure is None
+        with self.store.transaction():
+            number, seconds, row, best = self._keep(outcome)
+            self.ledger.settle(
+                outcome.file,
+                number,
+                outcome.failure,
+                sha256=outcome.sha256,
+                size_bytes=outcome.size_bytes,
+                reused=reused,
+                seconds=seconds,
+            )
+        image = ImageReport(outcome.file, row=row, best_score=best, failure=outcome.failure, reused=reused)
         self.observer.finished(image)
+        if outcome.full:
+            raise DiskFullError(str(outcome.failure.cause if outcome.failure else "the disk is full"))
 
-    def _put(self, outcome: Outcome) -> tuple[Entry | None, Failure | None]:
-        """Store an outcome; a disk that is full costs this image only."""
-        clusters = outcome.tables["clusters"]
+    def _keep(self, outcome: Outcome) -> tuple[int | None, Mapping[str, float], dict[str, Any], float]:
+        """Store what is new; return the image's number, seconds, row and best score."""
+        nothing: tuple[None, Mapping[str, float], dict[str, Any], float] = (
+            None,
+            outcome.seconds,
+            {},
+            math.nan,
+        )
+        if outcome.known and outcome.failure is None:
+            entry = next(e for e in self.store.find(outcome.file) if e.key == outcome.key)
+            row, best = _row_of(self.store, entry.number)
+            return entry.number, entry.facts.get("seconds", {}), row, best
+        if "images" in outcome.tables:  # without its own row the rest of an image is worth nothing
+            entry = self._put(outcome)
+            scores = Rows.of(outcome.tables["clusters"])
+            flagged = [
+                s for s, yes in zip(scores.column("score"), scores.column("flagged"), strict=True) if yes
+            ]
+            row = Rows.of(outcome.tables["images"]).first()
+            return entry.number, outcome.seconds, row, max(flagged, default=math.nan)
+        if outcome.lasting is not None and outcome.failure is not None and not outcome.known and outcome.key:
+            failure = outcome.failure
+            with self.store.transaction() as execute:
+                execute(
+                    "INSERT OR REPLACE INTO failed (name, key, limits, error, cause, remedy) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        outcome.file,
+                        outcome.key,
+                        self.limits if outcome.lasting == "limits" else "",
+                        failure.error,
+                        failure.cause,
+                        failure.remedy,
+                    ),
+                )
+        return nothing
+
+    def _put(self, outcome: Outcome) -> Entry:
         facts = {
             "sha256": outcome.sha256,
             "size_bytes": outcome.size_bytes,
             "seconds": outcome.seconds,
             "study": self.store.alias(outcome.study),
             "outputs": {name: list(files) for name, files in outcome.outputs.items()},
-            "model_columns": [c.name for c in MODEL_COLUMNS if c.name in clusters.columns],
+            "model_columns": [
+                c.name for c in MODEL_COLUMNS if c.name in Rows.of(outcome.tables["clusters"]).columns
+            ],
         }
-        try:
-            files = lengths(self.store.path.parent, outcome.outputs)
-            return self.store.put(outcome.file, outcome.key, outcome.tables, facts, files), outcome.failure
-        except OSError as error:
-            cause = f"its results could not be written ({error})"
-            return None, Failure("OutputError", cause, "make room and run it again")
+        files = lengths(self.store.path.parent, outcome.outputs)
+        return self.store.put(outcome.file, outcome.key, outcome.tables, facts, files)
 
-    def finish(self, whole: Mapping[str, pd.DataFrame]) -> None:
-        """Take the tables of the run as a whole."""
-        rows = {
-            name: [failure[name] for failure in self._failures]
-            for name in (column.name for column in FAILURES)
-        }
-        self._whole = {**whole, "failures": make_table(FAILURES, rows)}
+    def make_studies(self, config: Config, by: str) -> None:
+        """Make the tables of examinations and findings."""
+        for name in ("studies", "findings"):
+            self.ledger.drop(name)
+        first = 1
+        groups = iter(group_images(self._views(), by))
+        while some := list(itertools.islice(groups, _STUDIES_AT_ONCE)):
+            whole = [[self._with_clusters(image) for image in members] for members in some]
+            for name, table in tables_of_groups(whole, config.studies, first=first).items():
+                self.ledger.keep(name, Rows.of(table))
+            numbers = [(view.file, first + k) for k, members in enumerate(some) for view in members]
+            self.ledger.number_studies(iter(numbers))
+            first += len(some)
+
+    def _views(self) -> list[ViewImage]:
+        found = self.store.query(
+            "SELECT i.file, json_extract(e.facts, '$.study'), m.laterality, m.view, m.flags "
+            "FROM inputs AS i JOIN entries AS e ON e.image_id = i.image_id "
+            "JOIN images AS m ON m.image_id = i.image_id WHERE i.run_id = ?",
+            (self.ledger.run,),
+        )
+        nothing = table_of((), ())
+        return [
+            ViewImage(
+                file=file,
+                study=study,
+                laterality=laterality,
+                view=view,
+                special=any(remark in _SPECIAL for remark in str(flags).split("; ")),
+                clusters=nothing,
+            )
+            for file, study, laterality, view, flags in found
+        ]
+
+    def _with_clusters(self, image: ViewImage) -> ViewImage:
+        clusters = self.ledger.rows("clusters", image.file, _MATCHED)
+        return ViewImage(image.file, image.study, image.laterality, image.view, image.special, clusters)
 
 
-def _input_record(outcome: Outcome, entry: Entry | None) -> InputRecord:
-    facts = {} if entry is None else entry.facts
-    pictures = facts.get("outputs", {}).get(Overlays.name, [])
-    return InputRecord(
-        outcome.file,
-        "failed" if entry is None else "processed",
-        outcome.sha256,
-        outcome.size_bytes,
-        pictures[0].rpartition("/")[2] if pictures else None,
-        facts.get("seconds", outcome.seconds),
-    )
+_MATCHED = tuple(column for column in CLUSTERS if column.name in ("cluster_id", *MATCHING_COLUMNS))
+"""What the table of examinations needs of the groups, which is little."""
+
+_IMAGE_COLUMNS = ", ".join(f'm."{column.name}"' for column in IMAGES)
+_BEST = "(SELECT max(c.score) FROM clusters AS c WHERE c.image_id = m.image_id AND c.flagged)"
 
 
-def _view(file: str, study: str, row: Mapping[str, Any], clusters: pd.DataFrame) -> ViewImage:
-    """Return what the table of examinations needs of one image, which is little."""
-    kept = [name for name in ("cluster_id", *MATCHING_COLUMNS) if name in clusters.columns]
-    return ViewImage(
-        file=file,
-        study=study,
-        laterality=str(row["laterality"]),
-        view=str(row["view"]),
-        special=any(remark in _SPECIAL for remark in str(row["flags"]).split("; ")),
-        clusters=clusters[kept],
-    )
+def _row_of(store: Store, image: int) -> tuple[dict[str, Any], float]:
+    """Return an image's row of images.csv and its best score."""
+    query = f"SELECT {_BEST}, {_IMAGE_COLUMNS} FROM images AS m WHERE m.image_id = ?"
+    best, *values = store.query(query, (image,)).fetchone()
+    return _typed(values), math.nan if best is None else float(best)
+
+
+def _typed(values: Sequence[Any]) -> dict[str, Any]:
+    row = {}
+    for column, value in zip(IMAGES, values, strict=True):
+        if column.dtype == "bool":
+            value = bool(value)
+        row[column.name] = math.nan if value is None and column.dtype == "float64" else value
+    return row
+
+
+class StoredImages(Sequence[ImageReport]):
+    """What became of each input of a run, read from its store when asked for.
+
+    Parameters
+    ----------
+    path : Path
+        The store.
+    run : int
+        Number of the run.
+    """
+
+    def __init__(self, path: Path, run: int) -> None:
+        self.path, self.run = path, run
+
+    def __iter__(self) -> Iterator[ImageReport]:
+        """Yield what became of each input that was settled, problems first, then in input order."""
+        with Store(self.path, STORED, reading=True) as store:
+            found = store.query(
+                f"SELECT i.file, i.error, i.cause, i.remedy, i.reused, m.image_id, {_BEST}, {_IMAGE_COLUMNS} "
+                "FROM inputs AS i LEFT JOIN images AS m ON m.image_id = i.image_id "
+                "WHERE i.run_id = ? AND i.status != 'pending' ORDER BY i.position",
+                (self.run,),
+            )
+            for file, error, cause, remedy, reused, image, best, *values in found:
+                yield ImageReport(
+                    file,
+                    row={} if image is None else _typed(values),
+                    best_score=math.nan if best is None else float(best),
+                    failure=None if error is None else Failure(error, cause, remedy),
+                    reused=bool(reused),
+                )
+
+    def __len__(self) -> int:
+        """Return the number of inputs that were settled."""
+        with Store(self.path, STORED, reading=True) as store:
+            found = store.query(
+                "SELECT count(*) FROM inputs WHERE run_id = ? AND status != 'pending'", (self.run,)
+            ).fetchone()
+            return int(found[0])
+
+    @overload
+    def __getitem__(self, index: int) -> ImageReport: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ImageReport]: ...
+    def __getitem__(self, index: int | slice) -> ImageReport | Sequence[ImageReport]:
+        """Return one or several."""
+        return list(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether another sequence holds the same."""
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from mcdetect import __version__
 from mcdetect.config import Config
-from mcdetect.exams.studies import GROUPINGS, study_tables
+from mcdetect.exams.studies import GROUPINGS
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.output.folder import STORE_FILE, locked, make_folder, prepare_output, remove_stale
+from mcdetect.output.folder import STORE_FILE, earlier_pictures, make_folder, prepare_output, remove_pictures
 from mcdetect.output.further import further_outputs
+from mcdetect.output.lock import locked
 from mcdetect.output.overlays import Overlays, overlay_names
-from mcdetect.output.run_record import InputRecord, RunRecord
+from mcdetect.output.run_record import RunRecord
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import Candidates, Tables
 from mcdetect.readers.image_file import ImageFile
 from mcdetect.runs.compiling import compile_kernels
 from mcdetect.runs.discovery import Discovery, find_inputs
-from mcdetect.runs.pool import choose_jobs, run_tasks
-from mcdetect.runs.report import BatchReport, Observer
-from mcdetect.runs.results import STORED, RunResults, known_keys
-from mcdetect.runs.stopping import stop_on_signal
-from mcdetect.runs.store import Store
-from mcdetect.runs.worker import Task, failure_outcome
+from mcdetect.runs.keys import detector_digest
+from mcdetect.runs.ledger import Ledger, RunFacts
+from mcdetect.runs.listing import choose_shard, find_listed
+from mcdetect.runs.pool import Limits, choose_jobs, run_tasks
+from mcdetect.runs.report import BatchReport, ImageReport, Observer
+from mcdetect.runs.results import STORED, RunResults, StoredImages, known_failures, known_keys
+from mcdetect.runs.stopping import Stop, stop_on_signal
+from mcdetect.runs.store import DiskFullError, Store
+from mcdetect.runs.worker import Outcome, Task, failure_outcome
 
 if TYPE_CHECKING:
     from mcdetect.models.cluster_model import ClusterModel
@@ -48,8 +56,18 @@ def run_batch(
     model: ClusterModel | None = None,
     studies_by: str = "auto",
     also: Sequence[str] = (),
+    timeout_s: float | None = None,
+    memory_gb: float | None = None,
+    retry_failed: bool = False,
+    force_all: bool = False,
+    shard: tuple[int, int] | None = None,
+    listed: bool = False,
+    work: Callable[[Task], Outcome] | None = None,
 ) -> BatchReport:
     """Detect in many mammograms and write tables and pictures.
+
+    What an earlier run into the same folder found of the same bytes, by the same code, models and options, is
+    not searched again.
 
     Parameters
     ----------
@@ -78,6 +96,22 @@ def run_batch(
         How images are grouped into examinations, see `mcdetect.exams.studies.group_images`.
     also : sequence of str
         Further outputs, names of `mcdetect.output.further.FURTHER`.
+    timeout_s : float, optional
+        Most seconds for one image. With a limit every image is searched in a process of its own, also with
+        one job, and what kills it, hangs or takes too much memory is tried once more alone.
+    memory_gb : float, optional
+        Most memory for one image, in GB beyond what the libraries need; a share of what is there when left
+        out and another limit is set.
+    retry_failed : bool
+        Search again what failed before.
+    force_all : bool
+        Search everything again.
+    shard : (int, int), optional
+        Which part (from 1) of how many to work on; `mcdetect.runs.merging.merge_runs` puts parts together.
+    listed : bool
+        The paths are a list: names in the tables are relative to the folder that holds all of them.
+    work : callable, optional
+        What turns a task into an outcome, for tests and benchmarks; importable by name.
 
     Returns
     -------
@@ -87,6 +121,10 @@ def run_batch(
     ------
     OutputError
         When the output folder cannot be used.
+    DiskFullError
+        When there is no room for results; those that were there are kept.
+    WorkerError
+        When worker processes do not start.
     MissingSpacingError, ValueError
         When `paths`, `out`, `pixel_spacing_mm`, `jobs`, `studies_by` or `also` make no sense.
     TypeError
@@ -98,15 +136,16 @@ def run_batch(
         PixelSpacing(pixel_spacing_mm, pixel_spacing_mm)
     if not os.fspath(out):
         raise ValueError("out is empty; name a folder for the results")
+    limits = _limits(timeout_s, memory_gb)
     config = config or Config()
-    observer = observer or Observer()
     folder = Path(out)
     further = further_outputs(also)
-    found = find_inputs(paths)
-    jobs = choose_jobs(len(found.inputs), jobs)
-    files = [item.file for item in found.inputs]
-    pictures = dict(zip(files, overlay_names(files), strict=True)) if overlay else {}
-    outputs = [*_outputs(model, pictures, candidates=candidates, overlay=overlay), *further]
+    found = find_listed(paths) if listed else find_inputs(paths)
+    chosen = choose_shard([item.file for item in found.inputs], shard)
+    jobs = choose_jobs(len(chosen), jobs)
+    # Names of pictures are the same in every shard.
+    names = overlay_names([item.file for item in found.inputs]) if overlay else []
+    pictures = {found.inputs[k].file: names[k] for k in chosen} if overlay else {}
     options = {
         "pixel_spacing_mm": pixel_spacing_mm,
         "candidates": candidates,
@@ -114,6 +153,9 @@ def run_batch(
         "force": force,
         "studies_by": studies_by,
         "also": list(also),
+        "timeout_s": timeout_s,
+        "memory_gb": memory_gb,
+        "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
         "model": None
         if model is None
         else {
@@ -123,57 +165,157 @@ def run_batch(
             "calibrated": model.calibration is not None,
         },
     }
+    outputs = [*_outputs(model, pictures, candidates=candidates, overlay=overlay), *further]
+    batch = _Batch(
+        found, chosen, folder, config, options, outputs, jobs, observer or Observer(), limits, shard, work
+    )
+    batch.parts = (config.digest, repr(pixel_spacing_mm), repr(force), "" if model is None else model.digest)
+    batch.source = partial(ImageFile, pixel_spacing_mm=pixel_spacing_mm, force=force)
+    batch.anew, batch.retry = force_all, retry_failed or force_all
     make_folder(folder)
     with locked(folder):
-        return _run(
-            found, folder, config, options, outputs, pictures, jobs, observer, pixel_spacing_mm, force, model
+        return batch.run()
+
+
+def _limits(timeout_s: float | None, memory_gb: float | None) -> Limits | None:
+    """Return the limits of one image; None for none, and no process of its own."""
+    for name, value in (("timeout_s", timeout_s), ("memory_gb", memory_gb)):
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} = {value:g}: must be more than 0")
+    if timeout_s is None and memory_gb is None:
+        return None
+    return Limits(timeout_s, None if memory_gb is None else memory_gb * 1e9)
+
+
+@dataclass
+class _Batch:
+    """One run: what is to be done, where to, and how."""
+
+    found: Discovery
+    chosen: Sequence[int]
+    folder: Path
+    config: Config
+    options: dict[str, Any]
+    outputs: Sequence[Output]
+    jobs: int
+    observer: Observer
+    limits: Limits | None
+    shard: tuple[int, int] | None
+    work: Callable[[Task], Outcome] | None
+    parts: tuple[str, ...] = ()
+    source: Callable[..., ImageFile] = ImageFile
+    anew: bool = False
+    retry: bool = False
+
+    def run(self) -> BatchReport:
+        """Work on the inputs in a folder that nobody else works in."""
+        earlier = earlier_pictures(prepare_output(self.folder))
+        found = self.found
+        record = RunRecord(
+            self.config, self.options, self.jobs, skipped=found.skipped, duplicates=found.duplicates
         )
+        record.write(self.folder, counts={"pending": len(self.chosen)})
+        report = BatchReport(skipped=found.skipped, duplicates=found.duplicates)
+        self.observer.started(len(self.chosen), self.jobs)
+        with Store(self.folder / STORE_FILE, STORED) as store, stop_on_signal(self.observer) as stop:
+            for output in self.outputs:
+                output.open(self.folder)
+            ledger = self._begin(store)
+            report.images = StoredImages(store.path, ledger.run)
+            results = RunResults(ledger, self.observer, str(self.limits or ""))
+            for position, (name, error) in enumerate(found.problems, start=-len(found.problems)):
+                failure = failure_outcome(name, error).failure
+                assert failure is not None
+                ledger.problem(position, name, failure)
+                self.observer.finished(ImageReport(name, failure=failure))
+            try:
+                self._search(store, results, stop)
+            except DiskFullError as error:
+                self._give_up(ledger, error)
+            report.interrupted = stop.is_set() and ledger.counts()["pending"] > 0
+            report.signal = stop.signal
+            try:
+                results.make_studies(self.config, str(self.options["studies_by"]))
+                for output in self.outputs:
+                    record.rows = {**record.rows, **output.close(self.folder, results)}
+            except OSError as error:
+                self._give_up(ledger, error)
+            record.status = "interrupted" if report.interrupted else "complete"
+            if (
+                not report.interrupted and not found.problems
+            ):  # a folder that is gone for now keeps its pictures
+                remove_pictures(self.folder, earlier | ledger.pictures(own=False), ledger.pictures())
+            record.write(self.folder, ledger.records(), _told(ledger.counts()))
+            ledger.finish(record.status)
+        return report
 
+    def _begin(self, store: Store) -> Ledger:
+        names = [item.file for item in self.found.inputs]
+        listing = hashlib.sha256("\0".join(names).encode("utf-8", "backslashreplace")).hexdigest()
+        if self.shard is not None:
+            store.share_aliases(listing)
+        facts = RunFacts(
+            options=self.options
+            | {
+                "config_sha256": self.config.digest,
+                "version": __version__,
+                "code_sha256": detector_digest(),
+                "jobs": self.jobs,
+            },
+            config=self.config.as_dict(),
+            files=[(position, names[position]) for position in self.chosen],
+            listing=listing,
+            skipped=self.found.skipped,
+            duplicates=self.found.duplicates,
+        )
+        return Ledger.begin(store, facts)
 
-def _run(
-    found: Discovery,
-    folder: Path,
-    config: Config,
-    options: dict[str, Any],
-    outputs: Sequence[Output],
-    pictures: Mapping[str, str],
-    jobs: int,
-    observer: Observer,
-    pixel_spacing_mm: float | None,
-    force: bool,
-    model: ClusterModel | None,
-) -> BatchReport:
-    """Work on the inputs in a folder that nobody else works in."""
-    earlier = prepare_output(folder)
-    files = [item.file for item in found.inputs]
-    record = RunRecord(config, options, jobs, skipped=found.skipped, duplicates=found.duplicates)
-    record.inputs = [InputRecord(file, "pending", overlay=pictures.get(file)) for file in files]
-    record.write(folder)
-    record.inputs = []
-    report = BatchReport(skipped=found.skipped, duplicates=found.duplicates)
-    observer.started(len(found.inputs), jobs)
-    with Store(folder / STORE_FILE, STORED) as store, stop_on_signal(observer) as stop:
-        for output in outputs:
-            output.open(folder)
-        run = RunResults(store, record, report, observer)
-        for name, error in found.problems:
-            run.take(failure_outcome(name, error))
-        tasks = _tasks(found, store, folder, config, outputs, pixel_spacing_mm, force, model)
-        if jobs > 1:
-            compile_kernels(config)
-        with closing(run_tasks(tasks, jobs=jobs, stop=stop)) as outcomes:
+    def _search(self, store: Store, results: RunResults, stop: Stop) -> None:
+        prepare = partial(compile_kernels, self.config) if self.work is None else None
+        outcomes = run_tasks(
+            self._tasks(store),
+            jobs=self.jobs,
+            stop=stop,
+            work=self.work,
+            limits=self.limits,
+            prepare=prepare,
+        )
+        with closing(outcomes):
             for outcome in outcomes:
-                run.take(outcome)
-        report.interrupted = stop.is_set() and len(record.inputs) < len(tasks) + len(found.problems)
-        report.signal = stop.signal
-        run.finish(study_tables(run.views, config.studies, by=str(options["studies_by"])))
-        for output in outputs:
-            record.rows = {**record.rows, **output.close(folder, run)}
-    record.status = "interrupted" if report.interrupted else "complete"
-    if not report.interrupted:
-        remove_stale(folder, earlier, keep=[item.overlay for item in record.inputs])
-    record.write(folder)
-    return report
+                results.take(outcome)
+
+    def _tasks(self, store: Store) -> Iterator[Task]:
+        level = logging.getLogger("mcdetect").getEffectiveLevel()
+        limits = str(self.limits or "")
+        for position in self.chosen:
+            item = self.found.inputs[position]
+            yield Task(
+                source=self.source(item.path, item.file),
+                file=item.file,
+                folder=self.folder,
+                config=self.config,
+                outputs=[output.for_file(item.file) for output in self.outputs],
+                key_parts=(item.file, *self.parts),
+                known=frozenset() if self.anew else known_keys(store, item.file, self.folder, self.outputs),
+                failed={} if self.retry else known_failures(store, item.file, limits),
+                log_level=level,
+            )
+
+    def _give_up(self, ledger: Ledger, error: OSError) -> NoReturn:
+        """Tell what is kept when there is no room for more."""
+        kept = ledger.counts()["processed"]
+        with suppress(OSError):
+            ledger.finish("disk full")
+        raise DiskFullError(
+            f"no room for results ({error}); those of {kept} images are kept: make room and run the same "
+            "command again to go on"
+        ) from error
+
+
+def _told(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return what run.json tells of the inputs."""
+    told = {name: counts[name] for name in ("processed", "failed")}
+    return told | ({"pending": counts["pending"]} if counts["pending"] else {})
 
 
 def _outputs(
@@ -183,30 +325,3 @@ def _outputs(
     outputs += [Candidates()] * candidates
     outputs += [Overlays(pictures)] * overlay
     return outputs
-
-
-def _tasks(
-    found: Discovery,
-    store: Store,
-    folder: Path,
-    config: Config,
-    outputs: Sequence[Output],
-    pixel_spacing_mm: float | None,
-    force: bool,
-    model: ClusterModel | None,
-) -> list[Task]:
-    level = logging.getLogger("mcdetect").getEffectiveLevel()
-    parts = (config.digest, repr(pixel_spacing_mm), repr(force), "" if model is None else model.digest)
-    return [
-        Task(
-            source=ImageFile(item.path, item.file, pixel_spacing_mm, force),
-            file=item.file,
-            folder=folder,
-            config=config,
-            outputs=[output.for_file(item.file) for output in outputs],
-            key_parts=(item.file, *parts),
-            known=known_keys(store, item.file, folder, outputs),
-            log_level=level,
-        )
-        for item in found.inputs
-    ]

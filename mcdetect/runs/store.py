@@ -6,75 +6,29 @@ import contextlib
 import hashlib
 import json
 import logging
-import secrets
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import mcdetect
-from mcdetect.output.run_record import LIBRARIES, library_versions
-from mcdetect.schema import SCHEMA_VERSION, Column, make_table
+from mcdetect.runs import layout
+from mcdetect.schema import Column, make_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Entry", "Store", "detector_digest", "result_key"]
+__all__ = ["DiskFullError", "Entry", "Rows", "Store"]
 
 logger = logging.getLogger(__name__)
 
-# Technical: format of the file.
-_LAYOUT = 2
-"""Version of the tables below; a store of another layout or schema is made anew."""
-
-_SQL_TYPES = {"str": "TEXT", "float64": "REAL", "int64": "INTEGER", "bool": "INTEGER"}
-_UNRELATED = frozenset({"cli", "exams", "output", "phantom", "runs", "training"})
-"""Parts of the package on which neither detections nor truth depend."""
-_SUFFIXES = (".py", ".json")
-_WRITING = frozenset({"pandas", "pyarrow"})
-"""Libraries that write tables of what was found, and do not change it."""
+# Technical: a look through the whole file at the start takes a second per 100 MB.
+_LARGEST_CHECKED = 2.5e8  # bytes; damage in larger files shows when it is met
 
 
-@lru_cache(maxsize=1)
-def detector_digest() -> str:
-    """Return a SHA-256 of the code, the kernels and the models on which detections and truth depend.
-
-    The version alone would let figures of changed code pass for those of the release.
-    """
-    return digest_of(Path(mcdetect.__file__).parent)
-
-
-def digest_of(package: Path) -> str:
-    """Return the digest of the package in a folder."""
-    state = hashlib.sha256()
-    for path in sorted(p for p in package.rglob("*") if p.suffix in _SUFFIXES and p.is_file()):
-        relative = path.relative_to(package)
-        if relative.parts[0] not in _UNRELATED:
-            state.update(relative.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return state.hexdigest()
-
-
-@lru_cache(maxsize=1)
-def _libraries() -> dict[str, str]:
-    """Return the versions of the libraries whose results may differ in the last digit, or by more."""
-    return library_versions([name for name in LIBRARIES if name not in _WRITING])
-
-
-def result_key(content: str, parts: Sequence[str]) -> str:
-    """Return a key that changes with whatever the results of an image depend on.
-
-    Parameters
-    ----------
-    content : str
-        SHA-256 of the bytes of the image's file.
-    parts : sequence of str
-        What else they depend on: configuration, spacing given, the user's model, truth. The version,
-        `detector_digest` and the versions of the libraries that read and compute count, too.
-    """
-    everything = [mcdetect.__version__, detector_digest(), _libraries(), content, *parts]
-    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
+class DiskFullError(OSError):
+    """There is no room for results."""
 
 
 class Entry:
@@ -83,7 +37,7 @@ class Entry:
     Parameters
     ----------
     number : int
-        Its row in the store.
+        Its row in the store, `image_id` in all tables.
     name, key : str
         Name in the tables, and what its results depend on.
     facts : dict
@@ -97,46 +51,111 @@ class Entry:
         self.facts: dict[str, Any] = json.loads(facts)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table as plain values: what a worker sends, since a small DataFrame of 200 columns is slow.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Their names.
+    values : list of tuple
+        One for each row.
+    """
+
+    columns: tuple[str, ...]
+    values: list[tuple[Any, ...]]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame | Rows) -> Rows:
+        """Return the rows of a DataFrame."""
+        if isinstance(table, Rows):
+            return table
+        columns = tuple(str(name) for name in table.columns)
+        if not len(table):
+            return cls(columns, [])
+        return cls(columns, list(zip(*(table[name].tolist() for name in columns), strict=True)))
+
+    def first(self) -> dict[str, Any]:
+        """Return the first row by column."""
+        return dict(zip(self.columns, self.values[0], strict=True))
+
+    def column(self, name: str) -> list[Any]:
+        """Return the values of a column."""
+        index = self.columns.index(name)
+        return [row[index] for row in self.values]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.values)
+
+
 class Store:
     """Results of images by name and key, in one SQLite file.
 
     Parameters
     ----------
     path : Path
-        The file; made when it does not exist. One that is damaged, or of another layout or schema, is put
-        aside under the ending ``.old`` and made anew.
+        The file; made when it does not exist. One of an earlier version is brought up to date; one that is
+        damaged, or no store, is put aside under the ending ``.old`` and made anew.
     tables : mapping of str to sequence of Column
         The tables that an image may have rows in.
+    reading : bool
+        Only look: nothing is made, brought up to date or put aside.
+
+    Raises
+    ------
+    OSError
+        When it cannot be opened, or a newer version of mcdetect wrote it.
 
     Notes
     -----
     Every `put` is one transaction: after a crash an image is there whole or not at all.
     """
 
-    def __init__(self, path: Path, tables: Mapping[str, Sequence[Column]]) -> None:
+    def __init__(self, path: Path, tables: Mapping[str, Sequence[Column]], *, reading: bool = False) -> None:
         self.path = path
         self.tables = {name: tuple(columns) for name, columns in tables.items()}
+        self._depth = 0
+        if reading and not path.is_file():
+            raise OSError(f"{path.name}: there is none")
         try:
             self._open()
         except sqlite3.DatabaseError as error:
-            if isinstance(
-                error, sqlite3.OperationalError
-            ):  # cannot be opened or written: nothing to put aside
+            if isinstance(error, sqlite3.OperationalError) or reading:  # nothing to put aside
                 raise OSError(f"{path.name}: {error}") from error
             self._put_aside("damaged")
-        if self._version() != self._wanted():
-            if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        self._prepare(reading)
+
+    def _prepare(self, reading: bool) -> None:
+        version = layout.version_of(self._connection.execute)
+        if version == layout.wanted(self.tables):
+            return
+        if reading:
+            self._connection.close()
+            raise OSError(f"{self.path.name}: of another version of mcdetect")
+        if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            try:
+                with self.transaction():
+                    layout.update(self._connection.execute, version, self.tables)
+                return
+            except layout.NewerStoreError as error:
+                self._connection.close()
+                raise OSError(f"{self.path.name}: {error}") from error
+            except (layout.OtherStoreError, sqlite3.DatabaseError):
                 self._put_aside("of another version")
-            self._make()
+        with self.transaction():
+            layout.make(self._connection.execute, self.tables)
 
     def _open(self) -> None:
         self._connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute("PRAGMA foreign_keys=ON")
-        (state,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
-        if state != "ok":
-            raise sqlite3.DatabaseError(state)
+        if self.path.stat().st_size < _LARGEST_CHECKED:
+            (state,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+            if state != "ok":
+                raise sqlite3.DatabaseError(state)
 
     def _put_aside(self, why: str) -> None:
         self._connection.close()
@@ -148,53 +167,54 @@ class Store:
         self.path.replace(kept)
         self._open()
 
-    def _wanted(self) -> str:
-        names = {name: [column.name for column in columns] for name, columns in self.tables.items()}
-        return json.dumps([_LAYOUT, SCHEMA_VERSION, names])
-
-    def _version(self) -> str | None:
-        try:
-            found = self._connection.execute("SELECT version FROM layout").fetchone()
-        except sqlite3.OperationalError:
-            return None
-        return None if found is None else str(found[0])
-
-    def _make(self) -> None:
-        with self._transaction() as run:
-            run("CREATE TABLE layout (version TEXT NOT NULL, salt TEXT NOT NULL)")
-            run("INSERT INTO layout VALUES (?, ?)", (self._wanted(), secrets.token_hex(16)))
-            run(
-                "CREATE TABLE entries (entry INTEGER PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL, "
-                "facts TEXT NOT NULL, UNIQUE (name, key))"
-            )
-            run(
-                "CREATE TABLE files (file TEXT PRIMARY KEY, bytes INTEGER NOT NULL, "
-                "entry INTEGER NOT NULL REFERENCES entries ON DELETE CASCADE)"
-            )
-            for name, columns in self.tables.items():
-                declared = ", ".join(f'"{c.name}" {_SQL_TYPES[c.dtype]}' for c in columns)
-                run(
-                    f'CREATE TABLE "{name}" (entry INTEGER NOT NULL REFERENCES entries ON DELETE CASCADE, '
-                    f"{declared})"
-                )
-                run(f'CREATE INDEX "{name}_entry" ON "{name}" (entry)')
-
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Any]:
+    def transaction(self) -> Iterator[Any]:
+        """Do all within or nothing; one inside another is part of it.
+
+        Raises
+        ------
+        DiskFullError
+            There is no room.
+        OSError
+            It cannot be written for another reason.
+        """
         execute = self._connection.execute
-        execute("BEGIN IMMEDIATE")
         try:
-            yield execute
-        except BaseException:
-            execute("ROLLBACK")
-            raise
-        execute("COMMIT")
+            if not self._depth:
+                execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield execute
+            except BaseException:
+                if self._depth == 1 and self._connection.in_transaction:
+                    execute("ROLLBACK")  # what is full may have rolled back already
+                raise
+            finally:
+                self._depth -= 1
+            if not self._depth:
+                try:
+                    execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:
+                        execute("ROLLBACK")
+                    raise
+        except sqlite3.OperationalError as error:
+            full = "full" in str(error) or "disk I/O" in str(error)
+            raise (DiskFullError if full else OSError)(f"{self.path.name}: {error}") from error
+
+    def query(self, text: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Return what a query finds."""
+        return self._connection.execute(text, values)
+
+    def insert(self, text: str, rows: Iterator[tuple[Any, ...]]) -> None:
+        """Insert many rows, within a transaction of the caller."""
+        self._connection.executemany(text, rows)
 
     def put(
         self,
         name: str,
         key: str,
-        tables: Mapping[str, pd.DataFrame],
+        tables: Mapping[str, pd.DataFrame | Rows],
         facts: Mapping[str, Any],
         files: Mapping[str, int] | None = None,
     ) -> Entry:
@@ -203,8 +223,8 @@ class Store:
         Parameters
         ----------
         name, key : str
-            Name in the tables, and what the results depend on (`result_key`).
-        tables : mapping of str to DataFrame
+            Name in the tables, and what the results depend on (`mcdetect.runs.keys.result_key`).
+        tables : mapping of str to DataFrame or Rows
             Its rows; columns that the store has and a table lacks are left empty.
         facts : mapping
             What else is to be kept, ready for JSON.
@@ -218,43 +238,54 @@ class Store:
             When it cannot be written (a full disk, for example).
         """
         text = json.dumps(dict(facts))
-        try:
-            with self._transaction() as run:
-                run("DELETE FROM entries WHERE name = ? AND key = ?", (name, key))
-                made = run("INSERT INTO entries (name, key, facts) VALUES (?, ?, ?)", (name, key, text))
-                number = int(made.lastrowid)
-                for table, rows in tables.items():
-                    self._insert(number, table, rows)
-                for file, size in (files or {}).items():
-                    run("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (file, size, number))
-        except sqlite3.OperationalError as error:
-            raise OSError(f"{self.path.name}: {error}") from error
+        with self.transaction() as run:
+            run("DELETE FROM entries WHERE name = ? AND key = ?", (name, key))
+            run("DELETE FROM failed WHERE name = ? AND key = ?", (name, key))
+            made = run("INSERT INTO entries (name, key, facts) VALUES (?, ?, ?)", (name, key, text))
+            number = int(made.lastrowid)
+            for table, rows in tables.items():
+                self._insert(number, table, rows)
+            for file, size in (files or {}).items():
+                run("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (file, size, number))
         return Entry(number, name, key, text)
 
-    def _insert(self, number: int, table: str, rows: pd.DataFrame) -> None:
-        columns = [column for column in self.tables[table] if column.name in rows.columns]
-        values = [rows[column.name].tolist() for column in columns]  # SQLite keeps not-a-number as NULL
-        names = ", ".join(f'"{column.name}"' for column in columns)
-        marks = ", ".join("?" for _ in range(len(columns) + 1))
-        self._connection.executemany(
-            f'INSERT INTO "{table}" (entry, {names}) VALUES ({marks})',
-            ((number, *row) for row in zip(*values, strict=True)),
-        )
+    def _insert(self, number: int, table: str, rows: pd.DataFrame | Rows) -> None:
+        given = Rows.of(rows)
+        if not given.values:
+            return
+        there = {column.name for column in self.tables[table]}
+        kept = [index for index, name in enumerate(given.columns) if name in there]
+        names = ", ".join(f'"{given.columns[index]}"' for index in kept)
+        marks = ", ".join("?" for _ in range(len(kept) + 1))
+        values: Iterator[tuple[Any, ...]] = ((number, *row) for row in given.values)
+        if len(kept) < len(given.columns):
+            values = ((number, *(row[index] for index in kept)) for row in given.values)
+        # SQLite keeps not-a-number as NULL
+        self._connection.executemany(f'INSERT INTO "{table}" (image_id, {names}) VALUES ({marks})', values)
 
     def alias(self, text: str) -> str:
         """Return a pseudonym that is the same within this store only; empty for an empty text."""
         (salt,) = self._connection.execute("SELECT salt FROM layout").fetchone()
         return hashlib.sha256(f"{salt} {text}".encode()).hexdigest()[:16] if text else ""
 
+    def share_aliases(self, text: str) -> None:
+        """Let stores that are given the same text use the same pseudonyms, so that they can be merged.
+
+        Only while nothing is in the store.
+        """
+        salt = hashlib.sha256(f"aliases of {text}".encode()).hexdigest()[:32]
+        with self.transaction() as run:
+            run("UPDATE layout SET salt = ? WHERE NOT EXISTS (SELECT 1 FROM entries)", (salt,))
+
     def owned(self, entry: Entry) -> dict[str, int]:
         """Return the files that were last written for an entry, with their length in bytes."""
-        found = self._connection.execute("SELECT file, bytes FROM files WHERE entry = ?", (entry.number,))
+        found = self._connection.execute("SELECT file, bytes FROM files WHERE image_id = ?", (entry.number,))
         return {str(file): int(size) for file, size in found}
 
     def find(self, name: str) -> list[Entry]:
         """Return the entries of an image, one for each key."""
         found = self._connection.execute(
-            "SELECT entry, name, key, facts FROM entries WHERE name = ? ORDER BY entry", (name,)
+            "SELECT image_id, name, key, facts FROM entries WHERE name = ? ORDER BY image_id", (name,)
         )
         return [Entry(*row) for row in found]
 
@@ -273,13 +304,10 @@ class Store:
         wanted = tuple(self.tables[table] if columns is None else columns)
         names = ", ".join(f'"{column.name}"' for column in wanted)
         found = self._connection.execute(
-            f'SELECT {names} FROM "{table}" WHERE entry = ? ORDER BY rowid',
+            f'SELECT {names} FROM "{table}" WHERE image_id = ? ORDER BY rowid',
             (entry.number,),
         ).fetchall()
-        values = list(zip(*found, strict=True)) if found else [()] * len(wanted)
-        return make_table(
-            wanted, {column.name: list(value) for column, value in zip(wanted, values, strict=True)}
-        )
+        return table_of(wanted, found)
 
     def close(self) -> None:
         """Close the file."""
@@ -294,3 +322,11 @@ class Store:
     ) -> None:
         """Close the file."""
         self.close()
+
+
+def table_of(columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    """Return rows as the store gives them as a table."""
+    values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    return make_table(
+        tuple(columns), {column.name: list(value) for column, value in zip(columns, values, strict=True)}
+    )

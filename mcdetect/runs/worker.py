@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import logging
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,13 +24,14 @@ if TYPE_CHECKING:
     from mcdetect.output.seam import Output
     from mcdetect.readers.image_file import Source
     from mcdetect.result import Result
+    from mcdetect.runs.store import Rows
 
 __all__ = [
     "Failure",
     "Outcome",
     "Task",
     "failure_outcome",
-    "initialise_worker",
+    "limit_threads",
     "process",
     "process_in_worker",
 ]
@@ -42,6 +39,18 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 REPORT_BUG = "please report this as a bug of mcdetect, with the output of -vv and how the image was made"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a file was not processed; a row of ``failures.csv``."""
+
+    error: str
+    cause: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.cause}; {self.remedy}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,8 @@ class Task:
         What the results depend on besides the bytes of the file and the code.
     known : collection of str
         Keys of results that are there already: an image with one of them is not worked on again.
+    failed : mapping of str to Failure
+        What it failed for before, by key: it is not tried again.
     """
 
     source: Source
@@ -71,19 +82,8 @@ class Task:
     outputs: Sequence[Output] = ()
     key_parts: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
+    failed: Mapping[str, Failure] = field(default_factory=dict)
     log_level: int = logging.WARNING
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a file was not processed; a row of ``failures.csv``."""
-
-    error: str
-    cause: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.cause}; {self.remedy}"
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,13 @@ class Outcome:
     key : str
         What its results depend on; empty when it could not be read.
     known : bool
-        Its results were there already.
-    tables : dict of str to DataFrame
+        Its results, or its failure, were there already.
+    lasting : {"content", "limits"} or None
+        Whether its failure comes back whenever the same bytes are searched, or under the same limits of time
+        and memory. What failed for want of a disk or a network is tried again by the next run.
+    full : bool
+        There is no room left on the disk.
+    tables : dict of str to DataFrame or Rows
         Its rows, by table; empty when it could not be processed, and when it was known.
     outputs : dict of str to sequence of str
         Outputs that took it, with the files that each wrote.
@@ -113,7 +118,9 @@ class Outcome:
     file: str
     key: str = ""
     known: bool = False
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    lasting: str | None = None
+    full: bool = False
+    tables: Mapping[str, pd.DataFrame | Rows] = field(default_factory=dict)
     outputs: dict[str, Sequence[str]] = field(default_factory=dict)
     failure: Failure | None = None
     sha256: str | None = None
@@ -125,17 +132,32 @@ class Outcome:
 
 def failure_outcome(file: str, error: InputFileError) -> Outcome:
     """Return the outcome of an input that cannot be processed."""
-    return Outcome(file, failure=Failure(type(error).__name__, error.cause, error.remedy))
+    failure = Failure(type(error).__name__, error.cause, error.remedy)
+    return Outcome(file, failure=failure, lasting=None if isinstance(error.__cause__, OSError) else "content")
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of the system that tell of a full disk, quota or largest size of a file."""
 
 
 def process(task: Task) -> Outcome:
-    """Detect in one image and hand the result to the outputs; never raises an `Exception`."""
-    digest: str | None = None
-    size: int | None = None
+    """Detect in one image and hand the result to the outputs; never raises an `Exception`.
+
+    The file is read once: the bytes that are hashed are the bytes that are searched.
+    """
+    from mcdetect.runs.keys import result_key
+
+    key, digest, size = "", None, None
     with _library_warnings(task.file):
         try:
-            size, digest = _fingerprint(task.source.path)
-            outcome = _work(task, digest)
+            data = task.source.path.read_bytes()
+            size, digest = len(data), hashlib.sha256(data).hexdigest()
+            key = result_key(digest, task.key_parts)
+            if key in task.known or key in task.failed:
+                outcome = Outcome(task.file, known=True, failure=task.failed.get(key))
+            else:
+                _began(key, digest, size)
+                outcome = _work(dataclasses.replace(task, source=_holding(task.source, data)))
         except InputFileError as error:
             outcome = failure_outcome(task.file, error)
         except OSError as error:
@@ -143,45 +165,49 @@ def process(task: Task) -> Outcome:
             failure = Failure("UnreadableFileError", f"cannot be read ({reason})", "check the file")
             outcome = Outcome(task.file, failure=failure)
         except MemoryError:
-            failure = Failure(
-                "MemoryError",
-                "there is not enough memory for this image",
-                "use fewer --jobs, or a machine with more memory",
-            )
-            outcome = Outcome(task.file, failure=failure)
+            outcome = Outcome(task.file, failure=NO_MEMORY, lasting="limits")
         except Exception as error:  # noqa: BLE001  (one bad file must never stop a batch)
             _log_frames(task.file, error)
             name = type(error).__name__
-            outcome = Outcome(task.file, failure=Failure(name, f"unexpected {name}", REPORT_BUG))
-    return dataclasses.replace(outcome, sha256=digest, size_bytes=size)
+            failure = Failure(name, f"unexpected {name}", REPORT_BUG)
+            outcome = Outcome(task.file, failure=failure, lasting="content")
+    return dataclasses.replace(outcome, key=key, sha256=digest, size_bytes=size)
 
 
-def _fingerprint(path: Path) -> tuple[int, str]:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return stream.tell(), digest
+NO_MEMORY = Failure(
+    "MemoryError",
+    "there is not enough memory for this image",
+    "use fewer --jobs, or a machine with more memory",
+)
+
+_began: Callable[[str, str, int], None] = lambda key, digest, size: None  # noqa: E731
+"""Told what is about to be searched; a worker process passes it on, should it not come to an end."""
 
 
-def _work(task: Task, digest: str) -> Outcome:
+def _holding(source: Source, data: bytes) -> Source:
+    """Return a source that reads these bytes, not the file, which may change meanwhile."""
+    from mcdetect.readers.held import HeldFile
+
+    held: Source = dataclasses.replace(source, path=HeldFile.of(source.path, data))  # type: ignore[type-var]
+    return held
+
+
+def _work(task: Task) -> Outcome:
     from mcdetect.pipeline import detect_file
-    from mcdetect.runs.store import result_key
 
-    key = result_key(digest, task.key_parts)
-    if key in task.known:
-        return Outcome(task.file, key, known=True)
     result = detect_file(task.source, task.config)
     seconds = {name: float(value) for name, value in result.seconds.items()}
-    tables: dict[str, pd.DataFrame] = {}
+    tables: dict[str, pd.DataFrame | Rows] = {}
     outputs: dict[str, Sequence[str]] = {}
-    failure = None
+    failure, full = None, False
     for output in task.outputs:
         start = time.perf_counter()
-        failed = _hand_over(task, output, result, tables, outputs)
-        failure = failure or failed
+        failed, no_room = _hand_over(task, output, result, tables, outputs)
+        failure, full = failure or failed, full or no_room
         seconds[output.name] = time.perf_counter() - start
     return Outcome(
         task.file,
-        key,
+        full=full,
         tables=tables,
         outputs=outputs,
         failure=failure,
@@ -194,28 +220,32 @@ def _hand_over(
     task: Task,
     output: Output,
     result: Result,
-    tables: dict[str, pd.DataFrame],
+    tables: dict[str, pd.DataFrame | Rows],
     outputs: dict[str, Sequence[str]],
-) -> Failure | None:
-    """Let one output take the result; what the others make of it is worth keeping even if that fails."""
+) -> tuple[Failure | None, bool]:
+    """Let one output take the result; what the others make of it is worth keeping even if that fails.
+
+    Returns what went wrong, and whether the disk is full.
+    """
     try:
         piece = output.add(task.folder, task.file, result)
     except InputFileError:
         raise
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        return Failure(
+        failure = Failure(
             "OutputError",
             f"its {output.name} could not be written ({reason})",
             "make room and run it again, or leave them out",
         )
+        return failure, error.errno in NO_ROOM
     except Exception as error:  # noqa: BLE001  (see above)
         _log_frames(task.file, error)
         name = type(error).__name__
-        return Failure(name, f"its {output.name} could not be made (unexpected {name})", REPORT_BUG)
+        return Failure(name, f"its {output.name} could not be made (unexpected {name})", REPORT_BUG), False
     tables |= piece.tables
     outputs[output.name] = tuple(piece.files)
-    return None
+    return None, False
 
 
 def _log_frames(file: str, error: BaseException) -> None:
@@ -237,7 +267,9 @@ def _library_warnings(file: str) -> Iterator[None]:
 
 
 def process_in_worker(task: Task) -> Outcome:
-    """Run `process` in a worker process and bring its log records back."""
+    """Run `process` in a worker process and bring its log records back, and its tables as plain rows."""
+    from mcdetect.runs.store import Rows
+
     collector = _Collector()
     package = logging.getLogger("mcdetect")
     package.setLevel(task.log_level)
@@ -245,9 +277,10 @@ def process_in_worker(task: Task) -> Outcome:
     package.addHandler(collector)
     try:
         outcome = process(task)
+        tables = {name: Rows.of(table) for name, table in outcome.tables.items()}
     finally:
         package.removeHandler(collector)
-    return dataclasses.replace(outcome, records=tuple(collector.records))
+    return dataclasses.replace(outcome, tables=tables, records=tuple(collector.records))
 
 
 class _Collector(logging.Handler):
@@ -261,29 +294,6 @@ class _Collector(logging.Handler):
         record.msg, record.args = record.getMessage(), None
         record.exc_info = None
         self.records.append(record)
-
-
-def initialise_worker(threads: int) -> None:
-    """Set up a worker process: its share of the cores, and Ctrl-C left to the parent.
-
-    Parameters
-    ----------
-    threads : int
-        Threads that numba, OpenCV and BLAS may use in this process.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(threads)
-    limit_threads(threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent does, however that ends."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def limit_threads(threads: int) -> None:

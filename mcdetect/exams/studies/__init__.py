@@ -2,6 +2,14 @@
 
 from mcdetect.exams.studies.grouping import GROUPINGS, ViewImage, group_images
 from mcdetect.exams.studies.matching import Pairing, match_views
-from mcdetect.exams.studies.tables import study_tables
+from mcdetect.exams.studies.tables import study_tables, tables_of_groups
 
-__all__ = ["GROUPINGS", "Pairing", "ViewImage", "group_images", "match_views", "study_tables"]
+__all__ = [
+    "GROUPINGS",
+    "Pairing",
+    "ViewImage",
+    "group_images",
+    "match_views",
+    "study_tables",
+    "tables_of_groups",
+]

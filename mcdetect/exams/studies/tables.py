@@ -13,7 +13,7 @@ from mcdetect.exams.studies.grouping import CRANIOCAUDAL, OBLIQUE, ViewImage, fa
 from mcdetect.exams.studies.matching import match_views
 from mcdetect.schema import FINDINGS, STUDIES, make_table
 
-__all__ = ["BOTH", "NOT_COMPARED", "ONE", "study_tables", "two_view_score"]
+__all__ = ["BOTH", "NOT_COMPARED", "ONE", "study_tables", "tables_of_groups", "two_view_score"]
 
 BOTH, ONE, NOT_COMPARED = "both views", "one of two views", "not compared"
 
@@ -58,10 +58,32 @@ def study_tables(
         "studies" and "findings", with the columns of `mcdetect.schema.STUDIES` and `FINDINGS`. Examinations
         are numbered from 1; nothing of the header but laterality and view is in them.
     """
+    return tables_of_groups(group_images(images, by), config)
+
+
+def tables_of_groups(
+    groups: Sequence[Sequence[ViewImage]], config: StudyConfig | None = None, *, first: int = 1
+) -> dict[str, pd.DataFrame]:
+    """Make the tables of some examinations, so that many need not be held at once.
+
+    Parameters
+    ----------
+    groups : sequence of sequence of ViewImage
+        As `group_images` returns them, or a part of it.
+    config : StudyConfig, optional
+        Limits of the matching.
+    first : int
+        Number of the first examination.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        As `study_tables`.
+    """
     config = config or StudyConfig()
     studies: list[dict[str, Any]] = []
     findings: list[dict[str, Any]] = []
-    for number, members in enumerate(group_images(images, by), start=1):
+    for number, members in enumerate(groups, start=first):
         found: list[dict[str, Any]] = []
         for side in sorted({image.laterality for image in members}):
             found += _findings_of_breast([image for image in members if image.laterality == side], config)
@@ -149,7 +171,7 @@ def _representative(images: list[ViewImage], views: tuple[str, ...]) -> ViewImag
     return min(fit, key=lambda image: (views.index(image.view), image.file), default=None)
 
 
-def _summary(images: list[ViewImage], findings: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(images: Sequence[ViewImage], findings: list[dict[str, Any]]) -> dict[str, Any]:
     flagged = [row for row in findings if row["flagged"]]
     sides = sorted({image.laterality for image in images if image.laterality})
     there = {(image.laterality, family(image.view)) for image in images if not image.special}

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from mcdetect.config import Config
 from mcdetect.errors import InputFileError, McdetectWarning
 from mcdetect.output.files import write_text
-from mcdetect.output.folder import STORE_FILE, locked
+from mcdetect.output.folder import STORE_FILE
+from mcdetect.output.lock import locked
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import Candidates, Tables, csv_text
 from mcdetect.runs.report import Observer

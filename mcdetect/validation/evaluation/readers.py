@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mcdetect.errors import InputFileError
+from mcdetect.output.csv import as_written
 
 __all__ = ["ALIASES", "TableError", "image_key", "read_table", "standardise"]
 
@@ -71,7 +72,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     try:
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
-        return pd.read_csv(path, low_memory=False, encoding="utf-8-sig", dtype=_AS_WRITTEN)
+        return as_written(pd.read_csv(path, low_memory=False, encoding="utf-8-sig", dtype=_AS_WRITTEN))
     except FileNotFoundError as error:
         raise TableError("there is no such file", "check the name", path) from error
     except IsADirectoryError as error:
