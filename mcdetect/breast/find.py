@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from mcdetect.breast.air import air_unevenness
 from mcdetect.breast.frame import find_frame
-from mcdetect.breast.grid import CoarseImage, coarsen, refine
+from mcdetect.breast.grid import CoarseImage, coarsen, disc, refine
+from mcdetect.breast.implant import MARGIN_MM, find_implant
 from mcdetect.breast.landmarks import chest_distance, density_rank, find_nipple
 from mcdetect.breast.letters import find_letters
 from mcdetect.breast.lines import find_scan_lines
@@ -112,6 +113,9 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     if air is not None:
         searched &= skin_mm > config.skin_mm
         searched &= ~find_markers(share, skin_mm, coarse.step_mm)
+    implant = find_implant(values, mask, coarse.step_mm)
+    if implant.any():
+        searched &= ~cv2.dilate(implant.view(np.uint8), disc(MARGIN_MM, coarse.step_mm)).view(np.bool_)
     if mammogram.saturation_level is not None:
         searched &= ~find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
     frame = (top, bottom, left, right)
@@ -138,6 +142,7 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         density_rank=density_rank(values, mask, pectoral, skin_mm, coarse.step_mm),
         has_skin=bool((skin_mm < NO_SKIN_MM)[mask].any()),
         air_unevenness=uneven,
+        implant_mm2=float(np.count_nonzero(implant)) * coarse.cell_mm2,
     )
 
 
