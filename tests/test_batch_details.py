@@ -107,7 +107,7 @@ def test_record_report_and_observer_agree(tmp_path: Path, detector: Detector) ->
 
 
 def test_without_pictures_and_candidates(tmp_path: Path, detector: Detector) -> None:
-    _, witness, record = run(tmp_path, write(tmp_path / "in", a="good"), overlay=False)
+    *_, record = run(tmp_path, write(tmp_path / "in", a="good"), overlay=False)
     assert (
         record["options"]["overlay"] is record["options"]["candidates"] is record["options"]["force"] is False
     )

@@ -15,9 +15,12 @@ from mcdetect.cli.compare import compare
 from mcdetect.cli.compile import compile_
 from mcdetect.cli.detect import detect
 from mcdetect.cli.evaluate import evaluate
+from mcdetect.cli.export import export
 from mcdetect.cli.features import features
 from mcdetect.cli.init_config import init_config
 from mcdetect.cli.inspect import inspect
+from mcdetect.cli.merge import merge
+from mcdetect.cli.status import status
 from mcdetect.cli.train import train
 
 __all__ = ["app", "main"]
@@ -32,6 +35,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("detect")(detect)
+app.command("status")(status)
+app.command("export")(export)
+app.command("merge")(merge)
 app.command("inspect")(inspect)
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,7 @@ from mcdetect.output.further import FURTHER, UnknownOutputError
 __all__ = ["detect"]
 
 _RULE = GroupConfig()
+_TIMEOUT_S = 300.0  # Judged: the largest images take 30 s on a slow machine; what takes longer hangs
 
 
 class StudiesBy(StrEnum):
@@ -30,7 +32,9 @@ def detect(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH", parser=named, help="Files or folders (searched recursively), in any mix."
+            metavar="PATH",
+            parser=named,
+            help="Files or folders (searched recursively), in any mix; - reads a list from standard input.",
         ),
     ],
     out: OutFolder,
@@ -73,26 +77,71 @@ def detect(
     force: Annotated[
         bool, typer.Option("--force", help="Also process images that are not plain mammograms.")
     ] = False,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="S", min=0.0, help="Most seconds for one image; 0 for no limit, in this process."
+        ),
+    ] = _TIMEOUT_S,
+    memory_limit: Annotated[
+        float | None,
+        typer.Option(metavar="GB", help="Most memory for one image. [default: a share of what is there]"),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Search again what failed in an earlier run.")
+    ] = False,
+    force_all: Annotated[
+        bool, typer.Option("--force-all", help="Search everything again, also what is done.")
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N", help="Work on the K-th of N parts, such as 3/16; merge puts them together."
+        ),
+    ] = None,
+    log_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Append what is done to this file, as text.")
+    ] = None,
+    log_json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The same as JSON, with a line for each image.")
+    ] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep figures for Prometheus in this file (*.prom).")
+    ] = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
     """Find calcifications and flag groups in mammograms.
+
+    The same command goes on where it stopped: what is done of the same bytes is not done again.
 
     Exit code 0: all well; 1: some files failed (see failures.csv); 2: wrong usage.
     """
     from rich.console import Console
 
     from mcdetect.cli.console import Terminal, log_to, one_line, output_console, print_summary
+    from mcdetect.cli.following import Logbook, Metrics, Several, json_log, text_log
     from mcdetect.config import Config
     from mcdetect.errors import ConfigError, MissingSpacingError, UnreadableFileError
     from mcdetect.output.folder import OutputError
-    from mcdetect.runs import run_batch
+    from mcdetect.runs import Observer, run_batch
+    from mcdetect.runs.listing import parse_shard, read_list
     from mcdetect.schema import CLUSTERS
     from mcdetect.training import ClusterModel
 
     errors = Console(stderr=True)
-    log_to(errors, verbose=verbose, quiet=quiet)
-    terminal = Terminal(errors, quiet=quiet)
+    with written("file"):
+        files = [text_log(log_file)] if log_file else []
+        files += [json_log(log_json)] if log_json else []
+    log_to(errors, verbose=verbose, quiet=quiet, also=files)
+    told: list[Observer] = [Terminal(errors, quiet=quiet)]
+    told += [Logbook(files)] if files else []
+    told += [Metrics(metrics)] if metrics else []
+    terminal = Several(told)
+    with wrong_usage(ValueError, option="--shard"):
+        part = None if shard is None else parse_shard(shard)
+    if listed := "-" in paths:
+        paths = [path for path in paths if path != "-"] + read_list(sys.stdin.buffer)
     with (
         written(),
         wrong_usage(ConfigError, OutputError),
@@ -121,10 +170,17 @@ def detect(
             model=loaded,
             studies_by=studies_by.value,
             also=also or (),
+            timeout_s=timeout or None,
+            memory_gb=memory_limit,
+            retry_failed=retry_failed,
+            force_all=force_all,
+            shard=part,
+            listed=listed,
         )
     if not quiet:
         print_summary(output_console(), report, str(out))
     if report.interrupted:
+        errors.print("run the same command again to go on", markup=False, highlight=False)
         raise typer.Exit(stopped_by(report.signal))
     if report.failed:
         raise typer.Exit(FAILED)

@@ -41,11 +41,15 @@ def wrong_usage(*errors: type[Exception], option: str = "") -> Iterator[None]:
 @contextmanager
 def written(place: str = "folder") -> Iterator[None]:
     """End the verb where its results cannot be written, or Ctrl-C stops it."""
+    from mcdetect.runs.store import DiskFullError
+
     try:
         yield
+    except DiskFullError as error:
+        raise complain(str(error), FAILED) from error
     except OSError as error:
         reason = error.strerror.lower() if error.strerror else str(error) or type(error).__name__
         message = f"the results cannot be written ({reason}); make room or name another {place}"
         raise complain(message, FAILED) from error
     except KeyboardInterrupt:
-        raise complain("stopped", INTERRUPTED) from None
+        raise complain("stopped at once; run the same command again to go on", INTERRUPTED) from None

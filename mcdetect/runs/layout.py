@@ -23,7 +23,8 @@ WHOLE: tuple[str, ...] = tuple(name for name in ("studies", "findings", "skipped
 
 _RUNS = (
     "CREATE TABLE runs (run_id INTEGER PRIMARY KEY, status TEXT NOT NULL, started REAL NOT NULL, ended REAL, "
-    "n_inputs INTEGER NOT NULL, n_skipped INTEGER NOT NULL, n_duplicates INTEGER NOT NULL, facts TEXT NOT NULL)",
+    "n_inputs INTEGER NOT NULL, n_skipped INTEGER NOT NULL, n_duplicates INTEGER NOT NULL, "
+    "facts TEXT NOT NULL)",
     "CREATE TABLE inputs (run_id INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, "
     "position INTEGER NOT NULL, file TEXT NOT NULL, status TEXT NOT NULL, image_id INTEGER, sha256 TEXT, "
     "size_bytes INTEGER, error TEXT, cause TEXT, remedy TEXT, reused INTEGER, seconds TEXT, at REAL, "

@@ -138,8 +138,9 @@ class Ledger:
         status = "failed" if image is None else "processed"
         with self.store.transaction() as execute:
             execute(
-                "UPDATE inputs SET status = ?, image_id = ?, sha256 = ?, size_bytes = ?, error = ?, cause = ?, "
-                "remedy = ?, reused = ?, seconds = ?, at = ? WHERE run_id = ? AND file = ? AND position >= 0",
+                "UPDATE inputs SET status = ?, image_id = ?, sha256 = ?, size_bytes = ?, error = ?, "
+                "cause = ?, remedy = ?, reused = ?, seconds = ?, at = ? "
+                "WHERE run_id = ? AND file = ? AND position >= 0",
                 (
                     status,
                     image,

@@ -35,7 +35,7 @@ def find_listed(paths: Sequence[str | Path]) -> Discovery:
     found = find_inputs(paths)
     if not found.inputs:
         return found
-    places = [os.path.abspath(item.path) for item in found.inputs]
+    places = [os.path.abspath(item.path) for item in found.inputs]  # noqa: PTH100
     common = os.path.commonpath([os.path.dirname(place) for place in places])  # noqa: PTH120
     names = [PurePath(os.path.relpath(place, common)).as_posix() for place in places]
     inputs = tuple(
