@@ -375,6 +375,64 @@ BENCHMARKS: dict[str, Benchmark] = {
             ),
         ),
     ),
+    "runs": Benchmark(
+        "benchmarks.endurance.runs",
+        "Runs over many images",
+        "A stand-in takes the place of the search: what is measured is all that is done beside it. Memory is the "
+        "peak of the parent process; its processor time per image is the slope between the two runs.",
+        (
+            View(
+                "",
+                (
+                    Column("images", "images"),
+                    Column("memory of the parent, MB", "memory of the parent", form=".0f"),
+                    Column("seconds in all", "seconds in all", form=".1f"),
+                ),
+                down=("run",),
+            ),
+            View(
+                "",
+                (
+                    Column("memory added by the larger run, MB", "memory added", form=".0f"),
+                    Column("processor time of the parent per image, ms", "time per image", form=".2f"),
+                    Column(
+                        "processor time of the parent per image that is known, ms", "time per known image"
+                    ),
+                    Column("rows exported as CSV and Parquet", "rows exported"),
+                    Column("export, s of processor time", "seconds of export", form=".1f"),
+                    Column("paths listed", "paths listed"),
+                    Column("from the command to the first image, s of processor time", "seconds to start"),
+                    Column("images per s, one worker", "rate of one worker", form=".1f"),
+                    Column("images per s, two workers", "rate of two workers", form=".1f"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
+    "soak": Benchmark(
+        "benchmarks.endurance.soak",
+        "Runs that are killed",
+        "Generated files, searched by a stand-in. Each strike ends a run in its way at a random moment; then the "
+        "same command goes on. In the end all tables and pictures are compared with those of a run that nobody "
+        "disturbed.",
+        (
+            View("", (Column("strikes", "strikes"),), down=("kind",)),
+            View(
+                "",
+                (
+                    Column("files", "files"),
+                    Column("of these broken", "broken"),
+                    Column("files of results", "files of results"),
+                    Column("equal, byte for byte", "equal, byte for byte"),
+                    Column("images lost", "images lost"),
+                    Column("images doubled", "images doubled"),
+                    Column("searches", "searches"),
+                    Column("of images searched before", "searches of what was searched before"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
     "stage_cost": Benchmark(
         "benchmarks.measurement.stage_cost",
         "How stages grow with their work",

@@ -77,7 +77,7 @@ def test_an_image_is_kept_with_all_that_is_asked_of_it_later(run: RunResults, st
     (view,) = run._views()
     assert (view.file, view.study, view.laterality, view.view) == ("a.dcm", store.alias("1.2.3"), "L", "CC")
     assert view.special is False
-    clusters = run._with_clusters(view).clusters
+    clusters = run._with_clusters([[view]])[0][0].clusters
     assert clusters["cluster_id"].tolist() == [1]
     assert "score" in clusters
     assert run.files == ["a.dcm"]

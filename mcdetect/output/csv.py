@@ -60,7 +60,7 @@ def csv_lines(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> str
     columns : sequence of Column
         Columns of the table.
     values : sequence of sequence
-        Values of each column; a missing number is None or not-a-number.
+        Values of each column; of numbers with a point an array, not-a-number where one is missing.
 
     Notes
     -----
@@ -81,13 +81,12 @@ def _texts(column: Column, values: Sequence[Any]) -> list[str]:
     if column.dtype == "int64":
         return ["" if value is None else str(int(value)) for value in values]
     form = _PLACE_FORMAT if column.name.endswith("_px") else _FLOAT_FORMAT
-    numbers = [_NAN if value is None else value for value in values] if None in values else values
-    texts = (f"{form}\n" * len(numbers) % tuple(numbers)).split("\n")[:-1]
+    numbers = tuple(values.tolist())  # type: ignore[attr-defined]
+    texts = (f"{form}\n" * len(numbers) % numbers).split("\n")[:-1]
     return ["" if text == "nan" else text for text in texts] if "nan" in texts else texts
 
 
 _TRUTH: Mapping[bool, str] = {True: "True", False: "False"}
-_NAN = float("nan")
 
 
 def csv_text(table: pd.DataFrame, *, header: bool) -> str:

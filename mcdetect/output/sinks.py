@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SINKS", "Sink", "arrow_schema"]
 
-# Technical: size of the parts of a Parquet file, in values: 16 MB of numbers.
-_VALUES_PER_GROUP = 2_000_000
+# Technical: size of the parts of a Parquet file, in values: 8 MB of numbers.
+_VALUES_PER_GROUP = 1_000_000
 _ROWS_PER_GROUP = 65536
 _ARROW_TYPES = {"str": "string", "float64": "float64", "int64": "int64", "bool": "bool"}
 
@@ -71,7 +71,7 @@ class Sink:
         """Begin the file."""
 
     def write(self, values: Sequence[Sequence[Any]]) -> None:
-        """Add rows; `values` holds those of each column, None or not-a-number where one is missing."""
+        """Add rows; `values` holds those of each column, of numbers with a point as an array."""
 
     def finish(self) -> None:
         """Write what is left, and close the file under its temporary name."""
@@ -121,8 +121,14 @@ class JsonSink(Sink):
 
     def write(self, values: Sequence[Sequence[Any]]) -> None:
         """Add rows."""
+        import numpy as np
+
         typed = [
-            [bool(value) for value in given] if column.dtype == "bool" else given
+            [bool(value) for value in given]
+            if column.dtype == "bool"
+            else given.tolist()
+            if isinstance(given, np.ndarray)
+            else given
             for column, given in zip(self.columns, values, strict=True)
         ]
         for row in zip(*typed, strict=True):
@@ -164,8 +170,7 @@ class ParquetSink(Sink):
             if column.dtype == "str":
                 arrays.append(pa.array(list(map(_clean, given)), field.type))
             elif column.dtype == "float64":
-                numbers = np.array(given, dtype=np.float64)  # None becomes not-a-number
-                arrays.append(pa.array(numbers, field.type, from_pandas=True))
+                arrays.append(pa.array(given, field.type, from_pandas=True))
             else:
                 arrays.append(pa.array(np.array(given, dtype=column.dtype), field.type))
         self.waiting.append(pa.RecordBatch.from_arrays(arrays, schema=self.schema))

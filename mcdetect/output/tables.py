@@ -63,7 +63,7 @@ CSV_ONLY = frozenset({"failures"})
 FORMATS = ("csv", "parquet")
 """Kinds of table files that a run writes."""
 
-_VALUES_HELD = 250_000  # Technical: values that wait to be written, some MB
+_VALUES_HELD = 100_000  # Technical: values that wait to be written, some MB
 
 
 class TableWriter:
@@ -123,9 +123,15 @@ class TableWriter:
             self._write()
 
     def _write(self) -> None:
+        import numpy as np
+
         rows, self._waiting = self._waiting, []
         if rows:
-            values = list(zip(*rows, strict=True))
+            # Once for all files: what is missing (None) becomes not-a-number.
+            values: list[Sequence[Any]] = [
+                np.array(given, np.float64) if column.dtype == "float64" else given
+                for column, given in zip(self.columns, zip(*rows, strict=True), strict=True)
+            ]
             for sink in self._sinks:
                 sink.write(values)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger", "RunFacts"]
 
-_VALUES = 250_000  # Technical: values that are held at a time while tables are written, some MB
+_VALUES = 100_000  # Technical: values that are held at a time while tables are written, some MB
 _BATCH = 4096  # Technical: rows of small tables
 
 
@@ -245,12 +245,20 @@ class Ledger:
             )
 
     def pictures(self, *, own: bool = True) -> set[str]:
-        """Return the names of the pictures of this run's images, or of all that the store knows of."""
-        ours = "image_id IN (SELECT image_id FROM inputs WHERE run_id = ?)" if own else "? > 0"
-        found = self.store.query(
-            f"SELECT file FROM files WHERE file LIKE '{OVERLAY_FOLDER}/%' AND {ours}", (self.run,)
-        )
-        return {str(row[0]).rpartition("/")[2] for row in found}
+        """Return the names of the pictures of this run's images, or of all that the store knows of.
+
+        Those of images that failed this time stay this run's own: a folder that was gone for a while comes back.
+        """
+        query = f"SELECT file FROM files WHERE file LIKE '{OVERLAY_FOLDER}/%'"
+        values: tuple[int, ...] = ()
+        if own:
+            query += (
+                " AND image_id IN (SELECT image_id FROM inputs WHERE run_id = ? UNION SELECT e.image_id "
+                "FROM inputs AS i JOIN entries AS e ON e.name = i.file "
+                "WHERE i.run_id = ? AND i.status = 'failed')"
+            )
+            values = (self.run, self.run)
+        return {str(row[0]).rpartition("/")[2] for row in self.store.query(query, values)}
 
     def records(self) -> Iterator[InputRecord]:
         """Yield a line of run.json for each input that is settled, problems first, then in input order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import logging
@@ -38,7 +39,7 @@ _SPECIAL = frozenset(
 )
 """Remarks of the loader on images whose distances are not those of a whole view."""
 
-_STUDIES_AT_ONCE = 500  # Technical: examinations whose groups are held at a time
+_STUDIES_AT_ONCE = 100  # Technical: examinations whose groups are held at a time
 
 
 def known_keys(store: Store, name: str, folder: Path, outputs: Sequence[Output]) -> frozenset[str]:
@@ -207,7 +208,7 @@ class RunResults:
         first = 1
         groups = iter(group_images(self._views(), by))
         while some := list(itertools.islice(groups, _STUDIES_AT_ONCE)):
-            whole = [[self._with_clusters(image) for image in members] for members in some]
+            whole = self._with_clusters(some)
             for name, table in tables_of_groups(whole, config.studies, first=first).items():
                 self.ledger.keep(name, Rows.of(table))
             numbers = [(view.file, first + k) for k, members in enumerate(some) for view in members]
@@ -234,9 +235,30 @@ class RunResults:
             for file, study, laterality, view, flags in found
         ]
 
-    def _with_clusters(self, image: ViewImage) -> ViewImage:
-        clusters = self.ledger.rows("clusters", image.file, _MATCHED)
-        return ViewImage(image.file, image.study, image.laterality, image.view, image.special, clusters)
+    def _with_clusters(self, groups: Sequence[Sequence[ViewImage]]) -> list[list[ViewImage]]:
+        """Return the images of some examinations with their groups, which come out of one table."""
+        names = ", ".join(f't."{column.name}"' for column in _MATCHED)
+        query = (
+            f"SELECT {names} FROM inputs AS i JOIN clusters AS t ON t.image_id = i.image_id "
+            "WHERE i.run_id = ? AND i.file = ? AND i.position >= 0 ORDER BY t.rowid"
+        )
+        rows: list[tuple[Any, ...]] = []
+        ends = [0]
+        for image in itertools.chain.from_iterable(groups):
+            rows += self.store.query(query, (self.ledger.run, image.file)).fetchall()
+            ends.append(len(rows))
+        table = table_of(_MATCHED, rows)
+        parts = iter(itertools.pairwise(ends))
+        found = []
+        for members in groups:
+            kept = [(image, next(parts)) for image in members]
+            found.append(
+                [
+                    dataclasses.replace(image, clusters=table.iloc[first:last].reset_index(drop=True))
+                    for image, (first, last) in kept
+                ]
+            )
+        return found
 
 
 _MATCHED = tuple(column for column in CLUSTERS if column.name in ("cluster_id", *MATCHING_COLUMNS))

@@ -116,6 +116,7 @@ class Store:
     def __init__(self, path: Path, tables: Mapping[str, Sequence[Column]], *, reading: bool = False) -> None:
         self.path = path
         self.tables = {name: tuple(columns) for name, columns in tables.items()}
+        self._names = {name: frozenset(c.name for c in columns) for name, columns in self.tables.items()}
         self._depth = 0
         if reading and not path.is_file():
             raise OSError(f"{path.name}: there is none")
@@ -253,7 +254,7 @@ class Store:
         given = Rows.of(rows)
         if not given.values:
             return
-        there = {column.name for column in self.tables[table]}
+        there = self._names[table]
         kept = [index for index, name in enumerate(given.columns) if name in there]
         names = ", ".join(f'"{given.columns[index]}"' for index in kept)
         marks = ", ".join("?" for _ in range(len(kept) + 1))

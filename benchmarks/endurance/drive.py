@@ -1,0 +1,43 @@
+"""One run with the stand-in: `python -m benchmarks.endurance.drive IN OUT`; stopped and killed by the soak."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.endurance.standin import work
+from mcdetect.output.lock import OutputError
+from mcdetect.runs import run_batch
+from mcdetect.runs.store import DiskFullError
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--timeout", type=float, default=10.0)
+    options = parser.parse_args()
+    try:
+        report = run_batch(
+            [options.source],
+            options.out,
+            candidates=True,
+            jobs=options.jobs,
+            timeout_s=options.timeout,
+            memory_gb=8.0,
+            work=work,
+        )
+    except (DiskFullError, OutputError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    print(f"{len(report.images)} settled", "interrupted" if report.interrupted else "complete")
+
+
+if __name__ == "__main__":
+    main()
