@@ -378,8 +378,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "runs": Benchmark(
         "benchmarks.endurance.runs",
         "Runs over many images",
-        "A stand-in takes the place of the search: what is measured is all that is done beside it. Memory is the "
-        "peak of the parent process; its processor time per image is the slope between the two runs.",
+        "A stand-in takes the place of the search: what is measured is all that is done beside it. Memory is "
+        "the peak of the parent process; its processor time per image is the slope between the two runs.",
         (
             View(
                 "",
@@ -412,9 +412,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "soak": Benchmark(
         "benchmarks.endurance.soak",
         "Runs that are killed",
-        "Generated files, searched by a stand-in. Each strike ends a run in its way at a random moment; then the "
-        "same command goes on. In the end all tables and pictures are compared with those of a run that nobody "
-        "disturbed.",
+        "Generated files, searched by a stand-in. Each strike ends a run in its way at a random moment; then "
+        "the same command goes on. In the end all tables and pictures are compared with those of a run that "
+        "nobody disturbed.",
         (
             View("", (Column("strikes", "strikes"),), down=("kind",)),
             View(

@@ -1,4 +1,4 @@
-"""One run with the stand-in: `python -m benchmarks.endurance.drive IN OUT`; stopped and killed by the soak."""
+"""One run with the stand-in, which the soak kills: `python -m benchmarks.endurance.drive IN OUT`."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CLUSTERS, IMAGES, Column
 __all__ = ["SEARCHED", "StandInResult", "work", "write_file", "write_files"]
 
 SEARCHED = "MCDETECT_STANDIN_LOG"
-"""Variable of the environment that names a file, to which the name of each image that is searched is added."""
+"""Variable of the environment that names a file, to which the name of each searched image is added."""
 
 _HEAD = bytes(128) + b"DICM"  # so that a file is taken for DICOM
 _VIEWS = (("L", "CC"), ("L", "MLO"), ("R", "CC"), ("R", "MLO"))
@@ -132,9 +132,11 @@ class StandInResult:
         self.mammogram = SimpleNamespace(study=content["study"])
         rows = int(content["rows"])
         rng = np.random.default_rng(content["seed"])
-        self.calcifications = self._table("calcifications", rows).assign(score=rng.random(rows))
-        self.candidates = self._table("candidates", 2 * rows)
         groups = min(2, rows // 3)
+        self.calcifications = self._table("calcifications", rows).assign(
+            score=rng.random(rows), cluster_id=np.arange(rows) % (groups + 1)
+        )
+        self.candidates = self._table("candidates", 2 * rows)
         scores = rng.random(groups)
         self.clusters = self._table("clusters", groups).assign(
             cluster_id=np.arange(1, groups + 1), score=scores, flagged=scores > 0.5

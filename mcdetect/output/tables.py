@@ -97,6 +97,7 @@ class TableWriter:
         self._waiting: list[tuple[Any, ...]] = []
         self.rows = 0
         self._sinks: list[Sink] = []
+        self._finished = False
         try:
             for form in formats:
                 if form != "parquet" or name not in CSV_ONLY:
@@ -136,10 +137,12 @@ class TableWriter:
                 sink.write(values)
 
     def finish(self) -> None:
-        """Complete the files under their temporary names."""
-        self._write()
-        for sink in self._sinks:
-            sink.finish()
+        """Complete the files under their temporary names; once is enough."""
+        if not self._finished:
+            self._finished = True
+            self._write()
+            for sink in self._sinks:
+                sink.finish()
 
     def move(self) -> None:
         """Move the finished files into place."""
@@ -195,9 +198,10 @@ class TableWriters:
                 writer.append(tables[name])
 
     def extend(self, name: str, batches: Iterable[Sequence[tuple[Any, ...]]]) -> None:
-        """Add rows of a table as they come from the store."""
+        """Write the rows of a table as they come from the store; they are all of it."""
         for rows in batches:
             self._writers[name].extend(rows)
+        self._writers[name].finish()
 
     def columns(self, name: str) -> tuple[Column, ...]:
         """Return the columns of a table."""

@@ -247,7 +247,7 @@ class Ledger:
     def pictures(self, *, own: bool = True) -> set[str]:
         """Return the names of the pictures of this run's images, or of all that the store knows of.
 
-        Those of images that failed this time stay this run's own: a folder that was gone for a while comes back.
+        Those of images that failed this time stay this run's own: a folder that was gone comes back.
         """
         query = f"SELECT file FROM files WHERE file LIKE '{OVERLAY_FOLDER}/%'"
         values: tuple[int, ...] = ()

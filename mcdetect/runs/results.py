@@ -237,10 +237,10 @@ class RunResults:
 
     def _with_clusters(self, groups: Sequence[Sequence[ViewImage]]) -> list[list[ViewImage]]:
         """Return the images of some examinations with their groups, which come out of one table."""
-        names = ", ".join(f't."{column.name}"' for column in _MATCHED)
+        names = ", ".join(f'"{column.name}"' for column in _MATCHED)
         query = (
-            f"SELECT {names} FROM inputs AS i JOIN clusters AS t ON t.image_id = i.image_id "
-            "WHERE i.run_id = ? AND i.file = ? AND i.position >= 0 ORDER BY t.rowid"
+            f"SELECT {names} FROM clusters WHERE image_id = (SELECT image_id FROM inputs "
+            "WHERE run_id = ? AND file = ? AND position >= 0) ORDER BY rowid"
         )
         rows: list[tuple[Any, ...]] = []
         ends = [0]
@@ -253,10 +253,7 @@ class RunResults:
         for members in groups:
             kept = [(image, next(parts)) for image in members]
             found.append(
-                [
-                    dataclasses.replace(image, clusters=table.iloc[first:last].reset_index(drop=True))
-                    for image, (first, last) in kept
-                ]
+                [dataclasses.replace(image, clusters=table.iloc[first:last]) for image, (first, last) in kept]
             )
         return found
 

@@ -90,8 +90,9 @@ def match_views(first: pd.DataFrame, second: pd.DataFrame, config: StudyConfig |
     gain = np.where(far, 0.0, np.maximum(config.max_mismatch**2 - mismatch**2, 0.0))
     flagged = _flags(first)[:, None] | _flags(second)[None, :]
     pairs = _assign(np.where(flagged, gain, 0.0))
-    free_rows = np.setdiff1d(np.arange(a), [i for i, _ in pairs])
-    free_cols = np.setdiff1d(np.arange(b), [j for _, j in pairs])
+    taken_rows, taken_cols = {i for i, _ in pairs}, {j for _, j in pairs}
+    free_rows = np.array([i for i in range(a) if i not in taken_rows], np.int64)
+    free_cols = np.array([j for j in range(b) if j not in taken_cols], np.int64)
     rest = _assign(np.where(flagged, 0.0, gain)[np.ix_(free_rows, free_cols)])
     pairs = sorted([*pairs, *((int(free_rows[i]), int(free_cols[j])) for i, j in rest)])
     i = np.array([pair[0] for pair in pairs], np.int64)
@@ -100,7 +101,7 @@ def match_views(first: pd.DataFrame, second: pd.DataFrame, config: StudyConfig |
 
 
 def _assign(gain: _Floats) -> list[tuple[int, int]]:
-    if gain.size == 0:
+    if not (gain > 0).any():
         return []
     from scipy.optimize import linear_sum_assignment  # here, as it takes half a second to import
 
@@ -111,7 +112,11 @@ def _assign(gain: _Floats) -> list[tuple[int, int]]:
 def _values(table: pd.DataFrame, name: str) -> _Floats:
     if name not in table.columns:
         return np.full(len(table), np.nan)
-    found: _Floats = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    column = table[name]
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":  # much faster, for many tables
+        plain: _Floats = column.to_numpy().astype(np.float64)
+        return plain
+    found: _Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
     return found
 
 

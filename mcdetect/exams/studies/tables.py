@@ -153,15 +153,15 @@ _OTHER: dict[str, Any] = {
 
 def _seen(image: ViewImage, index: int) -> dict[str, Any]:
     """Return what a finding states of a group in one view."""
-    cluster = image.clusters.iloc[index]
+    clusters = image.clusters
     return {
         "laterality": image.laterality,
         "file": image.file,
-        "cluster_id": int(cluster["cluster_id"]),
+        "cluster_id": int(clusters["cluster_id"].iat[index]),
         "view": image.view,
-        "flagged": bool(cluster["flagged"]),
-        "score": float(cluster["score"]),
-        "nipple_distance_mm": float(cluster["nipple_distance_mm"]),
+        "flagged": bool(clusters["flagged"].iat[index]),
+        "score": float(clusters["score"].iat[index]),
+        "nipple_distance_mm": float(clusters["nipple_distance_mm"].iat[index]),
     }
 
 
