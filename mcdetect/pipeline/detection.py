@@ -11,9 +11,11 @@ from mcdetect.clusters.features import build_features
 from mcdetect.clusters.scoring import default_scorer, score_groups
 from mcdetect.config import Config
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
+from mcdetect.image.volume import Volume
 from mcdetect.pipeline.bodies import find_bodies, measured_whole
 from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.searching import Searched, search
+from mcdetect.pipeline.volume import search_volume
 from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
 from mcdetect.result import Calcifications, Clusters, Marks, Result
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
@@ -30,7 +32,7 @@ __all__ = ["detect"]
 
 
 def detect(
-    image: Mammogram | npt.ArrayLike,
+    image: Mammogram | Volume | npt.ArrayLike,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     config: Config | None = None,
     *,
@@ -40,8 +42,9 @@ def detect(
 
     Parameters
     ----------
-    image : Mammogram or (rows, cols) array
-        A mammogram as `read_mammogram` gives it, or grey levels with calcifications bright.
+    image : Mammogram, Volume or (rows, cols) array
+        A mammogram as `read_mammogram` gives it, a stack of slices as `read_volume` gives it, or grey levels
+        with calcifications bright.
     pixel_spacing_mm : float or (float, float), optional
         Pixel spacing in mm, or (row spacing, column spacing); needed for an array.
     config : Config, optional
@@ -54,13 +57,16 @@ def detect(
     Result
         Its tables have the columns of `mcdetect.schema`.
     """
-    mammogram = _as_mammogram(image, pixel_spacing_mm)
     config = config or Config()
     clock = Clock()
     with clock.stage("total"):
-        found = search(mammogram, config, clock)
+        if isinstance(image, Volume):
+            found, mammogram = search_volume(image, spot_model or digital_score(), config, clock)
+        else:
+            mammogram = _as_mammogram(image, pixel_spacing_mm)
+            found = search(mammogram, config, clock)
         with clock.stage("score"):
-            digital = is_digital(mammogram.intent, found.breast.air_unevenness)
+            digital = found.focus is not None or is_digital(mammogram.intent, found.breast.air_unevenness)
             model = spot_model or (digital_score() if digital else default_spot_model())
             candidates = _score(found, mammogram.spacing, model, config, processed=digital)
             likely = _accept(candidates, found, mammogram.spacing, config)
@@ -118,8 +124,9 @@ def _score(
     if processed:  # only processing leaves a halo beside the muscle
         at_muscle = found.breast.near_muscle_edge(spots.row_px, spots.col_px, MUSCLE_REACH_MM, pixel_mm)
     least = least_contrast(found.coarse, row_mm, col_mm, at_muscle)
-    own = lowered_on_edges(model.log_odds(found.features), contrast, least)
-    log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications)
+    own = lowered_on_edges(model.log_odds(found.features), contrast, least) + found.prior
+    depth_mm = found.depths(spots.row_px, spots.col_px)
+    log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications, depth_mm)
     candidates = Marks(
         row_px=spots.row_px,
         col_px=spots.col_px,

@@ -78,6 +78,7 @@ def follow_vessels(
         candidates.snr[beside],
         found.area_cm2,
         config.calcifications,
+        found.depths(candidates.row_px[beside], candidates.col_px[beside]),
     )
     whole = candidates.body > 0  # a large body is certain by its border, whatever lies around
     log_odds[whole] = np.maximum(log_odds[whole], candidates.log_odds[whole])
