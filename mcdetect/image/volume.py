@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,11 @@ class Volume:
             flags=self.flags,
             details=dict(self.details),
         )
+
+    def part(self, values: npt.NDArray[Any], part: tuple[slice, slice]) -> Mammogram:
+        """Return stored values of a part of the image as an image of its own."""
+        own = self.valid[part] if self.valid is not None else None
+        return replace(replace(self, valid=own).picture(values), details={})
 
     @classmethod
     def from_array(

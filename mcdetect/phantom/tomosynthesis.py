@@ -17,6 +17,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -24,7 +25,7 @@ import pandas as pd
 from mcdetect.image.mammogram import PixelSpacing, Plane
 from mcdetect.image.volume import Volume
 from mcdetect.phantom.anatomy import Tissue, breast_attenuation, roll_off_mm
-from mcdetect.phantom.breast_outline import compressed_thickness_mm, draw_outline
+from mcdetect.phantom.breast_outline import compressed_thickness_mm, draw_outline, skin_path_mm
 from mcdetect.phantom.calcifications import CalcificationStamp, spacing_pair_mm
 from mcdetect.phantom.exposure import Acquisition, blur_mm, expected_quanta, heel_effect, record
 from mcdetect.phantom.frame import cluster_table
@@ -44,6 +45,7 @@ _Array = npt.NDArray[np.float32]
 # Judged: what drawn slices look like.
 _EDGE_MM = 4.0  # from the top and the bottom of the breast within which no calcification lies
 _FLATNESS = 0.6  # depth of a group over its extent in the plane
+_LAYER_MM = 5.0  # thickness of a layer of tissue of its own
 _THICKNESS_GIVEN_BACK = 0.8  # of what the periphery lacks in attenuation
 
 
@@ -170,7 +172,7 @@ def draw_tomosynthesis(
     sweep: Sweep | None = None,
     tissue: Tissue | None = None,
     acquisition: Acquisition | None = None,
-    layers: int = 5,
+    layers: int | None = None,
     bits: int = 12,
 ) -> PhantomTomosynthesis:
     """Draw tomosynthesis whose truth is known.
@@ -197,20 +199,21 @@ def draw_tomosynthesis(
     tissue : Tissue, optional
     acquisition : Acquisition, optional
         Of all projections together.
-    layers : int
-        Layers of tissue of their own, evenly spread in depth.
+    layers : int, optional
+        Layers of tissue of their own, evenly spread in depth; by default one for each 5 mm.
     bits : int
         Bits stored.
     """
     if laterality not in ("L", "R"):
         raise ValueError(f"laterality must be 'L' or 'R', got {laterality!r}")
-    if slices < 2 or not slice_spacing_mm > 0 or layers < 1:
+    if slices < 2 or not slice_spacing_mm > 0 or (layers is not None and layers < 1):
         raise ValueError("tomosynthesis needs at least two slices, a positive distance and one layer")
     pair = spacing_pair_mm(pixel_spacing_mm)
     tomography, matter = sweep or Sweep(), tissue or Tissue()
     thick_mm = slices * slice_spacing_mm
     taking = dataclasses.replace(acquisition or Acquisition(), thickness_mm=thick_mm)
-    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6 + 4 * layers)]
+    children = np.random.SeedSequence(seed).spawn(6)
+    streams = [np.random.default_rng(child) for child in children]
     outline = draw_outline(shape, pair, view, streams[0])
     breast = outline.depth_mm > 0
     thickness = compressed_thickness_mm(outline.depth_mm, thick_mm, roll_off_mm(outline, taking))
@@ -222,14 +225,24 @@ def draw_tomosynthesis(
 
     tangents = tomography.tangents
     projections = np.zeros((len(tangents), *shape), np.float32)
-    for layer in range(layers):
-        own = [streams[0], *streams[6 + 4 * layer : 10 + 4 * layer]]
-        part = breast_attenuation(outline, thickness / np.float32(layers), pair, _share(matter, layers), taking, own)
-        height = (layers - 0.5 - layer) / layers * top_mm
+    # Fat and skin are alike at all depths, so every angle smears them by the whole thickness.
+    even = thickness * np.float32(taking.fat_per_mm)
+    skin = skin_path_mm(outline.depth_mm, thick_mm, roll_off_mm(outline, taking), min(matter.skin_mm, 2.0))
+    even += np.float32(taking.gland_per_mm - taking.fat_per_mm) * skin
+    for k, tangent in enumerate(tangents):
+        length = max(1, round(abs(tangent) * thick_mm / pair[0]))
+        smeared = cv2.blur(even, (1, length), borderType=cv2.BORDER_REPLICATE)
+        projections[k] += _shifted(np.asarray(smeared), 0.5 * top_mm * tangent / pair[0])
+    count = layers or max(1, round(thick_mm / _LAYER_MM))
+    for layer in range(count):
+        own = [streams[0], *np.random.default_rng([seed, layer]).spawn(3)]
+        part = breast_attenuation(outline, thickness / np.float32(count), pair, _share(matter, count), taking, own)
+        part -= thickness * np.float32(taking.fat_per_mm / count)
+        height = (count - 0.5 - layer) / count * top_mm
         for k, tangent in enumerate(tangents):
             projections[k] += _shifted(part, height * tangent / pair[0])
     dose = dataclasses.replace(taking, quanta_per_mm2=taking.quanta_per_mm2 / len(tangents))
-    even, field_ = np.ones(shape, np.float32), heel_effect(shape, dose)
+    field_ = heel_effect(shape, dose)
     air = dose.quanta_per_mm2 * pair[0] * pair[1]
     for k in range(len(tangents)):
         quanta = record(expected_quanta(projections[k], pair, dose, field_), pair, dose, streams[4])
@@ -251,7 +264,7 @@ def draw_tomosynthesis(
 
     truth = truth_table(specs, stamps, contrasts, units, [False] * len(specs))
     truth["slice"], truth["depth_mm"] = nearest, depth
-    missing = (even * np.float32(thick_mm) - thickness) * np.float32(_THICKNESS_GIVEN_BACK * taking.fat_per_mm)
+    missing = (np.float32(thick_mm) - thickness) * np.float32(_THICKNESS_GIVEN_BACK * taking.fat_per_mm)
     missing = blur_mm(missing, pair, 1.0)
     middle = _focused(projections, 0.5 * top_mm, tomography, pair) + missing
     inner = outline.depth_mm > min(3.0, 0.3 * float(outline.depth_mm.max()))
@@ -288,7 +301,7 @@ def _share(matter: Tissue, layers: int) -> Tissue:
         vessels=math.ceil(matter.vessels / layers),
         ducts=math.ceil(matter.ducts / layers),
         ligaments=math.ceil(matter.ligaments / layers),
-        skin_mm=matter.skin_mm / layers,
+        skin_mm=0.0,
     )
 
 
@@ -320,8 +333,6 @@ def _shifted(image: _Array, rows: float) -> _Array:
 
 def _sharpened(image: _Array, sweep: Sweep, pair: tuple[float, float]) -> _Array:
     """Add the high-pass along the rows."""
-    import cv2
-
     sigma = sweep.sharpening_mm / pair[0]
     size = 2 * math.ceil(3 * sigma) + 1
     low = cv2.GaussianBlur(image, (1, size), sigmaX=1e-3, sigmaY=sigma, borderType=cv2.BORDER_REPLICATE)
@@ -373,6 +384,9 @@ def _stamp(
 ) -> None:
     """Add a calcification to a projection, a number of rows below its place."""
     whole = math.floor(down)
+    half = stamp.values.shape[0] // 2 + 2
+    if not -half < spec.row_px + whole < image.shape[0] + half:
+        return  # this angle shows it beside the detector
     values = np.pad(stamp.values, ((1, 1), (0, 0)))
     moved = dataclasses.replace(stamp, values=_shifted(values, down - whole))
     target, part = overlap(image.shape, dataclasses.replace(spec, row_px=spec.row_px + whole), moved)

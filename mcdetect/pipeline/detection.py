@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.breast import BreastRegion, is_digital
+from mcdetect.clusters.depth import extents_mm, middles
 from mcdetect.clusters.descriptors import count_suspicious, describe_clusters
 from mcdetect.clusters.features import build_features
 from mcdetect.clusters.scoring import default_scorer, score_groups
@@ -15,9 +16,11 @@ from mcdetect.image.volume import Volume
 from mcdetect.pipeline.bodies import find_bodies, measured_whole
 from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.searching import Searched, search
-from mcdetect.pipeline.volume import search_volume
+from mcdetect.pipeline.slabs import cut_slabs
 from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
+from mcdetect.pipeline.volume import search_volume
 from mcdetect.result import Calcifications, Clusters, Marks, Result
+from mcdetect.result.result import Stack
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
 from mcdetect.shapes.large import LargeBody
 from mcdetect.shapes.outlines import measure_shapes
@@ -77,12 +80,17 @@ def detect(
         with clock.stage("outlines"):
             calcifications = _measure(candidates.take(accepted), bodies, found, mammogram.spacing, config)
         with clock.stage("groups"):
-            clusters = _group(calcifications, found.breast, mammogram.spacing, config)
+            clusters = _group(calcifications, found, mammogram.spacing, config)
             cluster_id = np.zeros(len(candidates), np.int64)
             cluster_id[accepted] = clusters.groups.label
-            candidate_rows = candidate_table(mammogram, candidates, cluster_id)
+            where = found.slices(candidates.row_px, candidates.col_px)
+            candidate_rows = candidate_table(mammogram, candidates, cluster_id, where)
             calcification_rows = calcification_table(mammogram, calcifications, clusters)
             cluster_rows = cluster_table(mammogram, clusters)
+        slabs, stack = {}, None
+        if isinstance(image, Volume):
+            with clock.stage("slabs"):
+                slabs, stack = cut_slabs(image, calcification_rows, cluster_rows), Stack.of(image)
     return Result(
         mammogram=mammogram,
         breast=found.breast,
@@ -92,6 +100,8 @@ def detect(
         config=config,
         scatter_distribution=clusters.scatter_distribution,
         seconds=clock.seconds,
+        slabs=slabs,
+        stack=stack,
     )
 
 
@@ -176,6 +186,7 @@ def _measure(
     )
     kind[(kind == "object") & (marks.vessel > 0)] = "rod"  # long and dense, in the wall of an artery
     breast = found.breast
+    frame, depth_mm = found.slices(marks.row_px, marks.col_px)
     in_skin = breast.in_skin_at(marks.row_px, marks.col_px)
     return Calcifications(
         marks=marks,
@@ -187,16 +198,20 @@ def _measure(
         in_pectoral=breast.pectoral[
             np.rint(marks.row_px).astype(np.intp), np.rint(marks.col_px).astype(np.intp)
         ],
+        slice=frame,
+        depth_mm=depth_mm,
     )
 
 
 def _group(
-    calcifications: Calcifications, breast: BreastRegion, spacing: PixelSpacing, config: Config
+    calcifications: Calcifications, found: Searched, spacing: PixelSpacing, config: Config
 ) -> Clusters:
     """Group the calcifications; measure, name and score the groups."""
+    breast = found.breast
     marks, measures = calcifications.marks, calcifications.measures
     apart = np.isin(calcifications.kind, ("object", "skin"))
-    groups = find_groups_and_vessels(marks, apart, config.groups)
+    depth_mm = None if found.focus is None else calcifications.depth_mm
+    groups = find_groups_and_vessels(marks, apart, config.groups, depth_mm)
     score = score_groups(groups.label, marks.log_odds, config.groups.min_count)
     rank = np.lexsort((-groups.n_members, -score, ~groups.flagged))
     groups, score = groups.in_order(rank), score[rank]
@@ -234,6 +249,7 @@ def _group(
         **features,
         **described.columns(),
         **measure_vessels(groups.label, marks, measures["area_mm2"]),
+        **_in_depth(groups.label, calcifications),
     }
     columns["suspicious_in_window"] = count_suspicious(groups.max_in_window, columns["benign_share"])
     scored = default_scorer().score(columns)
@@ -245,6 +261,18 @@ def _group(
         scatter_distribution=described.scatter.best if described.scatter else "",
     )
     return clusters.benign_last(hidden=config.groups.hide_benign)
+
+
+def _in_depth(
+    label: npt.NDArray[np.int64], calcifications: Calcifications
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return slice, depth and extent in depth of each group; NaN in a plain mammogram."""
+    middle = middles(label, calcifications.depth_mm)
+    return {
+        "slice": calcifications.slice[middle],
+        "depth_mm": calcifications.depth_mm[middle],
+        "extent_depth_mm": extents_mm(label, calcifications.depth_mm),
+    }
 
 
 def _nipple_mm(breast: BreastRegion, spacing: PixelSpacing) -> tuple[float, float] | None:

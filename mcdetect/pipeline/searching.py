@@ -63,6 +63,16 @@ class Searched:
     prior: float = 0.0
     focus: Focus | None = None
 
+    def slices(
+        self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return the frame of the file, and its depth in mm, of places; NaN in a plain mammogram."""
+        if self.focus is None:
+            nothing = np.full(row_px.shape, np.nan)
+            return nothing, nothing
+        frames = self.focus.frames_at(row_px, col_px).astype(np.float64)
+        return frames, self.focus.depths_at(row_px, col_px)
+
     def depths(self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]) -> _Depths:
         """Return the depth in mm of places of a stack of slices, None of those of a plain mammogram."""
         return None if self.focus is None else self.focus.depths_at(row_px, col_px)
