@@ -143,7 +143,9 @@ class Volume:
         """
         stack = np.asarray(slices)
         if stack.ndim != 3 or 0 in stack.shape or stack.dtype not in (np.uint8, np.uint16):
-            raise ValueError(f"expected (slices, rows, cols) of uint8 or uint16, got {stack.shape} {stack.dtype}")
+            raise ValueError(
+                f"expected (slices, rows, cols) of uint8 or uint16, got {stack.shape} {stack.dtype}"
+            )
         pair = pixel_spacing_mm if isinstance(pixel_spacing_mm, tuple) else (pixel_spacing_mm,) * 2
         if not slice_spacing_mm > 0:
             raise ValueError(f"slice_spacing_mm must be positive, got {slice_spacing_mm}")
@@ -161,9 +163,7 @@ class Volume:
         )
 
 
-def look_up(
-    table: npt.NDArray[np.float32], lowest: int, values: npt.NDArray[Any]
-) -> npt.NDArray[np.float32]:
+def look_up(table: npt.NDArray[np.float32], lowest: int, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Return the entry of a table for every integer; those outside get the nearest entry.
 
     Parameters

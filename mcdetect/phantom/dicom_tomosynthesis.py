@@ -1,4 +1,4 @@
-"""Write drawn tomosynthesis as Breast Tomosynthesis Image, and its projections as Breast Projection X-Ray Image.
+"""Write drawn tomosynthesis as Breast Tomosynthesis Image, its projections as Breast Projection X-Ray Image.
 
 Attributes follow DICOM PS3.3 A.55 and A.74; frames are made and written one at a time.
 """

@@ -1,4 +1,4 @@
-"""Draw breast tomosynthesis whose truth is known: tissue in layers, a sweep of projections, slices made of them.
+"""Draw tomosynthesis whose truth is known: tissue in layers, a sweep of projections, slices made of them.
 
 Every projection shows the breast from another angle, along the rows, with its own noise. A slice is the mean
 of all projections, each shifted so that one plane falls into register, sharpened along the sweep as filtered
@@ -6,8 +6,8 @@ back-projection does. What lies in another plane is smeared along the rows, or, 
 apart, split into ghosts; dense bodies get dark shadows along the rows. Noise in neighbouring slices is
 alike, since it comes from the same projections.
 
-A calcification's signal-to-noise ratio is defined as in `mcdetect.phantom.insertion`, in the slice in which it
-is sharpest.
+A calcification's signal-to-noise ratio is defined as in `mcdetect.phantom.insertion`, in the slice in which
+it is sharpest.
 """
 
 from __future__ import annotations
@@ -136,17 +136,17 @@ class PhantomTomosynthesis:
         low, high = self.window
         share = (density - np.float32(low)) / np.float32(high - low)
         curve = np.float32(1) / (np.float32(1) + np.exp(np.float32(-4.2) * (share - np.float32(0.58))))
-        return np.rint(curve * self.fade * np.float32(0.98 * (2**self.bits - 1))).astype(np.uint16)
+        return _stored(curve * self.fade * np.float32(0.98 * (2**self.bits - 1)), self.bits)
 
     def projection(self, index: int) -> npt.NDArray[np.uint16]:
         """Return a projection as a detector records it: linear in exposure, air bright."""
         exposure = np.exp(-self.projections[index])
-        return np.clip(np.rint(exposure * np.float32(0.9 * (2**14 - 1))), 0, 2**14 - 1).astype(np.uint16)
+        return _stored(exposure * np.float32(0.9 * (2**14 - 1)), 14)
 
     def to_volume(self) -> Volume:
         """Return the slices as the detector takes them."""
         return Volume(
-            shape=self.breast.shape,  # type: ignore[arg-type]
+            shape=self.breast.shape,
             spacing=self.spacing,
             frames=tuple(range(self.slices)),
             depth_mm=tuple(k * self.slice_spacing_mm for k in range(self.slices)),
@@ -236,7 +236,9 @@ def draw_tomosynthesis(
     count = layers or max(1, round(thick_mm / _LAYER_MM))
     for layer in range(count):
         own = [streams[0], *np.random.default_rng([seed, layer]).spawn(3)]
-        part = breast_attenuation(outline, thickness / np.float32(count), pair, _share(matter, count), taking, own)
+        part = breast_attenuation(
+            outline, thickness / np.float32(count), pair, _share(matter, count), taking, own
+        )
         part -= thickness * np.float32(taking.fat_per_mm / count)
         height = (count - 0.5 - layer) / count * top_mm
         for k, tangent in enumerate(tangents):
@@ -253,7 +255,9 @@ def draw_tomosynthesis(
     for spec, stamp, own_mm, index in zip(specs, stamps, depth, nearest, strict=True):
         away = index * slice_spacing_mm - own_mm
         seen = _seen(stamp, away, tomography, pair)
-        units.append(_unit(projections, spec, seen, top_mm - index * slice_spacing_mm, tomography, pair, breast))
+        units.append(
+            _unit(projections, spec, seen, top_mm - index * slice_spacing_mm, tomography, pair, breast)
+        )
     contrasts = [
         float(spec.contrast) if spec.contrast is not None else float(spec.snr or 0.0) * unit
         for spec, unit in zip(specs, units, strict=True)
@@ -291,6 +295,10 @@ def draw_tomosynthesis(
         bits=bits,
         seed=seed,
     )
+
+
+def _stored(values: _Array, bits: int) -> npt.NDArray[np.uint16]:
+    return np.asarray(np.clip(np.rint(values), 0, 2**bits - 1), dtype=np.uint16)
 
 
 def _share(matter: Tissue, layers: int) -> Tissue:

@@ -271,7 +271,9 @@ def _draw_panel(
         own = calcifications["cluster_id"] == cluster["cluster_id"]
         near = calcifications["slice"].between(slab.first, slab.last)
         calcifications = calcifications[own | near]
-        title += f"   slices {slab.first} to {slab.last}" if slab.last > slab.first else f"   slice {slab.first}"
+        title += (
+            f"   slices {slab.first} to {slab.last}" if slab.last > slab.first else f"   slice {slab.first}"
+        )
     base = top + _TITLE - 28
     number = str(cluster["cluster_id"])
     drawing.text(picture, number, base, left, _FLAGGED, height=13, bold=True)

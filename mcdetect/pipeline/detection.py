@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,7 +20,7 @@ from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.searching import Searched, search
 from mcdetect.pipeline.slabs import cut_slabs
 from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
-from mcdetect.pipeline.volume import search_volume
+from mcdetect.pipeline.volume import Score, search_volume
 from mcdetect.result import Calcifications, Clusters, Marks, Result
 from mcdetect.result.result import Stack
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
@@ -30,8 +32,11 @@ from mcdetect.spots.context import in_context, nearest_mm
 from mcdetect.spots.duplicates import one_mark_per_body
 from mcdetect.spots.edges import MUSCLE_REACH_MM, least_contrast, lowered_on_edges
 from mcdetect.spots.score import DigitalScore, SpotModel, default_spot_model, digital_score
+from mcdetect.spots.slice_score import PlainScore, slice_score
 
 __all__ = ["detect"]
+
+_ALIKE_MM = 2.0  # Judged: depth over which the noise of neighbouring slices is alike
 
 
 def detect(
@@ -64,7 +69,7 @@ def detect(
     clock = Clock()
     with clock.stage("total"):
         if isinstance(image, Volume):
-            found, mammogram = search_volume(image, spot_model or digital_score(), config, clock)
+            found, mammogram = search_volume(image, _score_of_slices(image, spot_model), config, clock)
         else:
             mammogram = _as_mammogram(image, pixel_spacing_mm)
             found = search(mammogram, config, clock)
@@ -117,6 +122,14 @@ def _as_mammogram(
     return Mammogram.from_array(image, pixel_spacing_mm)
 
 
+def _score_of_slices(volume: Volume, model: SpotModel | DigitalScore | None) -> Score:
+    """Return the score of slices, or one of plain mammograms with as many chances as there are slices."""
+    if model is None:
+        return slice_score()
+    alike = len(volume) * volume.slice_spacing_mm / _ALIKE_MM
+    return PlainScore(model, -math.log(max(1.0, alike)))
+
+
 def _score(
     found: Searched,
     spacing: PixelSpacing,
@@ -134,7 +147,8 @@ def _score(
     if processed:  # only processing leaves a halo beside the muscle
         at_muscle = found.breast.near_muscle_edge(spots.row_px, spots.col_px, MUSCLE_REACH_MM, pixel_mm)
     least = least_contrast(found.coarse, row_mm, col_mm, at_muscle)
-    own = lowered_on_edges(model.log_odds(found.features), contrast, least) + found.prior
+    looks = model.log_odds(found.features) if found.log_odds is None else found.log_odds
+    own = lowered_on_edges(looks, contrast, least)
     depth_mm = found.depths(spots.row_px, spots.col_px)
     log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications, depth_mm)
     candidates = Marks(

@@ -47,8 +47,10 @@ class Searched:
         Area searched.
     coarse : Coarse
         `equalised` on a coarse grid, for what tissue does over millimetres.
-    prior : float
-        Added to the log-odds of every candidate: a place of a stack of slices is looked at many times.
+    log_odds : (n,) float64 array, optional
+        Individual scores, for a stack of slices.
+    near : (n, 4) float64 array, optional
+        Response of neighbouring slices at each candidate, for a stack of slices.
     focus : Focus, optional
         Which slice each place shows, for a stack of slices.
     """
@@ -60,7 +62,8 @@ class Searched:
     origin_px: tuple[int, int]
     area_cm2: float
     coarse: Coarse
-    prior: float = 0.0
+    log_odds: npt.NDArray[np.float64] | None = None
+    near: npt.NDArray[np.float64] | None = None
     focus: Focus | None = None
 
     def slices(

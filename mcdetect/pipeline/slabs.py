@@ -39,7 +39,9 @@ def cut_slabs(volume: Volume, calcifications: pd.DataFrame, clusters: pd.DataFra
         members = calcifications[calcifications["cluster_id"] == cluster["cluster_id"]]
         places = [depth_of[int(frame)] for frame in members["slice"]]
         part = tuple(
-            slice(max(0, int(cluster[f"min_{axis}_px"] - margin)), int(cluster[f"max_{axis}_px"] + margin) + 1)
+            slice(
+                max(0, int(cluster[f"min_{axis}_px"] - margin)), int(cluster[f"max_{axis}_px"] + margin) + 1
+            )
             for axis, margin in (
                 ("row", _MARGIN_MM / volume.spacing.row_mm),
                 ("col", _MARGIN_MM / volume.spacing.col_mm),

@@ -8,11 +8,10 @@ around each spot the pixels of its own slice. From there the way is that of a pl
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,19 +26,28 @@ from mcdetect.pipeline.searching import Searched, bounding_box
 from mcdetect.spots.coarse import coarsen
 from mcdetect.spots.find import Spots
 from mcdetect.spots.noise import noise_scale
-from mcdetect.spots.score import DigitalScore, SpotModel
 from mcdetect.spots.slices import Answers, Stack, join_in_depth, measure_stack
 
-__all__ = ["search_volume"]
+__all__ = ["Score", "search_volume"]
 
 _Rows = npt.NDArray[np.float32]
 
 # Judged: on drawn slices, see `python -m benchmarks tomosynthesis`.
 _REFERENCES = (0.25, 0.5, 0.75)  # of the depth: slices on which the breast and the noise are measured
-_LEAST_SNR = 3.6  # of a spot in a slice
+_LEAST_SNR = 3.4  # of a spot in a slice
 _HOPELESS = -6.0  # log-odds of a spot that is not looked at any more
 _BEYOND = 0.5  # share of the range of grey levels by which other slices may exceed the reference slices
-_ALIKE_MM = 2.0  # depth over which the noise of neighbouring slices is alike
+_BESIDE_MM = (1.0, 2.0)  # how far away are the neighbouring slices that a score asks
+_MOST_BESIDE = 6  # Technical: slices on either side that are kept in memory
+
+
+class Score(Protocol):
+    """How much a spot of a slice looks like a calcification."""
+
+    def log_odds(
+        self, features: npt.NDArray[np.float32], near: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return the log-odds by features and by the answers of neighbouring slices."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +57,18 @@ class _Found:
     index: int
     spots: Spots
     features: npt.NDArray[np.float32]
+    near: npt.NDArray[np.float64]
     log_odds: npt.NDArray[np.float64]
     cuttings: list[Cutting]
 
 
 def search_volume(
-    volume: Volume, model: SpotModel | DigitalScore, config: Config | None = None, clock: Clock | None = None
+    volume: Volume,
+    score: Score,
+    config: Config | None = None,
+    clock: Clock | None = None,
+    *,
+    least_log_odds: float = _HOPELESS,
 ) -> tuple[Searched, Mammogram]:
     """Find and describe every candidate of a stack of slices.
 
@@ -62,12 +76,14 @@ def search_volume(
     ----------
     volume : Volume
         The slices.
-    model : SpotModel or DigitalScore
-        Individual score, which tells what is worth keeping.
+    score : Score
+        Individual score.
     config : Config, optional
         Options.
     clock : Clock, optional
         Takes the time of each stage.
+    least_log_odds : float
+        Spots of a lower score are not kept.
 
     Returns
     -------
@@ -88,15 +104,14 @@ def search_volume(
         scale = noise_scale(pieces, mask, spacing, config.noise, margin=_BEYOND)
         table = scale.equalised(np.ascontiguousarray(volume.grey[None, :]))[0]
         pieces = [look_up(table, volume.lowest, values[part]) for values in references]
-        base = np.mean(pieces, axis=0, dtype=np.float32)
+        base = pieces[len(pieces) // 2]  # no mean: its noise is that of a slice
     del references
     with clock.stage("spots"):
         stack = measure_stack(pieces, searched, spacing, config.spots, max(_LEAST_SNR, config.spots.min_snr))
     del pieces
-    prior = -math.log(max(1.0, len(volume) * volume.slice_spacing_mm / _ALIKE_MM))
     with clock.stage("slices"):
-        found, brightest = _through(volume, stack, table, part, model, prior)
-        features, spots, index = _together(found, volume, stack)
+        found, brightest = _through(volume, stack, table, part, score, least_log_odds)
+        spots, index = _together(found, stack)
         cuttings = [cutting for one in found for cutting in one.cuttings]
     with clock.stage("join"):
         depth = np.asarray(volume.depth_mm)[index]
@@ -121,9 +136,24 @@ def search_volume(
         band=spots.band[kept],
     )
     area = float(np.count_nonzero(searched)) * spacing.row_mm * spacing.col_mm / 100.0
-    focus = Focus(slice_of, (top, left), volume.frames, volume.depth_mm, spots.row_px, spots.col_px, index[kept])
+    focus = Focus(
+        slice_of, (top, left), volume.frames, volume.depth_mm, spots.row_px, spots.col_px, index[kept]
+    )
+    joined = {
+        name: np.concatenate([getattr(one, name) for one in found])[kept]
+        for name in ("features", "near", "log_odds")
+    }
     where = Searched(
-        breast, spots, features[kept], equalised, (top, left), area, coarse, prior=prior, focus=focus
+        breast=breast,
+        spots=spots,
+        features=joined["features"],
+        equalised=equalised,
+        origin_px=(top, left),
+        area_cm2=area,
+        coarse=coarse,
+        log_odds=joined["log_odds"],
+        near=joined["near"],
+        focus=focus,
     )
     return where, volume.picture(brightest)
 
@@ -132,7 +162,8 @@ def _breast(
     volume: Volume, references: list[npt.NDArray[Any]], config: Config
 ) -> tuple[BreastRegion, tuple[slice, slice], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Find the breast in the mean of a few slices; return the part that holds it, too."""
-    mean = np.mean([volume.levels(values) for values in references], axis=0, dtype=np.float32)
+    levels = [volume.levels(values) for values in references]
+    mean = np.asarray(np.mean(levels, axis=0), np.float32)
     picture = dataclasses.replace(volume.picture(references[0]), pixels=mean)
     breast = find_breast(picture, config.breast)
     part = bounding_box(breast.mask, picture)
@@ -146,26 +177,34 @@ def _through(
     stack: Stack,
     table: _Rows,
     part: tuple[slice, slice],
-    model: SpotModel | DigitalScore,
-    prior: float,
+    score: Score,
+    least_log_odds: float,
 ) -> tuple[list[_Found], npt.NDArray[Any]]:
     """Go through the slices once; return what was found in each, and the brightest value of each place."""
     found: list[_Found] = []
     brightest: npt.NDArray[Any] | None = None
     brighter = np.maximum if volume.rising else np.minimum
-    before: tuple[_Rows, Answers] | None = None
-    here: tuple[_Rows, Answers] | None = None
+    steps = [
+        min(max(k + 1, round(mm / volume.slice_spacing_mm)), _MOST_BESIDE) for k, mm in enumerate(_BESIDE_MM)
+    ]
+    last = len(volume) - 1
+    held: dict[int, tuple[_Rows, Answers]] = {}
     spare: Answers | None = None
     for index, values in enumerate(_ahead(volume)):
         brightest = values.copy() if brightest is None else brighter(brightest, values, out=brightest)
         pixels = look_up(table, volume.lowest, values[part])
-        after = pixels, stack.answer(pixels, spare)
-        if here is not None:
-            found.append(_look(index - 1, stack, before, here, after, model, prior))
-        spare = before[1] if before is not None else None
-        before, here = here, after
-    assert here is not None and brightest is not None  # a volume has slices
-    found.append(_look(len(volume) - 1, stack, before, here, None, model, prior))
+        held[index] = pixels, stack.answer(pixels, spare)
+        ready = (
+            range(index - steps[-1], index - steps[-1] + 1)
+            if index < last
+            else range(index - steps[-1], last + 1)
+        )
+        for here in ready:
+            if here < 0:
+                continue
+            found.append(_look(here, stack, held, steps, last, score, least_log_odds))
+            spare = held.pop(here - steps[-1])[1] if here >= steps[-1] else None
+    assert brightest is not None  # a volume has slices
     return found, brightest
 
 
@@ -183,18 +222,21 @@ def _ahead(volume: Volume) -> Iterator[npt.NDArray[Any]]:
 def _look(
     index: int,
     stack: Stack,
-    before: tuple[_Rows, Answers] | None,
-    here: tuple[_Rows, Answers],
-    after: tuple[_Rows, Answers] | None,
-    model: SpotModel | DigitalScore,
-    prior: float,
+    held: Mapping[int, tuple[_Rows, Answers]],
+    steps: Sequence[int],
+    last: int,
+    score: Score,
+    least_log_odds: float,
 ) -> _Found:
     """Describe and score the maxima of one slice; keep those that may be calcifications."""
-    pixels, answers = here
+    pixels, answers = held[index]
+    before, after = held.get(index - 1), held.get(index + 1)
     peaks = stack.maxima(before and before[1], answers, after and after[1])
+    beside = [min(max(index + step, 0), last) for step in (*(-k for k in reversed(steps)), *steps)]
+    near = stack.near([held[k][1] for k in beside], peaks)
     spots, features = stack.described(pixels, peaks, answers.loudness)
-    log_odds = model.log_odds(features)
-    likely = np.flatnonzero(log_odds + prior > _HOPELESS)
+    log_odds = score.log_odds(features, near)
+    likely = np.flatnonzero(log_odds > least_log_odds)
     spots = dataclasses.replace(
         spots,
         row_px=spots.row_px[likely],
@@ -206,13 +248,11 @@ def _look(
         Cutting.of(pixels, row, col, stack.spacing)
         for row, col in zip(spots.row_px, spots.col_px, strict=True)
     ]
-    return _Found(index, spots, features[likely], log_odds[likely], cuttings)
+    return _Found(index, spots, features[likely], near[likely], log_odds[likely], cuttings)
 
 
-def _together(
-    found: list[_Found], volume: Volume, stack: Stack
-) -> tuple[npt.NDArray[np.float32], Spots, npt.NDArray[np.int64]]:
-    """Return features, spots and slices of everything found."""
+def _together(found: list[_Found], stack: Stack) -> tuple[Spots, npt.NDArray[np.int64]]:
+    """Return spots and slices of everything found."""
     index = np.repeat([one.index for one in found], [one.log_odds.size for one in found]).astype(np.int64)
     spots = dataclasses.replace(
         found[0].spots,
@@ -222,4 +262,4 @@ def _together(
         band=np.concatenate([one.spots.band for one in found]),
         spread=stack.spread,
     )
-    return np.concatenate([one.features for one in found]), spots, index
+    return spots, index

@@ -22,7 +22,9 @@ POINT_DEPTH: tuple[Column, ...] = (
 )
 
 GROUP_DEPTH: tuple[Column, ...] = (
-    Column("slice", "float64", "", "frame, from 0, of the member of median depth; empty for plain mammograms"),
+    Column(
+        "slice", "float64", "", "frame, from 0, of the member of median depth; empty for plain mammograms"
+    ),
     Column("depth_mm", "float64", "mm", "depth of that slice; empty for plain mammograms"),
     Column(
         "extent_depth_mm",

@@ -1,4 +1,4 @@
-"""Spots in a stack of slices: the cheapest filters in every slice, maxima in depth, ghosts joined to their source.
+"""Spots in a stack of slices: cheap filters in every slice, maxima in depth, ghosts joined to their source.
 
 A calcification is seen in several neighbouring slices, sharpest in one. In the others it is smeared along the
 way of the tube, which is that of the rows, or split into ghosts. So a maximum in a slice counts where no
@@ -11,6 +11,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ _WIDEST, _NARROWEST = math.tan(math.radians(25.0)), math.tan(math.radians(5.5))
 _SPECK_MM = 0.5
 _FEWEST_VIEWS = 9  # projections: a ghost of one of them keeps a ninth of the contrast, at most
 _FARTHEST_MM = 8.0  # in the plane: a ghost farther away is weaker than noise
-_NOISE = 1.5  # Judged: a ghost on a crest of the noise is so much stronger than alone
+_NOISE = 1.0  # Judged: SD by which a ghost on a crest of the noise is stronger than alone
 
 
 @dataclass(frozen=True)
@@ -108,15 +109,17 @@ class Stack:
         spread = _filter(pixels, self.searched, self.spacing, self.tile_px, best, band)
         return Answers(best, band, spread / self.loud)
 
+    def near(self, answers: Sequence[Answers], peaks: Peaks) -> _Floats:
+        """Return the greatest response of other slices at the places of peaks, (n, slices)."""
+        reach = _reach_px(self.spacing)
+        return np.stack([_most_near(other.best, peaks, reach) for other in answers], axis=1)
+
     def maxima(self, before: Answers | None, here: Answers, after: Answers | None) -> Peaks:
         """Return the maxima of a slice that no neighbouring slice exceeds at the same place."""
         peaks = peaks_of(here.best, here.band, self.searched, self.spacing, self.min_snr)
         if peaks.snr.size == 0:
             return peaks
-        reach = (
-            max(1, round(_SAME_MM / self.spacing.row_mm)),
-            max(1, round(_SAME_MM / self.spacing.col_mm)),
-        )
+        reach = _reach_px(self.spacing)
         kept = np.ones(peaks.snr.size, np.bool_)
         for other, equal_counts in ((before, False), (after, True)):
             if other is None:
@@ -236,7 +239,7 @@ def join_in_depth(
     one = (
         (apart[:, 1] <= _SAME_MM)
         & (apart[:, 0] <= _SAME_MM + away * far)
-        & (strong[second] <= _NOISE * share * strong[first])
+        & (strong[second] <= np.minimum(share * strong[first] + _NOISE, strong[first]))
     )
     kept = np.ones(strength.size, np.bool_)
     rank = np.argsort(first[one], kind="stable")
@@ -260,7 +263,7 @@ def _filter(
     finer, coarser = np.empty_like(pixels), np.empty_like(pixels)
     smooth_mm(pixels, float(LEVELS_MM[_EDGES[0]]), spacing, finer)
     usual = []
-    for low, high in zip(_EDGES, _EDGES[1:], strict=False):
+    for low, high in pairwise(_EDGES):
         further = float(np.sqrt(LEVELS_MM[high] ** 2 - LEVELS_MM[low] ** 2))
         smooth_mm(finer, further, spacing, coarser)
         spread = band_spread(finer, coarser, searched, tile, _SAMPLES)
@@ -268,6 +271,10 @@ def _filter(
         finer, coarser = coarser, finer
         usual.append(float(np.median(spread)))
     return np.array(usual)
+
+
+def _reach_px(spacing: PixelSpacing) -> tuple[int, int]:
+    return max(1, round(_SAME_MM / spacing.row_mm)), max(1, round(_SAME_MM / spacing.col_mm))
 
 
 def _most_near(image: _Image, peaks: Peaks, reach: tuple[int, int]) -> _Floats:

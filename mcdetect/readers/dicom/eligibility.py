@@ -53,8 +53,8 @@ def eligibility_problem(
 ) -> NotEligibleError | None:
     """Return why an image is passed over by default, or None when it is to be searched.
 
-    `whole` says that the image is asked for, not one frame of it. Modality MG is taken in whatever class it is stored; other projection modalities when the header
-    says that they show a breast.
+    Modality MG is taken in whatever class it is stored; other projection modalities when the header
+    says that they show a breast. `whole` says that the image is asked for, not one frame of it.
     """
     modality = text(header, "Modality")
     sop_class = text(header, "SOPClassUID")

@@ -13,7 +13,15 @@ from pydicom.dataset import Dataset
 from mcdetect.errors import NotEligibleError
 from mcdetect.readers.dicom.tags import integer, items, number, numbers, text, texts
 
-__all__ = ["Kind", "StackOrder", "half_angle_deg", "kind_of_frames", "order_of_slices", "private_tomosynthesis", "stack_problem"]
+__all__ = [
+    "Kind",
+    "StackOrder",
+    "half_angle_deg",
+    "kind_of_frames",
+    "order_of_slices",
+    "private_tomosynthesis",
+    "stack_problem",
+]
 
 # Standard: DICOM PS3.4, B.5.
 TOMOSYNTHESIS_CLASS = "1.2.840.10008.5.1.4.1.1.13.1.3"
@@ -137,7 +145,7 @@ def order_of_slices(header: Dataset, frames: int) -> StackOrder:
         order = np.argsort(depth, kind="stable")
         sorted_mm = depth[order] - depth[order[0]]
         gaps = np.diff(sorted_mm)
-        if gaps.size == 0 or _plausible(float(gaps.min())) and _plausible(float(gaps.max())):
+        if gaps.size == 0 or (_plausible(float(gaps.min())) and _plausible(float(gaps.max()))):
             flags = []
             if gaps.size and stated is not None and abs(float(np.median(gaps)) - stated) > 0.2 * stated:
                 flags.append(f"slices lie {np.median(gaps):.3g} mm apart, not {stated:g} mm ({what})")
@@ -195,7 +203,10 @@ def _stated_spacing(header: Dataset) -> tuple[float | None, str]:
     """Return Spacing Between Slices, else Slice Thickness, and which of them it was."""
     groups = [*_shared(header), *_per_frame(header)[:1]]
     holders = [measure for group in groups for measure in items(group, "PixelMeasuresSequence")]
-    for keyword, name in (("SpacingBetweenSlices", "Spacing Between Slices"), ("SliceThickness", "Slice Thickness")):
+    for keyword, name in (
+        ("SpacingBetweenSlices", "Spacing Between Slices"),
+        ("SliceThickness", "Slice Thickness"),
+    ):
         for holder in [*holders, header]:
             value = number(holder, keyword)
             if value is not None and _plausible(abs(value)):

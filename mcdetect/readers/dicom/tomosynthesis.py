@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.errors import InputFileError, UnreadableFileError
-from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.image.mammogram import PixelSpacing, Plane
 from mcdetect.image.volume import Volume
 from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
 from mcdetect.readers.dicom.eligibility import frame_count
-from mcdetect.readers.dicom.greyscale import GreyScale, to_grey_scale
+from mcdetect.readers.dicom.greyscale import GreyScale
 from mcdetect.readers.dicom.identity import Identity, study_pseudonym
 from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource
@@ -69,6 +69,8 @@ def to_volume(
         With the facts and flags so far.
     """
     stored, grey = middle
+    if spacing.source == "Pixel Spacing":  # that of slices is one of the breast, not of the detector
+        spacing = dataclasses.replace(spacing, source="Pixel Measures", plane=Plane.OBJECT)
     lowest, table = grey_table(stored, grey)
     return Volume(
         shape=(stored.values.shape[0], stored.values.shape[1]),
