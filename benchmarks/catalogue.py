@@ -376,8 +376,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         "Tomosynthesis",
         "Drawn breasts of 40 slices, calcifications of SNR 5 to 20 in their sharpest slice, half of them in "
         "groups; narrow and wide sweeps. A mark within 0.5 mm in the plane finds a calcification, every "
-        "further mark there is a false one. Time and memory: 60 slices of 2457 x 1890 as a file, against one drawn "
-        "mammogram of that size.",
+        "further mark there is a false one. Time and memory: 60 slices of 2457 x 1890 as a file, against one "
+        "drawn mammogram of that size.",
         (
             View("", _rates("at {:g}", "sensitivity", 0.1, 0.4), down=("part",)),
             View("", (Column("at 0.1", "sensitivity of a sweep"),), down=("sweep",)),

@@ -1,8 +1,9 @@
-"""Tomosynthesis: slices read one by one and in order, searched, joined in depth; what is not read is named."""
+"""Tomosynthesis: slices read one by one, in order, searched, joined in depth; what is not read is named."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,9 @@ CAPTURE = "1.2.840.10008.5.1.4.1.1.7.3"
 
 @pytest.fixture(scope="module")
 def small() -> PhantomTomosynthesis:
-    return draw_tomosynthesis((420, 360), 0.12, seed=11, slices=8, view="MLO", laterality="R")
+    return draw_tomosynthesis(
+        (420, 360), 0.12, seed=11, slices=8, slice_spacing_mm=5.0, view="MLO", laterality="R"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +94,7 @@ def test_slices_come_in_the_order_of_depth(
     write_tomosynthesis(small, path, encoding=encoding, reverse=reverse, per_frame_spacing=reverse)
     volume = read_volume(path)
     assert volume.frames == tuple(range(8))[:: -1 if reverse else 1]
-    assert volume.depth_mm == tuple(float(k) for k in range(8))
+    assert volume.depth_mm == tuple(5.0 * k for k in range(8))
     assert (volume.view, volume.laterality, volume.half_angle_deg) == ("MLO", "R", 7.5)
     assert (volume.spacing.row_mm, volume.spacing.col_mm) == (0.12, 0.12)
     assert volume.spacing.plane == "object"
@@ -143,7 +146,7 @@ def test_one_slice_is_read_as_an_image(small: PhantomTomosynthesis, tmp_path: Pa
         read_mammogram(path)
     report = inspect(path)
     assert report.eligible
-    assert report.facts["slices"].startswith("8, 1 mm apart")
+    assert report.facts["slices"].startswith("8, 5 mm apart")
 
 
 def test_projections_are_read_one_by_one(small: PhantomTomosynthesis, tmp_path: Path) -> None:
@@ -230,7 +233,7 @@ def test_a_damaged_frame_is_named(small: PhantomTomosynthesis, tmp_path: Path) -
     write_tomosynthesis(small, path, encoding=Encoding.JPEG_LOSSLESS)
     volume = read_volume(path)
     data = bytearray(path.read_bytes())
-    starts = [k for k in range(len(data) - 4) if data[k : k + 4] == b"\xff\xd8\xff\xc3"]
+    starts = [found.end() for found in re.finditer(rb"\xfe\xff\x00\xe0....(?=\xff\xd8)", data, re.DOTALL)]
     assert len(starts) == 8
     data[starts[6] : starts[6] + 400] = b"\0" * 400
     path.write_bytes(data)
