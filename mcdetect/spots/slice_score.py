@@ -46,6 +46,7 @@ _LOOKS = (
     "body_4",
 )
 _LEAST = -1.0  # response of a neighbouring slice that counts, in SD
+_HOPELESS = -8.0  # by the general model: the rest need not be asked
 _MOST_SNR = 12.0  # beyond it a spot is no more certain
 
 _DEPTH: dict[str, _Column] = {
@@ -107,7 +108,10 @@ class SliceScore:
 
     def log_odds(self, features: npt.NDArray[np.float32], near: _Floats) -> _Floats:
         """Return the score; see `slice_features`."""
-        return self.weights.log_odds(slice_features(features, near, self.looks))
+        out = self.looks.general.log_odds(features)
+        likely = np.flatnonzero(out > _HOPELESS)
+        out[likely] = self.weights.log_odds(slice_features(features[likely], near[likely], self.looks))
+        return out
 
     @classmethod
     def from_json(cls, text: str, looks: DigitalScore) -> SliceScore:
