@@ -34,8 +34,8 @@ _Rows = npt.NDArray[np.float32]
 
 # Judged: on drawn slices, see `python -m benchmarks tomosynthesis`.
 _REFERENCES = (0.25, 0.5, 0.75)  # of the depth: slices on which the breast and the noise are measured
-_LEAST_SNR = 3.4  # of a spot in a slice
-_HOPELESS = -6.0  # log-odds of a spot that is not looked at any more
+_LEAST_SNR = 3.7  # of a spot in a slice
+_HOPELESS = -4.0  # log-odds of a spot that is not looked at any more
 _BEYOND = 0.5  # share of the range of grey levels by which other slices may exceed the reference slices
 _BESIDE_MM = (1.0, 2.0)  # how far away are the neighbouring slices that a score asks
 _MOST_BESIDE = 6  # Technical: slices on either side that are kept in memory

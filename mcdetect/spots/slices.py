@@ -31,7 +31,7 @@ _Image = npt.NDArray[np.float32]
 
 # Judged: half the bands are enough to notice a spot; it is described with all of them.
 _EDGES = (0, 2, 4, 6)  # levels between which the filters of a slice lie
-_SAMPLES = 14  # along a side of a tile, for the spread of a filter
+_SAMPLES = 12  # along a side of a tile, for the spread of a filter
 
 # Judged: where a maximum of a neighbouring slice is the same one.
 _SAME_MM = 0.25
