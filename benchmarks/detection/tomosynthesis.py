@@ -81,10 +81,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = Command("tomosynthesis", __doc__)
     command.trial_option("--volumes", type=int, default=30, help="how many are searched")
     command.trial_option("--no-cost", action="store_true", help="leave out time and memory")
+    stack = (*SHAPE, SLICES)
+    words = "size of the stack that is timed"
+    command.trial_option(
+        "--stack", type=int, nargs=3, default=stack, metavar=("ROWS", "COLS", "SLICES"), help=words
+    )
     options, recorder = command.parse(arguments)
     quality(recorder, options.volumes)
     if not options.no_cost:
-        cost(recorder)
+        cost(recorder, (options.stack[0], options.stack[1]), options.stack[2])
     finish(recorder, options)
 
 
@@ -196,14 +201,16 @@ def _groups(phantom: PhantomTomosynthesis, result: Result) -> tuple[int, int]:
     return len(hits), false
 
 
-def cost(recorder: Recorder) -> None:
+def cost(recorder: Recorder, shape: tuple[int, int], slices: int) -> None:
     """Search a whole stack as a file, and one mammogram of its size."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         phantom = draw_tomosynthesis(
-            SHAPE, SPACING_MM, seed=5, slices=SLICES, groups=(Group(),) * 3, scatter=Scatter(12)
+            shape, SPACING_MM, seed=5, slices=slices, groups=(Group(extent_mm=5.0),) * 2, scatter=Scatter(8)
         )
-        plain = draw_mammogram(SHAPE, SPACING_MM, seed=5, groups=(Group(),) * 3, scatter=Scatter(12))
+        plain = draw_mammogram(
+            shape, SPACING_MM, seed=5, groups=(Group(extent_mm=5.0),) * 2, scatter=Scatter(8)
+        )
         files = {}
         for encoding in (Encoding.EXPLICIT, Encoding.JPEG_LOSSLESS):
             files[encoding] = folder / f"{encoding.name}.dcm", folder / f"plain_{encoding.name}.dcm"
