@@ -24,11 +24,11 @@ from mcdetect.readers.codestream import parse_codestream
 from mcdetect.readers.examination import Examination, Examiner, check_extent, check_size, describe_spacing
 from mcdetect.readers.grey import check_content, saturation_level
 from mcdetect.readers.polarity import find_air
+from mcdetect.readers.signatures import PNM_HEADER
 
 __all__ = ["examine_raster"]
 
 _AGAIN = "obtain the file again"
-_PNM_HEADER = re.compile(rb"P([1-6])((?:\s+|#[^\n]*\n)+)(\d{1,6})\s+(?:#[^\n]*\n\s*)*(\d{1,6})\s+")
 _DECODER_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -243,7 +243,7 @@ def _read_compressed(data: bytes, kind: str) -> _Picture:
 
 def _read_pnm(data: bytes) -> _Picture:
     """Read PGM or PPM, plain or raw, 8 or 16 bit (Netpbm formats)."""
-    match = _PNM_HEADER.match(data[:4096])
+    match = PNM_HEADER.match(data[:4096])
     if match is None:
         raise ValueError("malformed header")
     number, cols, rows = int(match[1]), int(match[3]), int(match[4])

@@ -14,6 +14,7 @@ from mcdetect.readers.dicom.eligibility import eligibility_problem, frame_count
 from mcdetect.readers.dicom.geometry import find_spacing
 from mcdetect.readers.dicom.greyscale import GreyScale, to_grey_scale
 from mcdetect.readers.dicom.identity import Identity, identify, study_pseudonym
+from mcdetect.readers.dicom.origin import find_origin
 from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource, open_dicom
 from mcdetect.readers.dicom.tags import integer, text
@@ -113,6 +114,7 @@ def _examine(
             display_window=grey.display_window,
             source=path.name,
             study=study_pseudonym(header),
+            origin=find_origin(header, laterality, identity.view),
             flags=tuple(examiner.flags),
             details=dict(examiner.facts),
         )
