@@ -97,7 +97,8 @@ def _kind(path: Path) -> str | None:
 
 
 def _hidden(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+    parts = [part for part in PurePosixPath(name).parts if part != ".."]
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 def _problem_in(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> str:

@@ -114,6 +114,7 @@ def looks_like_bare_dicom(start: bytes) -> bool:
 
 _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 _FEW = 4  # Technical: elements that are looked at
+_PIXELS = 0x7FE0  # Standard: DICOM PS3.6, the group of the pixels, which the first elements do not follow
 
 
 def _goes_on(start: bytes, endian: str, explicit: bool) -> bool:
@@ -123,7 +124,7 @@ def _goes_on(start: bytes, endian: str, explicit: bool) -> bool:
         if position + 12 > len(start):
             return True
         tag = struct.unpack_from(f"{endian}HH", start, position)
-        if tag <= before or (tag[0] % 2 and tag[0] < 9):
+        if tag <= before or tag[0] > _PIXELS or (tag[0] % 2 and tag[0] < 9):
             return False
         if tag[0] > 0x0008 and before[0] == 0x0002:
             return False  # the data set after the meta information begins with group 0008

@@ -67,6 +67,11 @@ class Discovery:
     passed_over: tuple[tuple[str, str], ...] = ()
     duplicates: int = 0
 
+    @property
+    def skipped(self) -> int:
+        """Number of files passed over."""
+        return len(self.passed_over)
+
 
 _Found = tuple[Path, str, str | None]
 """Path, name in the tables and name within an archive."""
@@ -174,7 +179,8 @@ def _packed(path: Path, label: str) -> list[_Found] | None:
 
 
 def _member(path: Path, name: str, member: str) -> _Found:
-    return path, f"{name}/{_printable(member)}", member
+    inner = [part for part in PurePosixPath(member).parts if part not in ("/", "..")]
+    return path, "/".join([name, *map(_printable, inner)]), member
 
 
 def _name_apart(groups: Sequence[Sequence[_Found]]) -> Iterator[Input]:
@@ -257,24 +263,27 @@ def _look_at(path: Path, name: PurePosixPath, walk: _Walk) -> Iterator[_Found]:
         walk.pass_over(name, "it is a DICOMDIR index")
     elif is_own_picture(head):
         walk.pass_over(name, "it is a picture that mcdetect drew")
+    elif archive_kind(head) is not None:
+        yield from _look_into(path, name, meant, walk)
     elif is_image(head) or meant:
         yield one
-    elif archive_kind(head) is None:
-        walk.pass_over(name, f"it is {what_it_is(head)}")
     else:
-        yield from _look_into(path, name, walk)
+        walk.pass_over(name, f"it is {what_it_is(head)}")
 
 
-def _look_into(path: Path, name: PurePosixPath, walk: _Walk) -> Iterator[_Found]:
-    """Yield the images of an archive; note the other files in it, or that there is no image at all."""
+def _look_into(path: Path, name: PurePosixPath, meant: bool, walk: _Walk) -> Iterator[_Found]:
+    """Yield the images of an archive; note the other files in it, or why there is no image at all."""
     try:
         held = members(path)
+        why = f": {held[0].problem}" if len(held) == 1 else ""
+        why = f"it is an archive without images{why}"
     except InputFileError as error:
-        walk.pass_over(name, f"{error.cause}")
-        return
-    if not any(not member.problem for member in held):
-        what = f": {held[0].problem}" if len(held) == 1 else ""
-        walk.pass_over(name, f"it is an archive without images{what}")
+        held, why = [], error.cause
+    if all(member.problem for member in held):
+        if meant:
+            yield path, _printable(str(name)), None
+        else:
+            walk.pass_over(name, why)
         return
     for member in held:
         if member.problem:

@@ -132,7 +132,7 @@ class RunResults:
             row = {str(key): value for key, value in images.iloc[0].to_dict().items()}
             view = _view(outcome.file, str(entry.facts["study"]), row, clusters)
             self.views.append(view)
-            self._traces.append(_trace(view, entry.facts["origin"], row))
+            self._traces.append(_trace(view, entry.facts["origin"], str(entry.facts["sketch"])))
             scores = clusters.loc[clusters["flagged"], "score"]
             best = float(scores.max()) if len(scores) else best
         skipped = ""
@@ -158,6 +158,7 @@ class RunResults:
             "origin": {
                 kind: [self.store.alias(value) for value in values] for kind, values in outcome.origin.items()
             },
+            "sketch": outcome.sketch,
             "outputs": {name: list(files) for name, files in outcome.outputs.items()},
             "model_columns": [c.name for c in MODEL_COLUMNS if c.name in clusters.columns],
         }
@@ -223,12 +224,11 @@ def _view(file: str, study: str, row: Mapping[str, Any], clusters: pd.DataFrame)
     )
 
 
-def _trace(view: ViewImage, origin: Mapping[str, Sequence[str]], row: Mapping[str, Any]) -> Trace:
+def _trace(view: ViewImage, origin: Mapping[str, Sequence[str]], sketch: str) -> Trace:
     """Return what tells the copies of an image."""
     (pixels, instance, event) = (
         next(iter(origin.get(kind, ())), "") for kind in ("pixels", "instance", "event")
     )
-    down, across = view.spacing_mm
     return Trace(
         file=view.file,
         pixels=pixels,
@@ -236,7 +236,5 @@ def _trace(view: ViewImage, origin: Mapping[str, Sequence[str]], row: Mapping[st
         event=event,
         sources=tuple(origin.get("sources", ())),
         place=(view.study, view.laterality, view.view),
-        size_mm=(down * float(row["rows"]), across * float(row["cols"])),
-        area_cm2=float(row["breast_area_cm2"]),
-        nipple_mm=(down * float(row["nipple_row_px"]), across * float(row["nipple_col_px"])),
+        sketch=sketch,
     )

@@ -146,7 +146,7 @@ def _run(
     """Work on the inputs in a folder that nobody else works in."""
     earlier = prepare_output(folder)
     files = [item.file for item in found.inputs]
-    record = RunRecord(config, options, jobs, skipped=len(found.passed_over), duplicates=found.duplicates)
+    record = RunRecord(config, options, jobs, skipped=found.skipped, duplicates=found.duplicates)
     record.inputs = [InputRecord(file, "pending", overlay=pictures.get(file)) for file in files]
     record.write(folder)
     record.inputs = []

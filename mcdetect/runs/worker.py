@@ -116,6 +116,8 @@ class Outcome:
         Pseudonym of its examination.
     origin : mapping of str to sequence of str
         Pseudonyms that tell its copies, by kind: "pixels", "instance", "sources", "event".
+    sketch : str
+        Texture of its breast, which tells them, too.
     records : tuple of LogRecord
         What was logged on the way, when that happened in another process.
     """
@@ -131,6 +133,7 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     study: str = ""
     origin: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sketch: str = ""
     records: tuple[logging.LogRecord, ...] = ()
 
 
@@ -174,6 +177,7 @@ def _fingerprint(path: Path) -> tuple[int, str]:
 
 
 def _work(task: Task, digest: str) -> Outcome:
+    from mcdetect.image.sketch import sketch
     from mcdetect.pipeline import detect_file
     from mcdetect.runs.store import result_key
 
@@ -199,6 +203,7 @@ def _work(task: Task, digest: str) -> Outcome:
         seconds=seconds,
         study=result.mammogram.study,
         origin=_origin(result.mammogram),
+        sketch=sketch(result.mammogram.pixels, result.breast.mask),
     )
 
 

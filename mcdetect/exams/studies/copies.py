@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from mcdetect.image.sketch import likeness
 
 __all__ = ["Trace", "find_exposures", "same_pixels", "shared_instances"]
 
-# Judged: two exposures of a breast that is laid down anew differ by more, two versions of one image by less.
-AREA_SHARE = 0.05
-"""Areas of the breast in two versions of one exposure differ by at most this share."""
-NIPPLE_MM = 5.0
-"""The nipple lies at most this far apart in them."""
+LIKE = 0.7
+"""Judged: likeness of the texture from which two images show one exposure.
+
+Raw and processed versions of drawn mammograms have 0.9, other breasts 0.3 at most.
+"""
+_NOT_UNLIKE = 0.4  # Judged: below this, the same moment is one that an anonymiser wrote into all headers
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,8 @@ class Trace:
         Pseudonyms of the instances that it was made from.
     place : tuple of str
         Examination, side and view; empty parts when unknown.
-    size_mm : (float, float)
-        Height and width of the image.
-    area_cm2 : float
-        Area of the breast.
-    nipple_mm : (float, float)
-        Where the nipple is; NaN when unknown.
+    sketch : str
+        The texture of the breast, from `mcdetect.image.sketch.sketch`; empty when unknown.
     """
 
     file: str
@@ -42,9 +41,7 @@ class Trace:
     event: str = ""
     sources: tuple[str, ...] = ()
     place: tuple[str, str, str] = ("", "", "")
-    size_mm: tuple[float, float] = (0.0, 0.0)
-    area_cm2: float = 0.0
-    nipple_mm: tuple[float, float] = field(default=(float("nan"), float("nan")))
+    sketch: str = ""
 
 
 def same_pixels(traces: Sequence[Trace]) -> dict[str, str]:
@@ -63,10 +60,11 @@ def find_exposures(traces: Sequence[Trace]) -> dict[str, int]:
     Two images are of one exposure when
 
     - their pixels are the same;
-    - one names the other as its source, of the same side and view;
-    - both name the same irradiation event, or the same moment in the same examination, side and view;
-    - or, where neither names a moment: examination, side, view and size of the image agree, and breast and
-      nipple lie alike (`AREA_SHARE`, `NIPPLE_MM`).
+    - one names the other as its source, and no side or view speaks against it;
+    - both name the same irradiation event, or the same moment in the same examination, side and view, and
+      their texture does not speak against it;
+    - or they are of one examination, no side, view or moment speaks against it, and the texture of the breast
+      is the same (`LIKE`).
 
     Parameters
     ----------
@@ -90,31 +88,24 @@ def find_exposures(traces: Sequence[Trace]) -> dict[str, int]:
         one, two = sorted((find(one), find(two)))
         root[two] = one
 
-    known: dict[tuple[str, str], int] = {}
-    for number, trace in enumerate(traces):
-        for key in _keys(trace):
-            join(known.setdefault(key, number), number)
+    pixels: dict[str, int] = {}
     made = {trace.instance: number for number, trace in reversed(list(enumerate(traces))) if trace.instance}
+    examinations: dict[str, list[int]] = {}
     for number, trace in enumerate(traces):
+        if trace.pixels:
+            join(pixels.setdefault(trace.pixels, number), number)
         for source in trace.sources:
             if source in made and _may_be_one(trace, traces[made[source]]):
                 join(made[source], number)
-    timeless: dict[tuple[str, str, str], list[int]] = {}
-    for number, trace in enumerate(traces):
-        if all(trace.place) and not trace.event:
-            timeless.setdefault(trace.place, []).append(number)
-    for numbers in timeless.values():
+        for key in {trace.event, trace.place[0]} - {""}:
+            examinations.setdefault(key, []).append(number)
+    for numbers in examinations.values():
         for k, one in enumerate(numbers):
             for two in numbers[:k]:
-                if _alike(traces[one], traces[two]):
+                if find(one) != find(two) and _is_one(traces[one], traces[two]):
                     join(two, one)
     order: dict[int, int] = {}
     return {trace.file: order.setdefault(find(number), len(order) + 1) for number, trace in enumerate(traces)}
-
-
-def _keys(trace: Trace) -> list[tuple[str, str]]:
-    """Return what an image shares with its copies. One SOP instance with other pixels is no copy."""
-    return [(kind, value) for kind, value in (("pixels", trace.pixels), ("event", trace.event)) if value]
 
 
 def _may_be_one(one: Trace, two: Trace) -> bool:
@@ -122,13 +113,13 @@ def _may_be_one(one: Trace, two: Trace) -> bool:
     return all(a == b or not (a and b) for a, b in zip(one.place[1:], two.place[1:], strict=True))
 
 
-def _alike(one: Trace, two: Trace) -> bool:
-    if any(abs(a - b) > 1.0 for a, b in zip(one.size_mm, two.size_mm, strict=True)):
+def _is_one(one: Trace, two: Trace) -> bool:
+    if not _may_be_one(one, two) or (one.event and two.event and one.event != two.event):
         return False
-    if abs(one.area_cm2 - two.area_cm2) > AREA_SHARE * max(one.area_cm2, two.area_cm2):
-        return False
-    apart = [abs(a - b) for a, b in zip(one.nipple_mm, two.nipple_mm, strict=True)]
-    return not any(distance > NIPPLE_MM for distance in apart)  # unknown ones do not speak against it
+    same_event = bool(one.event) and one.event == two.event
+    if not (one.sketch and two.sketch):
+        return same_event
+    return likeness(one.sketch, two.sketch) >= (_NOT_UNLIKE if same_event else LIKE)
 
 
 def shared_instances(traces: Sequence[Trace]) -> Mapping[str, str]:

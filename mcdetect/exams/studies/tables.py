@@ -22,7 +22,7 @@ from mcdetect.schema import FINDINGS, STUDIES, make_table
 
 __all__ = ["BOTH", "NOT_COMPARED", "ONE", "study_tables", "two_view_score"]
 
-_RAW_LAST = {"FOR PRESENTATION": 0, "FOR PROCESSING": 2}
+_RAW_LAST = {"FOR PRESENTATION": 0, "FOR PROCESSING": 2}  # Technical: order
 _MARGIN_MM = 2.0  # Judged: by which the box of one group may miss that of the same group in a copy
 
 BOTH, ONE, NOT_COMPARED = "both views", "one of two views", "not compared"
