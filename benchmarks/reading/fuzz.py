@@ -3,8 +3,8 @@
     python -m benchmarks fuzz [--inputs 21000] [--first 0] [--kinds "JPEG-LS" RLE] [--record]
     python -m benchmarks fuzz --again "TIFF LZW" 2171 --keep x.tif    one input once more, with its traceback
 
-An input is known by its kind and its number, from which it is made again. Each is read in a child process that
-the system ends after 10 s of processor time. The numbers can be run in parts, one after the other (--first).
+An input is known by its kind and its number, from which it is made again. Each is read in a child process,
+which the system ends after 10 s of processor time. The numbers can be run in parts (--first).
 """
 
 from __future__ import annotations

@@ -18,14 +18,14 @@ from pydicom import config as pydicom_config
 from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.pixels.encoders import RLELosslessEncoder
+from pydicom.pixels.encoders.base import RLELosslessEncoder
 
 __all__ = ["KINDS", "damaged", "whole"]
 
 SPACING_MM = 0.14
 _SHAPE = (96, 80)
 
-_SYNTAXES = {
+_SYNTAXES: dict[str, uid.UID] = {
     "implicit": uid.ImplicitVRLittleEndian,
     "explicit": uid.ExplicitVRLittleEndian,
     "big endian": uid.ExplicitVRBigEndian,
@@ -53,7 +53,8 @@ def _image() -> npt.NDArray[np.uint16]:
     y, x = np.mgrid[:rows, :cols]
     inside = np.clip(1.0 - (x / (0.6 * cols)) ** 2 - ((y - rows / 2) / (0.45 * rows)) ** 2, 0.0, None)
     image = 120.0 + 2400.0 * np.sqrt(inside) + rng.normal(0.0, 16.0, _SHAPE)
-    return np.clip(np.rint(image), 1, 4094).astype(np.uint16)
+    found: npt.NDArray[np.uint16] = np.clip(np.rint(image), 1, 4094).astype(np.uint16)
+    return found
 
 
 def _eight() -> npt.NDArray[np.uint8]:
@@ -124,6 +125,8 @@ def _dicom(syntax: uid.UID, changes: dict[str, Any] | None = None) -> bytes:
     for keyword, value in (changes or {}).items():
         if value is None and keyword in ds:
             delattr(ds, keyword)
+        elif value is not None and keyword == "PixelPaddingValue":  # signed or not by what may be missing
+            ds.add_new(keyword, "US", value)
         elif value is not None:
             setattr(ds, keyword, value)
     ds.file_meta = FileMetaDataset()
