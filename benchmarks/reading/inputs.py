@@ -131,7 +131,7 @@ def _dicom(syntax: uid.UID, changes: dict[str, Any] | None = None) -> bytes:
             setattr(ds, keyword, value)
     ds.file_meta = FileMetaDataset()
     ds.file_meta.MediaStorageSOPClassUID = uid.DigitalMammographyXRayImageStorageForPresentation
-    ds.file_meta.MediaStorageSOPInstanceUID = "1.2.826.0.1.3680043.8.498.1"
+    ds.file_meta.MediaStorageSOPInstanceUID = uid.UID("1.2.826.0.1.3680043.8.498.1")
     ds.file_meta.TransferSyntaxUID = syntax
     if syntax.is_encapsulated:
         ds.PixelData = encapsulate([_compressed(syntax)])
