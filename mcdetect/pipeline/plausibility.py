@@ -10,9 +10,9 @@ __all__ = ["TOO_MANY", "implausibly_many"]
 TOO_MANY = "implausibly many marks"
 """Remark on an image with hundreds of marks all over."""
 
-# Judged: images whose pixels are read wrongly (sign, bits, a pattern, the spacing of a screen) have hundreds of
-# marks in most places. Real ones have a dozen or two, or hundreds on arteries and in groups, which leave most of
-# the breast free. Lower values tell of dusty films, too.
+# Judged: images whose pixels are read wrongly (sign, bits, a pattern, the spacing of a screen) have hundreds
+# of marks in most places. Real ones have a dozen or two, or hundreds on arteries and in groups, which leave
+# most of the breast free. Lower values tell of dusty films, too.
 LEAST = 200
 """Marks."""
 PER_CM2 = 0.5
