@@ -22,6 +22,7 @@ _ALONG = 0.6
 _OFF_LINE = 1.5  # cells by which a straight end may deviate from its line
 _TILT = 0.1
 """Slope of the end against the side of the picture, at most."""
+_START = 4  # cells at the side of the picture from which a border may begin
 _BEYOND = 2  # cells cut off beyond the end of a border, which is blurred
 
 
@@ -63,6 +64,15 @@ def inside_of_borders(level: FloatImage, exposed: BoolImage) -> tuple[int, int, 
 
 def _depth(level: npt.NDArray[np.floating]) -> int:
     """Return how many lines at the top belong to a border, 0 for none."""
+    for start in range(min(_START, level.shape[0] - 2)):
+        depth = _depth_from(level[start:])
+        if depth:
+            return start + depth
+    return 0
+
+
+def _depth_from(level: npt.NDArray[np.floating]) -> int:
+    """Return how many lines belong to a border that begins with the first one."""
     outermost = level[0][np.isfinite(level[0])]
     if outermost.size < 0.5 * level.shape[1]:
         return 0

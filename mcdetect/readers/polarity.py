@@ -7,7 +7,9 @@ breast. So every region of one grey level at an end of the grey scale is looked 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import cv2
@@ -16,7 +18,7 @@ import numpy.typing as npt
 
 from mcdetect.readers.borders import inside_of_borders
 
-__all__ = ["AirSide", "Polarity", "find_air", "judge_polarity"]
+__all__ = ["AirSide", "Polarity", "PolaritySource", "judge_polarity"]
 
 FloatImage = npt.NDArray[np.float32]
 BoolImage = npt.NDArray[np.bool_]
@@ -40,16 +42,31 @@ _LEAST_PART = 0.003
 """Smaller parts are left out."""
 
 # Judged: on the same. How the edge of air looks.
-_BULGE = 0.3
+_BULGE = 0.15
 """Share of the breast that lies within the convex hull of the air, at least: breasts bulge into air."""
 _HOLLOW = 0.3
 """Share of the air that lies within the convex hull of the breast, at most."""
 _JUMP = 0.5
-"""Share of the edge at which the grey level goes right to the other end of the scale, at most."""
-_NEAR = (1.5, 4.5)  # depth in cells of the rim of the breast, about 2 to 5 mm on a whole mammogram
-_DEEP = (8.5, 16.5)  # depth of the tissue that it is compared with
-_ROLL = 0.05
-"""Least rise from the rim to the depth, as a share of the grey scale, by which the edge of padding tells polarity."""
+"""Share of the edge beside which lies a flat region of the other end of the grey scale, at most."""
+_JUMP_CELLS = 5  # how near that is: two cells
+_DEPTHS = (1.5, 4.5, 8.5, np.inf)
+"""Depths in cells, of about 1 mm on a whole mammogram, that bound skin, rim, and inside of the breast."""
+_THIN = 20
+"""What is thinner than one in so many of the picture's shorter side is no breast (remains of borders)."""
+_SKIN_RISE = 0.03
+"""Rise from the skin to the inside, as a share of the grey scale, by which padding stands for dark air ..."""
+_RIM_FALL = (0.05, 0.15)
+"""... unless the rim is brighter than the inside by the first share; by the second, it is bright air."""
+
+
+class PolaritySource(StrEnum):
+    """Where it comes from that bright is dense, or that dark is."""
+
+    HEADER = "header"
+    CONFIRMED = "header and skin line"
+    SKIN_LINE = "skin line"
+    AGAINST_HEADER = "skin line against the header"
+    ASSUMED = "assumed"
 
 
 @dataclass(frozen=True)
@@ -82,32 +99,55 @@ class Polarity:
         Whether the air is brighter than the breast; None where the picture does not tell.
     air : AirSide or None
         Where the air is; None where that is not seen, or where it is padding.
-    contradictory : bool
-        Whether both a dark and a bright region look like air.
+    doubt : str
+        Why there is doubt though something like air is seen; empty when there is none.
     side : str
         As in `AirSide`, also where the air is padding.
     """
 
     brighter: bool | None
     air: AirSide | None = None
-    contradictory: bool = False
+    doubt: str = ""
     side: str = ""
+
+    def source(self, stated: bool) -> PolaritySource:
+        """Return where the polarity comes from; `stated` where a header says which it is."""
+        if self.brighter is None:
+            return PolaritySource.HEADER if stated else PolaritySource.ASSUMED
+        if not stated:
+            return PolaritySource.SKIN_LINE
+        return PolaritySource.AGAINST_HEADER if self.brighter else PolaritySource.CONFIRMED
+
+    def remark(self, stated: bool) -> str:
+        """Return what the user should know, empty when all is as expected."""
+        if self.brighter:
+            return f"air was brighter than the breast: inverted{' against the header' if stated else ''}"
+        if self.doubt:
+            taken = "as the header says" if stated else "bright taken as dense"
+            return f"polarity in doubt ({self.doubt}): {taken}"
+        if self.brighter is None and not stated:
+            return "no air seen beside the breast: bright taken as dense"
+        return ""
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """A flat region at an end of the grey scale, its level, and that of the tissue beside it."""
+
+    region: BoolImage
+    level: float
+    tissue: float
 
 
 @dataclass(frozen=True)
 class _Edge:
-    """A region that may be air, and what its edge looks like."""
+    """What the edge of a region says: its side, whether it is air, and grey levels behind it."""
 
-    level: float
-    tissue: float
     side: str
     is_air: bool
-    rise: float
-
-
-def find_air(pixels: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None = None) -> AirSide | None:
-    """Find the side of the image that is air, opposite to the chest wall; see `judge_polarity`."""
-    return judge_polarity(pixels, valid).air
+    skin: float
+    rim: float
+    inside: float
 
 
 def judge_polarity(pixels: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None = None) -> Polarity:
@@ -133,27 +173,30 @@ def judge_polarity(pixels: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None
     level, exposed = level[top:bottom, left:right], exposed[top:bottom, left:right]
     if min(level.shape) < _MIN_SIDE or exposed.mean() < 0.1:
         return Polarity(None)
-    dark, bright = _edge_of_air(level, exposed), _edge_of_air(-level, exposed)
-    is_dark, is_bright = dark is not None and dark.is_air, bright is not None and bright.is_air
-    if is_dark and is_bright:
-        return Polarity(None, contradictory=True)
-    if is_dark and dark is not None:
-        return Polarity(False, AirSide(dark.side, dark.level, dark.tissue, False), side=dark.side)
-    if is_bright and bright is not None:
-        return Polarity(True, AirSide(bright.side, -bright.level, -bright.tissue, True), side=bright.side)
+    low, high = _flat_end(level, exposed), _flat_end(-level, exposed)
     if not exposed.all():
-        padding = _edge_of(~exposed, level, exposed, 0.0, 1.0)
+        padding = _edge_of(_Flat(~exposed, 0.0, 1.0), level, exposed, None)
         if padding is not None and padding.is_air:
             span = float(np.subtract(*np.percentile(level[exposed], [99.0, 1.0])))
-            if abs(padding.rise) > _ROLL * span:
-                return Polarity(padding.rise < 0, side=padding.side)
-            return Polarity(None, side=padding.side)
+            fall = (padding.rim - padding.inside) / span
+            if fall > _RIM_FALL[1]:
+                return Polarity(True, side=padding.side)
+            if fall < _RIM_FALL[0] and padding.inside - padding.skin > _SKIN_RISE * span:
+                return Polarity(False, side=padding.side)
+            if not _goes_on(~exposed, [flat.region for flat in (low, high) if flat is not None]):
+                return Polarity(None, doubt="the air is padding", side=padding.side)
+    dark = None if low is None else _edge_of(low, level, exposed, high)
+    bright = None if high is None else _edge_of(high, -level, exposed, low)
+    if dark is not None and bright is not None and dark.is_air and bright.is_air:
+        return Polarity(None, doubt="both dark and bright regions look like air")
+    if low is not None and dark is not None and dark.is_air:
+        return Polarity(False, AirSide(dark.side, low.level, low.tissue, False), side=dark.side)
+    if high is not None and bright is not None and bright.is_air:
+        return Polarity(True, AirSide(bright.side, -high.level, -high.tissue, True), side=bright.side)
     return Polarity(None)
 
 
-def _coarsen(
-    pixels: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None
-) -> tuple[FloatImage, BoolImage]:
+def _coarsen(pixels: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None) -> tuple[FloatImage, BoolImage]:
     """Average over cells; those that hold padding are not exposed."""
     rows, cols = pixels.shape
     step = max(1.0, max(rows, cols) / _GRID)
@@ -165,8 +208,8 @@ def _coarsen(
     return np.asarray(level, np.float32), np.asarray(share >= 253)
 
 
-def _edge_of_air(level: FloatImage, exposed: BoolImage) -> _Edge | None:
-    """Look for air at the dark end of the grey scale, and at its edge."""
+def _flat_end(level: FloatImage, exposed: BoolImage) -> _Flat | None:
+    """Look for a flat region at the dark end of the grey scale."""
     found = _dark_levels(level, exposed)
     if found is None:
         return None
@@ -174,9 +217,7 @@ def _edge_of_air(level: FloatImage, exposed: BoolImage) -> _Edge | None:
     region = ((level - np.float32(air)) < np.float32(_REACH * (tissue - air))) & exposed
     opened = cv2.morphologyEx(region.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     region = np.asarray(opened, np.uint8).view(np.bool_)
-    if region.mean() < _LEAST_SHARE:
-        return None
-    return _edge_of(region | ~exposed, level, exposed, air, tissue)
+    return _Flat(region, air, tissue) if region.mean() > _LEAST_SHARE else None
 
 
 def _dark_levels(level: FloatImage, exposed: BoolImage) -> tuple[float, float] | None:
@@ -211,29 +252,37 @@ def _otsu(values: FloatImage) -> float:
     return float(edges[1 + int(np.argmax(np.nan_to_num(between)))])
 
 
-def _edge_of(
-    region: BoolImage, level: FloatImage, exposed: BoolImage, air: float, tissue: float
-) -> _Edge | None:
-    """Measure the edge of the parts of a region that reach the border of the picture."""
-    region = _parts_at_the_border(region)
-    breast = _largest(~region)
+def _edge_of(flat: _Flat, level: FloatImage, exposed: BoolImage, other: _Flat | None) -> _Edge | None:
+    """Measure the edge of the parts of a region that reach the border of the picture, padding among them."""
+    region = _parts_at_the_border(flat.region | ~exposed)
+    thick = max(3, min(region.shape) // _THIN)
+    opened = cv2.morphologyEx((~region).view(np.uint8), cv2.MORPH_OPEN, np.ones((thick, thick), np.uint8))
+    breast = _largest(np.asarray(opened, np.uint8).view(np.bool_))
     if not region.any() or not breast.any():
         return None
     bulge = float(np.mean(_hull(region)[breast]))
     hollow = float(np.mean(_hull(breast)[region]))
     depth = cv2.distanceTransform((~region).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     inner = breast & exposed
-    edge, rim, deep = (
-        level[inner & (depth >= first) & (depth < last)] for first, last in ((0.0, 2.5), _NEAR, _DEEP)
-    )
-    if min(edge.size, rim.size, deep.size) < _SAMPLES:
+    edge = inner & (depth < _DEPTHS[0])
+    bounds = itertools.pairwise((0.0, *_DEPTHS))
+    skin, rim, _, inside = (level[inner & (depth >= first) & (depth < last)] for first, last in bounds)
+    if min(skin.size, rim.size, inside.size) < _SAMPLES:
         return None
-    high = float(np.percentile(level[exposed], 99.7))
-    brightest = cv2.dilate(np.where(exposed, level, np.float32(air)), np.ones((5, 5), np.uint8))
-    jump = float(np.mean(brightest[inner & (depth < 1.5)] > air + 0.85 * (high - air)))
-    is_padding = not (region & exposed).any()
-    is_air = bulge > _BULGE and hollow < _HOLLOW and (is_padding or jump < _JUMP)
-    return _Edge(air, tissue, _side(region, breast), is_air, float(np.median(deep) - np.median(rim)))
+    jump = 0.0
+    if other is not None:
+        near = cv2.dilate(other.region.view(np.uint8), np.ones((_JUMP_CELLS, _JUMP_CELLS), np.uint8))
+        jump = float(np.mean(near[edge]))
+    is_air = bulge > max(_BULGE, hollow) and hollow < _HOLLOW and jump < _JUMP
+    medians = (float(np.median(values)) for values in (skin, rim, inside))
+    return _Edge(_side(region, breast), is_air, *medians)
+
+
+def _goes_on(padding: BoolImage, flat: list[BoolImage]) -> bool:
+    """Tell whether a flat region lies along most of the edge of padding: air that is no padding."""
+    grown = cv2.dilate(padding.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
+    edge = grown & ~padding
+    return any(float(region[edge].mean()) > 0.5 for region in flat)
 
 
 def _parts_at_the_border(region: BoolImage) -> BoolImage:
@@ -264,7 +313,8 @@ def _side(region: BoolImage, breast: BoolImage) -> str:
     lines = {"left": np.s_[:, 0], "right": np.s_[:, -1], "top": np.s_[0], "bottom": np.s_[-1]}
     opposite = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
     gain = {
-        side: float(breast[lines[opposite[side]]].mean() - breast[line].mean()) for side, line in lines.items()
+        side: float(breast[lines[opposite[side]]].mean() - breast[line].mean())
+        for side, line in lines.items()
     }
     best = max(gain, key=lambda side: gain[side])
     return best if gain[best] > 0.1 else ""

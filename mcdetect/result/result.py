@@ -78,6 +78,7 @@ class Result:
                 "view": image.view or "",
                 "laterality": image.laterality or "",
                 "intent": str(image.intent),
+                "polarity_source": str(image.polarity_source),
                 "digital": is_digital(image.intent, self.breast.air_unevenness),
                 "breast_area_cm2": float(np.count_nonzero(self.breast.mask)) * pixel_cm2,
                 "searched_area_cm2": float(np.count_nonzero(self.breast.searched)) * pixel_cm2,

@@ -14,7 +14,7 @@ from mcdetect.image.mammogram import Intent
 from mcdetect.readers.dicom.decode import StoredPixels
 from mcdetect.readers.dicom.tags import integer, items, number, numbers, text
 from mcdetect.readers.grey import check_content, saturation_level
-from mcdetect.readers.polarity import AirSide, find_air
+from mcdetect.readers.polarity import Polarity, PolaritySource, judge_polarity
 
 __all__ = ["GreyScale", "to_grey_scale"]
 
@@ -35,8 +35,10 @@ class GreyScale:
         As in `mcdetect.Mammogram`.
     display_window : (float, float) or None
         Black and white level, in units of `pixels`.
-    air : AirSide or None
-        Where the air was seen.
+    air_side : str
+        Side of the image that is air, opposite to the chest wall; empty when that is not seen.
+    polarity : PolaritySource
+        Why calcifications are taken to be bright.
     steps : tuple of str
         What was done, in order.
     flags : tuple of str
@@ -48,7 +50,8 @@ class GreyScale:
     zero_exposure_level: float | None
     saturation_level: float | None
     display_window: tuple[float, float] | None
-    air: AirSide | None
+    air_side: str
+    polarity: PolaritySource
     steps: tuple[str, ...]
     flags: tuple[str, ...]
 
@@ -88,11 +91,14 @@ def to_grey_scale(header: Dataset, stored: StoredPixels, intent: Intent) -> Grey
     inverted, relationship = _direction(header, intent, steps, flags)
 
     linear = relationship == "LIN"
-    air = _see_air(pixels, valid, low, high, inverted, linear)
-    if air is not None and air.brighter:
+    stated = bool(text(header, "PhotometricInterpretation")) or intent is Intent.FOR_PROCESSING
+    seen = _see_air(pixels, valid, low, high, inverted, linear)
+    source, air = seen.source(stated), seen.air
+    if remark := seen.remark(stated):
+        flags.append(remark)
+    if seen.brighter:
         inverted = not inverted
-        air = _see_air(pixels, valid, low, high, inverted, linear)
-        flags.append("air was brighter than the breast: inverted against the header")
+        air = _see_air(pixels, valid, low, high, inverted, linear).air
         steps.append("inverted again, since air was brighter than the breast")
     if linear and air is not None and math.exp(air.air - air.breast) > _LINEAR_RATIO:
         linear = False
@@ -114,7 +120,8 @@ def to_grey_scale(header: Dataset, stored: StoredPixels, intent: Intent) -> Grey
         zero_level,
         saturation_level(pixels, valid),
         window,
-        air,
+        seen.side,
+        source,
         tuple(steps),
         tuple(flags),
     )
@@ -223,7 +230,7 @@ def _see_air(
     high: float,
     inverted: bool,
     linear: bool,
-) -> AirSide | None:
+) -> Polarity:
     """Look for air in a thinned, dense-bright copy; in minus the logarithm of linear raw signals."""
     step = max(1, max(pixels.shape) // 1024)
     thin = pixels[::step, ::step]
@@ -232,7 +239,7 @@ def _see_air(
         thin = -np.log(np.maximum(signal, np.float32(1e-3 * (high - low))))
     elif inverted:
         thin = -thin
-    return find_air(thin, None if valid is None else valid[::step, ::step])
+    return judge_polarity(thin, None if valid is None else valid[::step, ::step])
 
 
 def _window(header: Dataset, flip: float, inverted: bool, flags: list[str]) -> tuple[float, float] | None:

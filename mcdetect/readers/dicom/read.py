@@ -111,6 +111,7 @@ def _examine(
             laterality=laterality,
             view=identity.view,
             display_window=grey.display_window,
+            polarity_source=grey.polarity,
             source=path.name,
             study=study_pseudonym(header),
             flags=tuple(examiner.flags),
@@ -188,6 +189,7 @@ def _pixels(
         return stored, None
     examiner.flag(*grey.flags)
     examiner.note("grey scale", "; ".join(grey.steps) or "used as stored")
+    examiner.note("polarity", grey.polarity)
     if grey.display_window is not None:
         examiner.note("display window", "{:g} to {:g}".format(*grey.display_window))
     if grey.saturation_level is not None:
@@ -201,9 +203,11 @@ def _laterality(examiner: Examiner, identity: Identity, grey: GreyScale) -> str 
     Left breasts are shown with the chest wall on the left. Patient Orientation overrides the
     convention: rows that run to anterior start at the chest wall.
     """
-    if grey.air is None or grey.air.side not in ("left", "right"):
+    if grey.air_side in ("top", "bottom"):
+        examiner.note("chest wall", "top" if grey.air_side == "bottom" else "bottom")
+    if grey.air_side not in ("left", "right"):
         return identity.laterality
-    wall = "L" if grey.air.side == "right" else "R"
+    wall = "L" if grey.air_side == "right" else "R"
     examiner.note("chest wall", "left" if wall == "L" else "right")
     if identity.laterality is None:
         if identity.intent is Intent.FILM or identity.row_direction:
