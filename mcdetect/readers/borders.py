@@ -93,7 +93,7 @@ def _depth_from(level: npt.NDArray[np.floating]) -> int:
 
 
 def _line(at: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Fit a line by the median of slopes between points half the side apart (robust against a half less one)."""
+    """Fit a line by the median of slopes between points half the side apart (robust)."""
     half = at.size // 2
     slopes = (value[half : 2 * half] - value[:half]) / (at[half : 2 * half] - at[:half])
     slope = float(np.median(slopes))

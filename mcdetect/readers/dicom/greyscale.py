@@ -129,6 +129,9 @@ def to_grey_scale(header: Dataset, stored: StoredPixels, intent: Intent) -> Grey
 
 def _padding_mask(header: Dataset, stored: StoredPixels, steps: list[str]) -> npt.NDArray[np.bool_] | None:
     first = integer(header, "PixelPaddingValue")
+    if stored.padding is not None:
+        steps.append(f"padding {first} masked ({np.mean(stored.padding):.1%})")
+        return ~stored.padding
     if first is None:
         return None
     second = integer(header, "PixelPaddingRangeLimit")
