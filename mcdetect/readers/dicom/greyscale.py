@@ -203,8 +203,9 @@ def _direction(header: Dataset, intent: Intent, steps: list[str], flags: list[st
     """Return whether to invert, and the relationship to exposure ("LIN", "LOG", ...)."""
     photometric = text(header, "PhotometricInterpretation")
     monochrome1 = photometric == "MONOCHROME1"
-    relationship = text(header, "PixelIntensityRelationship")
-    sign = integer(header, "PixelIntensityRelationshipSign")
+    holder = _intensity_holder(header)
+    relationship = text(holder, "PixelIntensityRelationship")
+    sign = integer(holder, "PixelIntensityRelationshipSign")
     if intent is not Intent.FOR_PROCESSING:
         if monochrome1:
             steps.append("MONOCHROME1: inverted about the range of the stored bits")
@@ -224,6 +225,19 @@ def _direction(header: Dataset, intent: Intent, steps: list[str], flags: list[st
         relationship = "LOG"
         flags.append("optical densities: not treated as linear raw")
     return inverted, relationship
+
+
+def _intensity_holder(header: Dataset) -> Dataset:
+    """Return what holds the Pixel Intensity Relationship: the header, or the properties of frames."""
+    if text(header, "PixelIntensityRelationship"):
+        return header
+    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in items(header, keyword):
+            for properties in items(group, "FramePixelDataPropertiesSequence"):
+                if text(properties, "PixelIntensityRelationship"):
+                    return properties
+            break  # the first frame's stand for all
+    return header
 
 
 def _see_air(

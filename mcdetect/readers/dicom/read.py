@@ -204,7 +204,9 @@ def _laterality(examiner: Examiner, identity: Identity, grey: GreyScale) -> str 
     convention: rows that run to anterior start at the chest wall.
     """
     if grey.air_side in ("top", "bottom"):
-        examiner.note("chest wall", "top" if grey.air_side == "bottom" else "bottom")
+        wall = "top" if grey.air_side == "bottom" else "bottom"
+        examiner.note("chest wall", wall)
+        examiner.flag(f"the chest wall is at the {wall}: the image is turned")
     if grey.air_side not in ("left", "right"):
         return identity.laterality
     wall = "L" if grey.air_side == "right" else "R"
