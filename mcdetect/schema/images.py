@@ -27,6 +27,7 @@ IMAGES: tuple[Column, ...] = (
     Column("breast_area_cm2", "float64", "cm2", "area of the breast"),
     Column("searched_area_cm2", "float64", "cm2", "area in which calcifications were looked for"),
     Column("pectoral_area_cm2", "float64", "cm2", "area of the pectoral muscle"),
+    Column("implant_area_cm2", "float64", "cm2", "area of a breast implant, which is not searched"),
     Column("nipple_row_px", "float64", "px", "row of the nipple as estimated, empty when unknown"),
     Column("nipple_col_px", "float64", "px", "column of the nipple as estimated, empty when unknown"),
     Column("n_candidates", "int64", "", "candidates"),
