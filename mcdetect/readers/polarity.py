@@ -1,13 +1,8 @@
-"""Tells from the pixels where air is, and whether it is darker or brighter than the breast.
-
-The breast bulges into the air around it, and gets thin towards it. Borders of film scans, black frames and
-flat strips at the chest wall have straight edges and steps; saturated muscle and implants bulge into the
-breast. So every region of one grey level at an end of the grey scale is looked at by its edge.
-"""
+"""Tells from the pixels whether air is darker or brighter than the breast."""
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.readers.air_edge import BreastShare, Edge, Flat, edge_of, flat_end, goes_on
 from mcdetect.readers.borders import inside_of_borders
 
 __all__ = ["AirSide", "Polarity", "PolaritySource", "judge_polarity"]
@@ -26,33 +22,9 @@ BoolImage = npt.NDArray[np.bool_]
 # Technical: to be quick.
 _GRID = 256  # cells along the longer side that are looked at
 _MIN_SIDE = 12  # cells; smaller windows show nothing
-_SAMPLES = 10  # cells of an edge below which nothing is measured
+_LEAST_EXPOSED = 0.1  # share of a picture that is no padding
 
-# Judged: on 199 real images as they are, inverted, and with borders of 3 to 15 %. What air looks like.
-_NARROW = 0.3
-"""Air spans less than this share of the range from air to tissue ..."""
-_SMOOTH = 0.5
-"""... where its gradient is below this share of that in tissue."""
-_VERY_NARROW = 0.08  # so narrow a range needs no smoothness
-_REACH = 0.15
-"""Levels up to this share of the way from air to tissue count as air."""
-_LEAST_SHARE = 0.02
-"""Air covers more than this share of the picture."""
-_LEAST_PART = 0.003
-"""Smaller parts are left out."""
-
-# Judged: on the same. How the edge of air looks.
-_BULGE = 0.15
-"""Share of the breast that lies within the convex hull of the air, at least: breasts bulge into air."""
-_HOLLOW = 0.3
-"""Share of the air that lies within the convex hull of the breast, at most."""
-_JUMP = 0.5
-"""Share of the edge beside which lies a flat region of the other end of the grey scale, at most."""
-_JUMP_CELLS = 5  # how near that is: two cells
-_DEPTHS = (1.5, 4.5, 8.5, np.inf)
-"""Depths in cells, of about 1 mm on a whole mammogram, that bound skin, rim, and inside of the breast."""
-_THIN = 20
-"""What is thinner than one in so many of the picture's shorter side is no breast (remains of borders)."""
+# Judged: on eleven real images whose air is padding, as they are and inverted.
 _SKIN_RISE = 0.03
 """Rise from the skin to the inside, as a share of the grey scale, by which padding stands for dark air ..."""
 _RIM_FALL = (0.05, 0.15)
@@ -103,12 +75,15 @@ class Polarity:
         Why there is doubt though something like air is seen; empty when there is none.
     side : str
         As in `AirSide`, also where the air is padding.
+    breast : BreastShare or None
+        How much of the picture the breast covers, where its edge is seen.
     """
 
     brighter: bool | None
     air: AirSide | None = None
     doubt: str = ""
     side: str = ""
+    breast: BreastShare | None = None
 
     def source(self, stated: bool) -> PolaritySource:
         """Return where the polarity comes from; `stated` where a header says which it is."""
@@ -128,26 +103,6 @@ class Polarity:
         if self.brighter is None and not stated:
             return "no air seen beside the breast: bright taken as dense"
         return ""
-
-
-@dataclass(frozen=True)
-class _Flat:
-    """A flat region at an end of the grey scale, its level, and that of the tissue beside it."""
-
-    region: BoolImage
-    level: float
-    tissue: float
-
-
-@dataclass(frozen=True)
-class _Edge:
-    """What the edge of a region says: its side, whether it is air, and grey levels behind it."""
-
-    side: str
-    is_air: bool
-    skin: float
-    rim: float
-    inside: float
 
 
 def judge_polarity(pixels: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None = None) -> Polarity:
@@ -170,30 +125,51 @@ def judge_polarity(pixels: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None
     if min(level.shape) < _MIN_SIDE or not exposed.any():
         return Polarity(None)
     top, bottom, left, right = inside_of_borders(level, exposed)
-    level, exposed = level[top:bottom, left:right], exposed[top:bottom, left:right]
-    if min(level.shape) < _MIN_SIDE or exposed.mean() < 0.1:
+    window = np.s_[top:bottom, left:right]
+    found = _judge(level[window], exposed[window])
+    if found.breast is None:
+        return found
+    share = found.breast.share * level[window].size / level.size
+    return dataclasses.replace(found, breast=dataclasses.replace(found.breast, share=share))
+
+
+def _judge(level: FloatImage, exposed: BoolImage) -> Polarity:
+    """Judge a picture without borders."""
+    if min(level.shape) < _MIN_SIDE or exposed.mean() < _LEAST_EXPOSED:
         return Polarity(None)
-    low, high = _flat_end(level, exposed), _flat_end(-level, exposed)
+    low, high = flat_end(level, exposed), flat_end(-level, exposed)
     if not exposed.all():
-        padding = _edge_of(_Flat(~exposed, 0.0, 1.0), level, exposed, None)
+        padding = edge_of(Flat(~exposed, 0.0, 1.0), level, exposed, None)
         if padding is not None and padding.is_air:
-            span = float(np.subtract(*np.percentile(level[exposed], [99.0, 1.0])))
-            fall = (padding.rim - padding.inside) / span
-            if fall > _RIM_FALL[1]:
-                return Polarity(True, side=padding.side)
-            if fall < _RIM_FALL[0] and padding.inside - padding.skin > _SKIN_RISE * span:
-                return Polarity(False, side=padding.side)
-            if not _goes_on(~exposed, [flat.region for flat in (low, high) if flat is not None]):
-                return Polarity(None, doubt="the air is padding", side=padding.side)
-    dark = None if low is None else _edge_of(low, level, exposed, high)
-    bright = None if high is None else _edge_of(high, -level, exposed, low)
+            brighter = _behind_padding(padding, level[exposed])
+            if brighter is not None:
+                return Polarity(brighter, side=padding.side, breast=padding.breast)
+            if not goes_on(~exposed, [flat.region for flat in (low, high) if flat is not None]):
+                return Polarity(None, doubt="the air is padding", side=padding.side, breast=padding.breast)
+    dark = None if low is None else edge_of(low, level, exposed, high)
+    bright = None if high is None else edge_of(high, -level, exposed, low)
     if dark is not None and bright is not None and dark.is_air and bright.is_air:
         return Polarity(None, doubt="both dark and bright regions look like air")
     if low is not None and dark is not None and dark.is_air:
-        return Polarity(False, AirSide(dark.side, low.level, low.tissue, False), side=dark.side)
+        return Polarity(
+            False, AirSide(dark.side, low.level, low.tissue, False), side=dark.side, breast=dark.breast
+        )
     if high is not None and bright is not None and bright.is_air:
-        return Polarity(True, AirSide(bright.side, -high.level, -high.tissue, True), side=bright.side)
+        air = AirSide(bright.side, -high.level, -high.tissue, True)
+        return Polarity(True, air, side=bright.side, breast=bright.breast)
     return Polarity(None)
+
+
+def _behind_padding(edge: Edge, levels: FloatImage) -> bool | None:
+    """Tell polarity from the rim of a breast whose air is padding: the rim is thin."""
+    low, high = np.percentile(levels, [1.0, 99.0])
+    span = float(high - low)
+    fall = edge.rim - edge.inside
+    if fall > _RIM_FALL[1] * span:
+        return True
+    if fall < _RIM_FALL[0] * span and edge.inside - edge.skin > _SKIN_RISE * span:
+        return False
+    return None
 
 
 def _coarsen(pixels: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None) -> tuple[FloatImage, BoolImage]:
@@ -206,115 +182,3 @@ def _coarsen(pixels: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None) -> t
         return np.asarray(level, np.float32), np.ones(level.shape, np.bool_)
     share = cv2.resize(valid.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
     return np.asarray(level, np.float32), np.asarray(share >= 253)
-
-
-def _flat_end(level: FloatImage, exposed: BoolImage) -> _Flat | None:
-    """Look for a flat region at the dark end of the grey scale."""
-    found = _dark_levels(level, exposed)
-    if found is None:
-        return None
-    air, tissue = found
-    region = ((level - np.float32(air)) < np.float32(_REACH * (tissue - air))) & exposed
-    opened = cv2.morphologyEx(region.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    region = np.asarray(opened, np.uint8).view(np.bool_)
-    return _Flat(region, air, tissue) if region.mean() > _LEAST_SHARE else None
-
-
-def _dark_levels(level: FloatImage, exposed: BoolImage) -> tuple[float, float] | None:
-    """Return the grey level of dark air and of tissue by the histogram, as the search for the breast does."""
-    low, high = np.percentile(level[exposed], [0.05, 99.5])
-    if not high > low:
-        return None
-    slope = cv2.magnitude(cv2.Sobel(level, cv2.CV_32F, 1, 0), cv2.Sobel(level, cv2.CV_32F, 0, 1))
-    values = np.clip(level, low, high)
-    part = exposed
-    for _ in range(3):
-        threshold = _otsu(values[part])
-        dark, bright = part & (values <= threshold), exposed & (values > threshold)
-        if dark.sum() < 0.01 * exposed.sum() or not bright.any():
-            return None
-        first, air, third = np.percentile(values[dark], [25.0, 50.0, 75.0])
-        width = float(third - first) / max(float(np.median(values[part & bright]) - air), 1e-12)
-        rough = float(np.median(slope[dark])) / max(float(np.median(slope[bright])), 1e-12)
-        if width < _VERY_NARROW or (width < _NARROW and rough < _SMOOTH):
-            return float(air), float(np.median(values[bright]))
-        part = dark
-    return None
-
-
-def _otsu(values: FloatImage) -> float:
-    counts, edges = np.histogram(values, bins=256)
-    centres = 0.5 * (edges[:-1] + edges[1:])
-    weight, mass = np.cumsum(counts)[:-1].astype(np.float64), np.cumsum(counts * centres)
-    rest = values.size - weight
-    with np.errstate(invalid="ignore", divide="ignore"):
-        between = weight * rest * (mass[:-1] / weight - (mass[-1] - mass[:-1]) / rest) ** 2
-    return float(edges[1 + int(np.argmax(np.nan_to_num(between)))])
-
-
-def _edge_of(flat: _Flat, level: FloatImage, exposed: BoolImage, other: _Flat | None) -> _Edge | None:
-    """Measure the edge of the parts of a region that reach the border of the picture, padding among them."""
-    region = _parts_at_the_border(flat.region | ~exposed)
-    thick = max(3, min(region.shape) // _THIN)
-    opened = cv2.morphologyEx((~region).view(np.uint8), cv2.MORPH_OPEN, np.ones((thick, thick), np.uint8))
-    breast = _largest(np.asarray(opened, np.uint8).view(np.bool_))
-    if not region.any() or not breast.any():
-        return None
-    bulge = float(np.mean(_hull(region)[breast]))
-    hollow = float(np.mean(_hull(breast)[region]))
-    depth = cv2.distanceTransform((~region).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    inner = breast & exposed
-    edge = inner & (depth < _DEPTHS[0])
-    bounds = itertools.pairwise((0.0, *_DEPTHS))
-    skin, rim, _, inside = (level[inner & (depth >= first) & (depth < last)] for first, last in bounds)
-    if min(skin.size, rim.size, inside.size) < _SAMPLES:
-        return None
-    jump = 0.0
-    if other is not None:
-        near = cv2.dilate(other.region.view(np.uint8), np.ones((_JUMP_CELLS, _JUMP_CELLS), np.uint8))
-        jump = float(np.mean(near[edge]))
-    is_air = bulge > max(_BULGE, hollow) and hollow < _HOLLOW and jump < _JUMP
-    medians = (float(np.median(values)) for values in (skin, rim, inside))
-    return _Edge(_side(region, breast), is_air, *medians)
-
-
-def _goes_on(padding: BoolImage, flat: list[BoolImage]) -> bool:
-    """Tell whether a flat region lies along most of the edge of padding: air that is no padding."""
-    grown = cv2.dilate(padding.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
-    edge = grown & ~padding
-    return any(float(region[edge].mean()) > 0.5 for region in flat)
-
-
-def _parts_at_the_border(region: BoolImage) -> BoolImage:
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(region.view(np.uint8), connectivity=4)
-    keep = np.zeros(len(stats), np.bool_)
-    keep[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
-    keep[0] = False
-    keep &= stats[:, cv2.CC_STAT_AREA] > _LEAST_PART * region.size
-    return np.asarray(keep[labels], np.bool_)
-
-
-def _largest(region: BoolImage) -> BoolImage:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(region.view(np.uint8), connectivity=4)
-    if count <= 1:
-        return np.zeros_like(region)
-    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])))
-
-
-def _hull(region: BoolImage) -> BoolImage:
-    """Return the convex hull of a region, as a mask."""
-    points = np.argwhere(region)[:, ::-1].astype(np.int32)
-    filled = cv2.fillConvexPoly(np.zeros(region.shape, np.uint8), cv2.convexHull(points), 1)
-    return np.asarray(filled, np.uint8).view(np.bool_)
-
-
-def _side(region: BoolImage, breast: BoolImage) -> str:
-    """Return the side that is air while the breast lies along the opposite one."""
-    lines = {"left": np.s_[:, 0], "right": np.s_[:, -1], "top": np.s_[0], "bottom": np.s_[-1]}
-    opposite = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
-    gain = {
-        side: float(breast[lines[opposite[side]]].mean() - breast[line].mean())
-        for side, line in lines.items()
-    }
-    best = max(gain, key=lambda side: gain[side])
-    return best if gain[best] > 0.1 else ""

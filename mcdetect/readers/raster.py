@@ -20,6 +20,7 @@ from mcdetect.errors import (
 )
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
 from mcdetect.image.views import parse_view_name
+from mcdetect.readers.area import plausible_spacing
 from mcdetect.readers.codestream import parse_codestream
 from mcdetect.readers.examination import Examination, Examiner, check_extent, check_size, describe_spacing
 from mcdetect.readers.grey import check_content, saturation_level
@@ -161,8 +162,11 @@ def _convert(
     saturated = saturation_level(pixels, valid)
     if saturated is not None:
         examiner.note("saturated from", f"{saturated:g}")
+    _check_side(examiner, laterality, seen.side)
     if given is None:
         return examiner.finish(None)
+    _, remark = plausible_spacing(seen.breast, pixels.size, given, given)
+    examiner.flag(*[remark] if remark else [])
     return examiner.finish(
         Mammogram(
             pixels=pixels,
@@ -177,6 +181,13 @@ def _convert(
             details=dict(examiner.facts),
         )
     )
+
+
+def _check_side(examiner: Examiner, laterality: str | None, air_side: str) -> None:
+    """Say so where the chest wall is not where that of the breast named by the file usually is."""
+    wall = {"right": "L", "left": "R"}.get(air_side)
+    if wall is not None and laterality is not None and wall != laterality:
+        examiner.flag(f"the chest wall is on the side usual for {wall}, not {laterality}")
 
 
 def _grey(values: npt.NDArray[Any], steps: list[str]) -> npt.NDArray[Any]:

@@ -96,7 +96,7 @@ class Result:
                 "vascular_length_mm": float(clusters["vascular_length_mm"].sum()),
                 "vascular_area_mm2": float(clusters["vascular_area_mm2"].sum()),
                 "scatter_distribution": self.scatter_distribution,
-                "flags": "; ".join(image.flags),
+                "flags": "; ".join((*image.flags, *self.breast.remarks())),
                 "seconds": self.seconds.get("total", float("nan")),
             },
         )

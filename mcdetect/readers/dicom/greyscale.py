@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 
 from mcdetect.image.mammogram import Intent
+from mcdetect.readers.air_edge import BreastShare
 from mcdetect.readers.dicom.decode import StoredPixels
 from mcdetect.readers.dicom.tags import integer, items, number, numbers, text
 from mcdetect.readers.grey import check_content, saturation_level
@@ -37,6 +38,8 @@ class GreyScale:
         Black and white level, in units of `pixels`.
     air_side : str
         Side of the image that is air, opposite to the chest wall; empty when that is not seen.
+    breast : BreastShare or None
+        How much of the image the breast covers, where that is seen.
     polarity : PolaritySource
         Why calcifications are taken to be bright.
     steps : tuple of str
@@ -51,6 +54,7 @@ class GreyScale:
     saturation_level: float | None
     display_window: tuple[float, float] | None
     air_side: str
+    breast: BreastShare | None
     polarity: PolaritySource
     steps: tuple[str, ...]
     flags: tuple[str, ...]
@@ -121,6 +125,7 @@ def to_grey_scale(header: Dataset, stored: StoredPixels, intent: Intent) -> Grey
         saturation_level(pixels, valid),
         window,
         seen.side,
+        seen.breast,
         source,
         tuple(steps),
         tuple(flags),

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 
 from mcdetect.errors import InputFileError, MissingSpacingError, UnreadableFileError
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
+from mcdetect.readers.area import plausible_spacing
 from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
 from mcdetect.readers.dicom.eligibility import eligibility_problem, frame_count
 from mcdetect.readers.dicom.geometry import find_spacing
@@ -98,6 +99,12 @@ def _examine(
         return examiner.finish(None)
     try:
         check_extent(grey.pixels.shape[0], grey.pixels.shape[1], spacing)
+        used, remark = plausible_spacing(grey.breast, grey.pixels.size, spacing, given)
+        examiner.flag(*[remark] if remark else [])
+        if used is not spacing:
+            spacing = used
+            examiner.note("pixel spacing", describe_spacing(spacing))
+            examiner.note("given pixel spacing", "used instead of the header's")
     except InputFileError as error:
         examiner.problem(error)
     return examiner.finish(
