@@ -10,7 +10,7 @@ __all__ = ["check_area"]
 LARGEST_CM2 = 750.0
 
 # Judged: of 199 mammograms the largest breast has 330 cm2, the smallest 27. Narrower limits flag true ones.
-LARGE_CM2 = 500.0
+LARGE_CM2 = 600.0
 SMALL_CM2 = 10.0
 SMALLEST_CM2 = 3.0
 """What is smaller is no whole breast, whatever the size of its pixels."""
