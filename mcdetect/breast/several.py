@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from mcdetect.breast.grid import disc
 from mcdetect.breast.outline import trace_breast
+from mcdetect.image.plausible import holds_two
 
 __all__ = ["count_breasts", "further_breasts"]
 
@@ -22,11 +23,9 @@ BRIGHT = 0.15
 """Share of the range from air to tissue above which something may be a breast."""
 APART_MM = 3.0  # a further breast is looked for beyond this distance from the first
 CONTACT_MM = 30.0
-"""Length along which a breast meets a side of the picture, at least: its chest wall."""
+"""Length of the straight side of a breast, its chest wall, at least."""
 MOST = 4  # views on one sheet
-STRAIGHT = 0.4
-"""Share of the lines across a breast that begin at its straight side, the chest wall ..."""
-STRAIGHT_MM = 3.0  # ... to within this
+STRAIGHT_MM = 3.0  # by which a chest wall may waver
 
 
 def further_breasts(share: FloatImage, first: BoolImage, step_mm: tuple[float, float]) -> list[BoolImage]:
@@ -56,7 +55,7 @@ def further_breasts(share: FloatImage, first: BoolImage, step_mm: tuple[float, f
         if np.count_nonzero(rest > BRIGHT) < least:
             break
         other = trace_breast(np.ascontiguousarray(rest), step_mm) & ~taken
-        if np.count_nonzero(other) < least or not _meets_a_side(other, step_mm):
+        if np.count_nonzero(other) < least or not _has_chest_wall(other, step_mm):
             break
         found.append(other)
         taken = taken | other
@@ -64,44 +63,20 @@ def further_breasts(share: FloatImage, first: BoolImage, step_mm: tuple[float, f
 
 
 def count_breasts(breast: BoolImage, step_mm: tuple[float, float]) -> int:
-    """Return how many breasts one outline holds: two back to back have no straight side.
-
-    Parameters
-    ----------
-    breast : (grid rows, grid cols) bool array
-        One connected outline.
-    step_mm : (float, float)
-        Size of a cell along rows and columns, in mm.
-
-    Returns
-    -------
-    int
-        1 or 2.
-    """
-    for turned, step in (
-        (breast, step_mm[1]),
-        (breast[:, ::-1], step_mm[1]),
-        (breast.T, step_mm[0]),
-        (breast.T[:, ::-1], step_mm[0]),
-    ):
-        lines = turned[turned.any(axis=1)]
-        if lines.size == 0:
-            return 1
-        start = np.argmax(lines, axis=1)
-        if np.mean(start <= start.min() + STRAIGHT_MM / step) > STRAIGHT:
-            return 1
-    return 2
+    """Return how many breasts one outline holds, 1 or 2; see `holds_two`."""
+    return 2 if holds_two(breast, (STRAIGHT_MM / step_mm[0], STRAIGHT_MM / step_mm[1])) else 1
 
 
-def _meets_a_side(breast: BoolImage, step_mm: tuple[float, float]) -> bool:
+def _has_chest_wall(breast: BoolImage, step_mm: tuple[float, float]) -> bool:
+    """Tell whether an outline has a straight side along rows or columns."""
     down, across = step_mm
-    lengths = [
-        float(line.sum()) * step
-        for line, step in (
-            (breast[:, 0], down),
-            (breast[:, -1], down),
-            (breast[0], across),
-            (breast[-1], across),
-        )
-    ]
-    return max(lengths) >= CONTACT_MM
+    for turned, along, beyond in (
+        (breast, down, across),
+        (breast[:, ::-1], down, across),
+        (breast.T, across, down),
+        (breast.T[:, ::-1], across, down),
+    ):
+        start = np.argmax(turned[turned.any(axis=1)], axis=1)
+        if np.count_nonzero(start <= start.min() + STRAIGHT_MM / beyond) * along >= CONTACT_MM:
+            return True
+    return False

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.image.plausible import holds_two
+
 __all__ = ["BreastShare", "Edge", "Flat", "edge_of", "flat_end", "goes_on"]
 
 FloatImage = npt.NDArray[np.float32]
@@ -53,9 +55,7 @@ _WHOLE = 1.7
 _ONE_SIDED = 0.1
 """A side is air where the opposite one meets the breast along this much more of its length."""
 _FURTHER = 0.3  # share of the largest breast from which on a part is another
-_STRAIGHT = 0.4
-"""Share of the cells of a straight side, the chest wall, that lie ..."""
-_STRAIGHT_CELLS = 3  # ... within so many cells of the outermost
+_WAVER = 3.0  # cells by which a straight side may waver
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,13 @@ class BreastShare:
         Its share of the picture.
     whole : bool
         Whether it meets the border at its chest wall only: crops meet it all around.
-    straight : bool
-        Whether it has a straight side, the chest wall; two breasts back to back have none.
+    two : bool
+        Whether it looks like two breasts back to back.
     """
 
     share: float
     whole: bool
-    straight: bool
+    two: bool
 
 
 @dataclass(frozen=True)
@@ -172,16 +172,7 @@ def edge_of(flat: Flat, level: FloatImage, exposed: BoolImage, other: Flat | Non
 def _share_of(breast: BoolImage) -> BreastShare:
     """Measure a breast and how it meets the border of the picture."""
     contact = breast[0].mean() + breast[-1].mean() + breast[:, 0].mean() + breast[:, -1].mean()
-    return BreastShare(float(breast.mean()), bool(contact < _WHOLE), _has_straight_side(breast))
-
-
-def _has_straight_side(breast: BoolImage) -> bool:
-    for turned in (breast, breast[:, ::-1], breast.T, breast.T[:, ::-1]):
-        lines = turned[turned.any(axis=1)]
-        first = np.argmax(lines, axis=1)
-        if np.mean(first < first.min() + _STRAIGHT_CELLS) > _STRAIGHT:
-            return True
-    return False
+    return BreastShare(float(breast.mean()), bool(contact < _WHOLE), holds_two(breast, (_WAVER, _WAVER)))
 
 
 def goes_on(padding: BoolImage, flat: list[BoolImage]) -> bool:
@@ -231,5 +222,7 @@ def _side(breast: BoolImage) -> str:
         "bottom": float(breast[-1].mean()),
     }
     opposite = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
+    if holds_two(breast, (_WAVER, _WAVER)):
+        return ""
     wall = max(meets, key=lambda side: meets[side])
     return opposite[wall] if meets[wall] - meets[opposite[wall]] > _ONE_SIDED else ""

@@ -46,4 +46,4 @@ def plausible_spacing(
 def _remark(breast: BreastShare, pixels: int, spacing: PixelSpacing) -> str:
     count = breast.share * pixels
     area_cm2 = count * spacing.row_mm * spacing.col_mm / 100.0
-    return check_area(area_cm2, count, whole=breast.whole, breasts=1 if breast.straight else 2)
+    return check_area(area_cm2, count, whole=breast.whole, breasts=2 if breast.two else 1)
