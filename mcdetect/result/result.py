@@ -78,6 +78,7 @@ class Result:
                 "view": image.view or "",
                 "laterality": image.laterality or "",
                 "intent": str(image.intent),
+                "polarity_source": str(image.polarity_source),
                 "digital": is_digital(image.intent, self.breast.air_unevenness),
                 "breast_area_cm2": float(np.count_nonzero(self.breast.mask)) * pixel_cm2,
                 "searched_area_cm2": float(np.count_nonzero(self.breast.searched)) * pixel_cm2,
@@ -97,7 +98,7 @@ class Result:
                 "scatter_distribution": self.scatter_distribution,
                 "exposure_id": 0,
                 "same_as": "",
-                "flags": "; ".join(image.flags),
+                "flags": "; ".join((*image.flags, *self.breast.remarks())),
                 "seconds": self.seconds.get("total", float("nan")),
             },
         )
