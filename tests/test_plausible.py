@@ -45,7 +45,7 @@ def test_limits_of_the_area() -> None:
     assert "implausibly small breast (6.0 cm2)" in check_area(6.0, 1e6, whole=True)
     assert check_area(6.0, 1e6, whole=False) == ""
     assert check_area(6.0, 1e4, whole=True) == ""
-    for area in (800.0, 2.0):
+    for area in (800.0, 0.8):
         with pytest.raises(UnusableImageError, match=r"--pixel-spacing MM"):
             check_area(area, 1e6, whole=True)
 
@@ -53,7 +53,7 @@ def test_limits_of_the_area() -> None:
 @pytest.mark.parametrize("view", ["CC", "MLO"])
 @pytest.mark.parametrize(
     ("area_cm2", "outcome"),
-    [(30, ""), (300, ""), (660, "large"), (900, "refused"), (6, "small"), (2, "refused")],
+    [(30, ""), (300, ""), (660, "large"), (900, "refused"), (6, "small"), (0.8, "refused")],
 )
 def test_header_spacings_that_cannot_be_true(
     tmp_path: Path, view: str, area_cm2: float, outcome: str
