@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
+from mcdetect.image.mammogram import Intent, Mammogram, Origin, PixelSpacing
 
 __all__ = ["Volume"]
 
@@ -41,7 +41,8 @@ class Volume:
         False on padding.
     half_angle_deg : float, optional
         How far the tube went to either side, in degrees; None when it is not known.
-    intent, laterality, view, display_window, study, source, flags, details
+    intent, laterality, view, display_window, polarity_source, study, origin, source, flags,
+    details
         As those of `Mammogram`.
     """
 
@@ -59,7 +60,9 @@ class Volume:
     view: str | None = None
     display_window: tuple[float, float] | None = None
     source: str = ""
+    polarity_source: str = field(default="given", kw_only=True)
     study: str = field(default="", repr=False, kw_only=True)
+    origin: Origin = field(default=Origin(), repr=False, kw_only=True)
     flags: tuple[str, ...] = ()
     details: dict[str, str] = field(default_factory=dict)
 
@@ -108,7 +111,9 @@ class Volume:
             view=self.view,
             display_window=self.display_window,
             source=self.source,
+            polarity_source=self.polarity_source,
             study=self.study,
+            origin=self.origin,
             flags=self.flags,
             details=dict(self.details),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -17,6 +18,7 @@ from mcdetect.image.mammogram import Mammogram, PixelSpacing
 from mcdetect.image.volume import Volume
 from mcdetect.pipeline.bodies import find_bodies, measured_whole
 from mcdetect.pipeline.clock import Clock
+from mcdetect.pipeline.plausibility import TOO_MANY, implausibly_many
 from mcdetect.pipeline.searching import Searched, search
 from mcdetect.pipeline.slabs import cut_slabs
 from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
@@ -96,6 +98,9 @@ def detect(
         if isinstance(image, Volume):
             with clock.stage("slabs"):
                 slabs, stack = cut_slabs(image, calcification_rows, cluster_rows), Stack.of(image)
+    marks = calcifications.marks
+    if implausibly_many(marks.row_mm, marks.col_mm, found.area_cm2):
+        mammogram = dataclasses.replace(mammogram, flags=(*mammogram.flags, TOO_MANY))
     return Result(
         mammogram=mammogram,
         breast=found.breast,

@@ -39,18 +39,23 @@ class ImageFile:
         Spacing in mm, for images whose header has none.
     force : bool
         Also read images that are not taken for plain mammograms.
+    member : str, optional
+        Its name within `path`, a zip archive.
     """
 
     path: Path
     name: str
     pixel_spacing_mm: float | None = None
     force: bool = False
+    member: str | None = None
 
     def read(self) -> Mammogram | Volume:
         """Read the image; it carries `name`, never the path."""
         from mcdetect.readers.read import read_image
 
-        image = read_image(self.path, pixel_spacing_mm=self.pixel_spacing_mm, force=self.force)
+        image = read_image(
+            self.path, pixel_spacing_mm=self.pixel_spacing_mm, force=self.force, member=self.member
+        )
         return dataclasses.replace(image, source=self.name)
 
     def opened(self) -> OpenedFile:

@@ -6,8 +6,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from mcdetect.errors import NotEligibleError
-from mcdetect.readers.dicom.identity import VIEW_CODES, Identity
-from mcdetect.readers.dicom.stack import private_tomosynthesis, stack_problem
+from mcdetect.readers.dicom.claims import VIEW_CODES
+from mcdetect.readers.dicom.identity import Identity
+from mcdetect.readers.dicom.stack import stack_problem
 from mcdetect.readers.dicom.tags import code, integer, items, text
 from mcdetect.readers.signatures import DICOMDIR_CLASS
 
@@ -75,8 +76,6 @@ def eligibility_problem(
 
 
 def _kind_problem(header: Dataset, identity: Identity, whole: bool) -> NotEligibleError | None:
-    if (private := private_tomosynthesis(header)) is not None:
-        return private
     frames = frame_count(header)
     if frames > 1 and (problem := stack_problem(header, frames, whole=whole)) is not None:
         return problem

@@ -19,7 +19,6 @@ __all__ = [
     "half_angle_deg",
     "kind_of_frames",
     "order_of_slices",
-    "private_tomosynthesis",
     "stack_problem",
 ]
 
@@ -112,20 +111,6 @@ def stack_problem(header: Dataset, frames: int, *, whole: bool) -> NotEligibleEr
             "breast again and again",
             "give the slices made of them, or read one frame: read_mammogram(path, frame=0)",
         )
-    return None
-
-
-def private_tomosynthesis(header: Dataset) -> NotEligibleError | None:
-    """Name tomosynthesis that a vendor packed into private attributes, where no public pixels are."""
-    if integer(header, "Rows") is not None:
-        return None
-    for element in header:
-        # Hologic's groups 7E01 and up hold a compressed stack that only its own software unpacks.
-        if element.tag.group in (0x7E01, 0x7E03, 0x7F01) and "HOLOGIC" in str(element.value).upper():
-            return NotEligibleError(
-                "it is tomosynthesis in Hologic's private format, which only Hologic's own software reads",
-                "export it as Breast Tomosynthesis Image Storage (BTO) from the workstation",
-            )
     return None
 
 

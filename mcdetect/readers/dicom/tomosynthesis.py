@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import threading
+import weakref
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
 from mcdetect.readers.dicom.eligibility import frame_count
 from mcdetect.readers.dicom.greyscale import GreyScale
 from mcdetect.readers.dicom.identity import Identity, study_pseudonym
+from mcdetect.readers.dicom.origin import find_origin
 from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource
 from mcdetect.readers.dicom.stack import StackOrder, half_angle_deg, order_of_slices
 from mcdetect.readers.examination import Examiner
 
-__all__ = ["grey_table", "note_stack", "slices_of", "to_volume"]
+__all__ = ["FrameReader", "grey_table", "note_stack", "to_volume"]
 
 _LARGEST_TABLE = 65536  # Technical: entries of the table of grey levels, those of 16 bits
 
@@ -56,7 +58,7 @@ def to_volume(
     Parameters
     ----------
     source : DicomSource
-        The open file; it is opened again for each slice.
+        The open file.
     path : Path
         The file.
     stack : StackOrder
@@ -77,7 +79,7 @@ def to_volume(
         spacing=spacing,
         frames=stack.frames,
         depth_mm=stack.depth_mm,
-        read=slices_of(source, path),
+        read=FrameReader(source, path),
         grey=table,
         lowest=lowest,
         valid=grey.valid,
@@ -87,7 +89,9 @@ def to_volume(
         view=identity.view,
         display_window=grey.display_window,
         source=path.name,
+        polarity_source=grey.polarity,
         study=study_pseudonym(source.header),
+        origin=find_origin(source.header, laterality, identity.view),
         flags=tuple(examiner.flags),
         details=dict(examiner.facts),
     )
@@ -118,22 +122,35 @@ def grey_table(stored: StoredPixels, grey: GreyScale) -> tuple[int, npt.NDArray[
     return lowest, table.astype(np.float32)
 
 
-def slices_of(source: DicomSource, path: Path) -> Callable[[int], npt.NDArray[Any]]:
-    """Return what reads the stored values of a frame of a file: the header is kept, the pixels are not."""
-    plain = source.stream if isinstance(source.stream, BytesIO) else None
+class FrameReader:
+    """Reads the stored values of a frame of a file: header and file are kept open, the pixels are not kept.
 
-    def read(frame: int) -> npt.NDArray[Any]:
+    The file stays open since one that was unpacked from an archive is gone from its folder by then.
+
+    Parameters
+    ----------
+    source : DicomSource
+        As the file was opened.
+    path : Path
+        The file.
+    """
+
+    def __init__(self, source: DicomSource, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._source = source
+        if not isinstance(source.stream, BytesIO):  # a deflated file is unpacked already
+            stream = path.open("rb")
+            self._source = dataclasses.replace(source, stream=stream)
+            weakref.finalize(self, stream.close)
+
+    def __call__(self, frame: int) -> npt.NDArray[Any]:
+        """Return the (rows, cols) stored integers of a frame, from 0."""
         try:
-            with quiet():
-                if plain is not None:  # a deflated file is unpacked already
-                    return read_stored_pixels(source, frame).values
-                with path.open("rb") as stream:
-                    return read_stored_pixels(dataclasses.replace(source, stream=stream), frame).values
+            with self._lock, quiet():
+                return read_stored_pixels(self._source, frame).values
         except InputFileError as error:
             raise type(error)(f"frame {frame}: {error.cause}", error.remedy) from error.__cause__
         except Exception as error:  # a hostile file makes the parser raise anything
             raise UnreadableFileError(
                 f"frame {frame} is damaged ({type(error).__name__})", "obtain the file again"
             ) from error
-
-    return read
