@@ -38,18 +38,23 @@ class ImageFile:
         Spacing in mm, for images whose header has none.
     force : bool
         Also read images that are not taken for plain mammograms.
+    member : str, optional
+        Its name within `path`, a zip archive.
     """
 
     path: Path
     name: str
     pixel_spacing_mm: float | None = None
     force: bool = False
+    member: str | None = None
 
     def read(self) -> Mammogram:
         """Read the image; it carries `name`, never the path."""
         from mcdetect.readers.read import read_mammogram
 
-        image = read_mammogram(self.path, pixel_spacing_mm=self.pixel_spacing_mm, force=self.force)
+        image = read_mammogram(
+            self.path, pixel_spacing_mm=self.pixel_spacing_mm, force=self.force, member=self.member
+        )
         return dataclasses.replace(image, source=self.name)
 
     def opened(self) -> OpenedFile:

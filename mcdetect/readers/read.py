@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from mcdetect.errors import InputFileError, UnreadableFileError
-from mcdetect.image.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram, PixelSpacing
 from mcdetect.readers.examination import Examination, given_spacing
+from mcdetect.readers.packed import unpacked
+from mcdetect.readers.signatures import (
+    HEAD_BYTES,
+    archive_kind,
+    looks_like_bare_dicom,
+    picture_kind,
+    what_it_is,
+)
 
 __all__ = ["examine", "read_mammogram"]
 
-_FOREIGN = (
-    (b"\x1f\x8b", "a gzip archive", "unpack it first"),
-    (b"PK\x03\x04", "a zip archive", "unpack it first"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
-    (b"%PDF", "a PDF document", "give DICOM, PNG, TIFF or PGM images"),
-    (b"\x93NUMPY", "a NumPy array", "load it and pass the array to mcdetect.detect"),
-)
 _SUPPORTED = "give DICOM, PNG, TIFF, PGM, BMP or JPEG images"
+_NO_FORMAT = "it is of no format that mcdetect reads"
+_REMEDIES = {"archive": "unpack it first", "NumPy": "load it and pass the array to mcdetect.detect"}
 
 
 def read_mammogram(
@@ -26,11 +29,13 @@ def read_mammogram(
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
     frame: int = 0,
+    member: str | None = None,
 ) -> Mammogram:
     """Read one mammogram.
 
     The format is recognised by content, not by name: DICOM with or without its preamble, in every
-    common transfer syntax, or a PNG, TIFF, PGM, BMP or JPEG picture.
+    common transfer syntax, or a PNG, TIFF, PGM, BMP or JPEG picture; either also packed by gzip, or as the
+    only image in a zip archive.
 
     Parameters
     ----------
@@ -46,6 +51,8 @@ def read_mammogram(
         Read images that would be passed over: other modalities, stacks, specimens, patches.
     frame : int, default 0
         Frame of a multi-frame image, from 0.
+    member : str, optional
+        Name of a file within a zip archive; by default its only image.
 
     Returns
     -------
@@ -72,7 +79,8 @@ def read_mammogram(
     >>> image.shape, image.spacing.source  # doctest: +SKIP
     ((4432, 2864), 'given by the user')
     """
-    mammogram = examine(path, pixel_spacing_mm=pixel_spacing_mm, force=force, frame=frame).mammogram
+    found = examine(path, pixel_spacing_mm=pixel_spacing_mm, force=force, frame=frame, member=member)
+    mammogram = found.mammogram
     if mammogram is None:  # a problem raises unless the examination is thorough
         raise UnreadableFileError("nothing could be read", _SUPPORTED, path)
     return mammogram
@@ -85,6 +93,7 @@ def examine(
     force: bool = False,
     frame: int = 0,
     thorough: bool = False,
+    member: str | None = None,
 ) -> Examination:
     """Read one file and report everything that was understood.
 
@@ -95,26 +104,37 @@ def examine(
     thorough : bool, default False
         Collect the problems that would prevent processing instead of raising the first. A file
         that cannot be parsed at all raises nevertheless.
+    member : str, optional
+        Name of a file within a zip archive; by default its only image.
     """
     given = given_spacing(pixel_spacing_mm)
     if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0:
         raise ValueError(f"frame must be a non-negative integer, got {frame!r}")
     file = Path(path)
     try:
-        kind = _recognise(file)
-        # Each loader is imported when it is first needed: pydicom and the codecs are slow to import.
-        if kind == "dicom":
-            from mcdetect.readers.dicom.read import examine_dicom
-
-            found = examine_dicom(file, given, force=force, frame=frame, thorough=thorough)
+        if archive_kind(_first_bytes(file)) is None:
+            found = _examine(file, given, force=force, frame=frame, thorough=thorough)
         else:
-            from mcdetect.readers.raster import examine_raster
-
-            found = examine_raster(file, kind, given, force=force, frame=frame, thorough=thorough)
+            with unpacked(file, member) as inner:
+                found = _examine(inner, given, force=force, frame=frame, thorough=thorough)
     except InputFileError as error:
         raise error.with_path(file) from error.__cause__
     problems = tuple(problem.with_path(file) for problem in found.problems)
     return Examination(found.facts, found.flags, problems, found.mammogram)
+
+
+def _examine(
+    file: Path, given: PixelSpacing | None, *, force: bool, frame: int, thorough: bool
+) -> Examination:
+    kind = _recognise(file)
+    # Each loader is imported when it is first needed: pydicom and the codecs are slow to import.
+    if kind == "dicom":
+        from mcdetect.readers.dicom.read import examine_dicom
+
+        return examine_dicom(file, given, force=force, frame=frame, thorough=thorough)
+    from mcdetect.readers.raster import examine_raster
+
+    return examine_raster(file, kind, given, force=force, frame=frame, thorough=thorough)
 
 
 def _recognise(path: Path) -> str:
@@ -124,21 +144,15 @@ def _recognise(path: Path) -> str:
         raise UnreadableFileError("the file is empty", "obtain the file again")
     if start[128:132] == b"DICM":
         return "dicom"
-    from mcdetect.readers.signatures import looks_like_bare_dicom, picture_kind
-
     if (kind := picture_kind(start)) is not None:
         return kind
     if looks_like_bare_dicom(start):
         return "dicom"
-    for magic, what, remedy in _FOREIGN:
-        if start.startswith(magic):
-            raise UnreadableFileError(f"it is {what}, not an image", remedy)
     if not start.strip(b"\x00"):
         raise UnreadableFileError("it starts with nothing but zero bytes", "obtain the file again")
-    printable = sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in start)
-    if printable > 0.95 * len(start):
-        raise UnreadableFileError("it is a text file, not an image", _SUPPORTED)
-    raise UnreadableFileError("it is of no format that mcdetect reads", _SUPPORTED)
+    what = what_it_is(start)
+    remedy = next((remedy for word, remedy in _REMEDIES.items() if word in what), _SUPPORTED)
+    raise UnreadableFileError(f"it is {what}, not an image" if " format " not in what else _NO_FORMAT, remedy)
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -146,7 +160,7 @@ def _first_bytes(path: Path) -> bytes:
         raise UnreadableFileError("it is a folder", "give a file")
     try:
         with path.open("rb") as file:
-            return file.read(1024)
+            return file.read(HEAD_BYTES)
     except FileNotFoundError as error:
         raise UnreadableFileError("the file does not exist", "check the path") from error
     except OSError as error:

@@ -96,6 +96,8 @@ class Result:
                 "vascular_length_mm": float(clusters["vascular_length_mm"].sum()),
                 "vascular_area_mm2": float(clusters["vascular_area_mm2"].sum()),
                 "scatter_distribution": self.scatter_distribution,
+                "exposure_id": 0,
+                "same_as": "",
                 "flags": "; ".join((*image.flags, *self.breast.remarks())),
                 "seconds": self.seconds.get("total", float("nan")),
             },

@@ -1,10 +1,10 @@
-"""Columns of the tables of images, examinations and failures."""
+"""Columns of the tables of images, examinations, failures and files passed over."""
 
 from __future__ import annotations
 
 from mcdetect.schema.column import FILE, Column
 
-__all__ = ["FAILURES", "FINDINGS", "IMAGES", "STUDIES"]
+__all__ = ["FAILURES", "FINDINGS", "IMAGES", "SKIPPED", "STUDIES"]
 
 IMAGES: tuple[Column, ...] = (
     FILE,
@@ -42,6 +42,8 @@ IMAGES: tuple[Column, ...] = (
     Column(
         "scatter_distribution", "str", "", "distribution of ten or more calcifications outside flagged groups"
     ),
+    Column("exposure_id", "int64", "", "number of the exposure in the run; copies of one share it; 0 alone"),
+    Column("same_as", "str", "", "first image of the run with the same pixels, empty when there is none"),
     Column("flags", "str", "", "remarks of the loader, joined by '; '"),
     Column("seconds", "float64", "s", "time from pixels to result"),
 )
@@ -89,4 +91,9 @@ FAILURES: tuple[Column, ...] = (
     Column("error", "str", "", "kind of error"),
     Column("cause", "str", "", "what is wrong"),
     Column("remedy", "str", "", "what to do about it"),
+)
+
+SKIPPED: tuple[Column, ...] = (
+    FILE,
+    Column("reason", "str", "", "why it was passed over"),
 )

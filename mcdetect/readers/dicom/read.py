@@ -7,7 +7,7 @@ from pathlib import Path
 from pydicom import uid
 from pydicom.dataset import Dataset
 
-from mcdetect.errors import InputFileError, MissingSpacingError, UnreadableFileError
+from mcdetect.errors import InputFileError, MissingSpacingError, NotEligibleError, UnreadableFileError
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
 from mcdetect.readers.area import plausible_spacing
 from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
@@ -15,6 +15,7 @@ from mcdetect.readers.dicom.eligibility import eligibility_problem, frame_count
 from mcdetect.readers.dicom.geometry import find_spacing
 from mcdetect.readers.dicom.greyscale import GreyScale, to_grey_scale
 from mcdetect.readers.dicom.identity import Identity, identify, study_pseudonym
+from mcdetect.readers.dicom.origin import find_origin
 from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource, open_dicom
 from mcdetect.readers.dicom.tags import integer, text
@@ -121,6 +122,7 @@ def _examine(
             polarity_source=grey.polarity,
             source=path.name,
             study=study_pseudonym(header),
+            origin=find_origin(header, laterality, identity.view),
             flags=tuple(examiner.flags),
             details=dict(examiner.facts),
         )
@@ -178,9 +180,7 @@ def _pixels(
 ) -> tuple[StoredPixels | None, GreyScale | None]:
     """Decode and convert; problems go to the examiner."""
     if source.pixel_element is None and integer(source.header, "Rows") is None:
-        examiner.problem(
-            UnreadableFileError("it holds no image (no pixel data)", "give the image files only")
-        )
+        examiner.problem(_without_pixels(source.header))
         return None, None
     try:
         stored = read_stored_pixels(source, frame)
@@ -202,6 +202,17 @@ def _pixels(
     if grey.saturation_level is not None:
         examiner.note("saturated from", f"{grey.saturation_level:g}")
     return stored, grey
+
+
+def _without_pixels(header: Dataset) -> InputFileError:
+    """Say of a file without image what it is: pixels that a maker hides in private elements are no damage."""
+    makers = [element for element in header if element.tag.is_private_creator and element.tag.group > 0x7000]
+    if makers:
+        return NotEligibleError(
+            f"its pixels are in private elements of {str(makers[0].value)[:32]} (tomosynthesis or such)",
+            "export it as Breast Tomosynthesis Image Storage, or give the 2D mammograms",
+        )
+    return UnreadableFileError("it holds no image (no pixel data)", "give the image files only")
 
 
 def _laterality(examiner: Examiner, identity: Identity, grey: GreyScale) -> str | None:
