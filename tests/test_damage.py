@@ -129,6 +129,21 @@ def test_whole_tiff_pictures_are_read_and_cut_ones_refused(
             read_mammogram(tmp_path / "cut.tif", pixel_spacing_mm=0.07)
 
 
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("options", [{}, {"tile": (64, 48)}, {"compression": "lzw"}, {"compression": "jpeg"}])
+def test_whole_tiff_pictures_of_equal_colours_are_read(
+    tmp_path: Path, planar: str, options: dict[str, Any]
+) -> None:
+    colours = np.stack([EIGHT] * 3, axis=-1 if planar == "contig" else 0)
+    tifffile.imwrite(tmp_path / "a.tif", colours, photometric="rgb", planarconfig=planar, **options)
+    if planar == "separate":  # three planes are not three colours of one pixel
+        with pytest.raises(UnusableImageError, match="not a plain grey-scale image"):
+            read_mammogram(tmp_path / "a.tif", pixel_spacing_mm=0.07)
+        return
+    pixels = read_mammogram(tmp_path / "a.tif", pixel_spacing_mm=0.07).pixels
+    assert np.abs(pixels - EIGHT).max() <= (8 if "jpeg" in options.values() else 0)
+
+
 @pytest.mark.parametrize("compression", [None, "lzw", "zlib", "packbits", "zstd", "jpeg"])
 @pytest.mark.parametrize("rows", [400, 202_463])
 def test_a_tiff_header_that_claims_more_rows_is_refused(
