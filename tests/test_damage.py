@@ -276,3 +276,35 @@ def test_the_pictures_that_went_wrong() -> None:
     )
     with pytest.raises(UnusableImageError, match="CMYK"):
         read_mammogram(PICTURES / "E17_cmyk.jpg", pixel_spacing_mm=0.14)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("cols", [160, 157, 158])
+def test_bmp_pictures_are_read_as_another_reader_reads_them(tmp_path: Path, mode: str, cols: int) -> None:
+    Image.fromarray(EIGHT[:, :cols]).convert(mode).save(tmp_path / "a.bmp")
+    pixels = read_mammogram(tmp_path / "a.bmp", pixel_spacing_mm=0.07).pixels
+    np.testing.assert_array_equal(pixels, EIGHT[:, :cols])
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (10, b"\xff\xff\xff\x7f"),  # where the pixels begin
+        (14, b"\x0c\x00\x00\x00"),  # an older header
+        (18, b"\xff\xff\x00\x00"),  # columns
+        (22, b"\xff\xff\x00\x00"),  # rows
+        (22, b"\x00\x00\x00\x80"),
+        (28, b"\x04\x00"),  # bits
+        (30, b"\x01\x00\x00\x00"),  # compressed
+        (10, b"\x00\x00\x00\x00"),
+    ],
+)
+def test_bmp_headers_that_claim_what_is_not_there_are_refused(
+    tmp_path: Path, place: int, value: bytes
+) -> None:
+    Image.fromarray(EIGHT).save(tmp_path / "a.bmp")
+    data = bytearray((tmp_path / "a.bmp").read_bytes())
+    data[place : place + len(value)] = value
+    (tmp_path / "a.bmp").write_bytes(data)
+    with pytest.raises(InputFileError):
+        read_mammogram(tmp_path / "a.bmp", pixel_spacing_mm=0.07)
