@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import logging
 import os
@@ -33,12 +34,10 @@ from mcdetect.runs.store import DiskFullError
 @pytest.fixture(autouse=True)
 def _pipeline_comes_back() -> Any:
     """Take the stand-in away, which `work` puts in the place of the pipeline when it runs in this process."""
-    before = sys.modules.get("mcdetect.pipeline")
+    importlib.import_module("mcdetect.pipeline.files")
+    before = sys.modules["mcdetect.pipeline"]
     yield
-    if before is None:
-        sys.modules.pop("mcdetect.pipeline", None)
-    else:
-        sys.modules["mcdetect.pipeline"] = before
+    sys.modules["mcdetect.pipeline"] = before
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +184,7 @@ def _pace(options: argparse.Namespace, jobs: int) -> dict[str, Any]:
     return {"rate": (len(steady) - 1) / (steady[-1] - steady[0])}
 
 
-_PARTS = {
+_PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "search": _search,
     "export": _export,
     "start": _start,

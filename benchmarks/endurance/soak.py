@@ -143,16 +143,16 @@ class Soak:
                 if kind == "Ctrl-C twice":
                     time.sleep(self.rng.uniform(0.0, 0.1))
                     process.send_signal(signal.SIGINT)
-                process.wait(120)
+                process.wait(900)
             elif kind == "full disk":
                 largest = max((p.stat().st_size for p in self.out.glob("results.sqlite*")), default=0)
                 room = largest + self.rng.randint(0, 50_000)
                 for one in (psutil.Process(process.pid), *psutil.Process(process.pid).children()):
                     one.rlimit(psutil.RLIMIT_FSIZE, (room, room))
-                process.wait(600)
+                process.wait(900)
             elif kind == "folder gone":
                 self.source.rename(self.folder / "away")
-                process.wait(600)
+                process.wait(900)
             elif kind == "changed file":
                 self._change()
                 process.kill()

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -26,6 +27,7 @@ SEARCHED = "MCDETECT_STANDIN_LOG"
 """Variable of the environment that names a file, to which the name of each searched image is added."""
 
 _HEAD = bytes(128) + b"DICM"  # so that a file is taken for DICOM
+_PIXELS = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
 _VIEWS = (("L", "CC"), ("L", "MLO"), ("R", "CC"), ("R", "MLO"))
 _WORDS = ("", "round", "punctate", "amorphous")
 
@@ -103,7 +105,7 @@ def _detect_file(source: Any, config: Any = None) -> StandInResult:
 def _template(name: str, rows: int) -> pd.DataFrame:
     columns: tuple[Column, ...] = _COLUMNS[name]
     rng = np.random.default_rng(rows)
-    drawn = {
+    drawn: dict[str, Callable[[], Any]] = {
         "str": lambda: rng.choice(_WORDS, rows).tolist(),
         "float64": lambda: np.where(rng.random(rows) < 0.1, np.nan, rng.normal(10.0, 5.0, rows)),
         "int64": lambda: rng.integers(1, 9, rows),
@@ -129,7 +131,14 @@ class StandInResult:
     def __init__(self, name: str, content: dict[str, Any]) -> None:
         self.name, self.content = name, content
         self.seconds = {"total": 0.5}
-        self.mammogram = SimpleNamespace(study=content["study"])
+        self.mammogram = SimpleNamespace(
+            study=content["study"],
+            shape=_PIXELS.shape,
+            spacing=SimpleNamespace(row_mm=0.1, col_mm=0.1),
+            pixels=_PIXELS + np.float32(content["seed"]),
+            origin=SimpleNamespace(instance=name, sources=(), event=""),
+        )
+        self.breast = SimpleNamespace(mask=np.ones(_PIXELS.shape, bool))
         rows = int(content["rows"])
         rng = np.random.default_rng(content["seed"])
         groups = min(2, rows // 3)

@@ -115,7 +115,8 @@ def detect(
 
     The same command goes on where it stopped: what is done of the same bytes is not done again.
 
-    Exit code 0: all well; 1: some files failed (see failures.csv); 2: wrong usage.
+    Exit code 0: all well, though files that are no mammograms were passed over (see skipped.csv); 1: some
+    files failed (see failures.csv), or no image was searched; 2: wrong usage.
     """
     from rich.console import Console
 
@@ -182,5 +183,5 @@ def detect(
     if report.interrupted:
         errors.print("run the same command again to go on", markup=False, highlight=False)
         raise typer.Exit(stopped_by(report.signal))
-    if report.failed:
+    if report.failed or not report.processed:
         raise typer.Exit(FAILED)

@@ -52,7 +52,7 @@ def _field(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
-def csv_lines(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> str:
+def csv_lines(columns: Sequence[Column], values: Sequence[Any]) -> str:
     """Return rows as CSV: ``\\n`` line ends, empty for what is missing.
 
     Parameters
@@ -72,7 +72,7 @@ def csv_lines(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> str
     return "\n".join(map(",".join, zip(*map(_texts, columns, values), strict=True))) + "\n"
 
 
-def _texts(column: Column, values: Sequence[Any]) -> list[str]:
+def _texts(column: Column, values: Any) -> list[str]:
     if column.dtype == "str":
         fields = {value: _field(str(value)) for value in set(values) if value is not None}
         return [fields.get(value, "") for value in values]
@@ -81,7 +81,7 @@ def _texts(column: Column, values: Sequence[Any]) -> list[str]:
     if column.dtype == "int64":
         return ["" if value is None else str(int(value)) for value in values]
     form = _PLACE_FORMAT if column.name.endswith("_px") else _FLOAT_FORMAT
-    numbers = tuple(values.tolist())  # type: ignore[attr-defined]
+    numbers = tuple(values.tolist())
     texts = (f"{form}\n" * len(numbers) % numbers).split("\n")[:-1]
     return ["" if text == "nan" else text for text in texts] if "nan" in texts else texts
 

@@ -70,7 +70,7 @@ class Sink:
     def open(self) -> None:
         """Begin the file."""
 
-    def write(self, values: Sequence[Sequence[Any]]) -> None:
+    def write(self, values: Sequence[Any]) -> None:
         """Add rows; `values` holds those of each column, of numbers with a point as an array."""
 
     def finish(self) -> None:
@@ -98,7 +98,7 @@ class CsvSink(Sink):
         self.stream = self.part.open("w", encoding="utf-8", errors="backslashreplace", newline="")
         self.stream.write(",".join(column.name for column in self.columns) + "\n")
 
-    def write(self, values: Sequence[Sequence[Any]]) -> None:
+    def write(self, values: Sequence[Any]) -> None:
         """Add rows."""
         self.stream.write(csv_lines(self.columns, values))
 
@@ -119,7 +119,7 @@ class JsonSink(Sink):
         self.lead = "\n"
         self.names = [column.name for column in self.columns]
 
-    def write(self, values: Sequence[Sequence[Any]]) -> None:
+    def write(self, values: Sequence[Any]) -> None:
         """Add rows."""
         import numpy as np
 
@@ -160,7 +160,7 @@ class ParquetSink(Sink):
         self.rows = 0
         self.writer: Any = pq.ParquetWriter(self.part, self.schema, compression="zstd")
 
-    def write(self, values: Sequence[Sequence[Any]]) -> None:
+    def write(self, values: Sequence[Any]) -> None:
         """Add rows, in groups of some MB."""
         import numpy as np
         import pyarrow as pa

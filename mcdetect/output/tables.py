@@ -22,6 +22,7 @@ from mcdetect.schema import (
     IMAGES,
     MEMBERS,
     MODEL_COLUMNS,
+    SKIPPED,
     STUDIES,
     Column,
 )
@@ -52,12 +53,13 @@ SCHEMAS: dict[str, tuple[Column, ...]] = {
     "studies": STUDIES,
     "findings": FINDINGS,
     "failures": FAILURES,
+    "skipped": SKIPPED,
     "changes": CHANGES,
     "members": MEMBERS,
 }
 """Name of every table and its columns."""
 
-CSV_ONLY = frozenset({"failures"})
+CSV_ONLY = frozenset({"failures", "skipped"})
 """Tables that are not written as Parquet."""
 
 FORMATS = ("csv", "parquet")
@@ -129,7 +131,7 @@ class TableWriter:
         rows, self._waiting = self._waiting, []
         if rows:
             # Once for all files: what is missing (None) becomes not-a-number.
-            values: list[Sequence[Any]] = [
+            values: list[Any] = [
                 np.array(given, np.float64) if column.dtype == "float64" else given
                 for column, given in zip(self.columns, zip(*rows, strict=True), strict=True)
             ]
@@ -244,7 +246,7 @@ class TableWriters:
 
 @dataclass(frozen=True)
 class Tables(Output):
-    """Images, calcifications, clusters, studies, findings and failures.
+    """Images, calcifications, clusters, studies, findings, failures and what was passed over.
 
     Parameters
     ----------
@@ -266,7 +268,7 @@ class Tables(Output):
         """Write every table."""
         model = self.model
         added = () if model is None else tuple(c for c in MODEL_COLUMNS if c.name in model.columns)
-        names = ("images", "calcifications", "clusters", "studies", "findings", "failures")
+        names = ("images", "calcifications", "clusters", "studies", "findings", "failures", "skipped")
         return write_tables(folder, names, results, {"clusters": added})
 
 

@@ -15,7 +15,7 @@ from mcdetect.output.folder import STORE_FILE, make_folder
 from mcdetect.output.further import FURTHER, further_outputs
 from mcdetect.output.lock import OutputError, locked
 from mcdetect.output.sinks import SINKS
-from mcdetect.output.tables import FORMATS, SCHEMAS, write_tables
+from mcdetect.output.tables import CSV_ONLY, FORMATS, SCHEMAS, write_tables
 from mcdetect.runs.layout import WHOLE
 from mcdetect.runs.ledger import Ledger
 from mcdetect.runs.report import Observer
@@ -128,19 +128,22 @@ def _write_duckdb(
     part = folder / f".{DUCKDB_FILE}{PART_SUFFIX}"
     passing = Path(tempfile.mkdtemp(dir=folder, prefix=".export-"))
     try:
-        whole = [name for name in names if name != "failures"]
+        plain = [name for name in names if name in CSV_ONLY]
+        whole = [name for name in names if name not in CSV_ONLY]
         rows = write_tables(passing, whole, results, added, ("parquet",))
         part.unlink(missing_ok=True)
         with contextlib.closing(duckdb.connect(str(part))) as database:
             for name in whole:
                 file = str(passing / f"{name}.parquet").replace("'", "''")
                 database.execute(f"CREATE TABLE \"{name}\" AS SELECT * FROM read_parquet('{file}')")
-            declared = ", ".join(f'"{column.name}" VARCHAR' for column in SCHEMAS["failures"])
-            database.execute(f"CREATE TABLE failures ({declared})")
-            marks = ", ".join("?" for _ in SCHEMAS["failures"])
-            for batch in results.batches("failures", SCHEMAS["failures"]):
-                database.executemany(f"INSERT INTO failures VALUES ({marks})", batch)
-                rows["failures"] = rows.get("failures", 0) + len(batch)
+            for name in plain:  # of texts only
+                declared = ", ".join(f'"{column.name}" VARCHAR' for column in SCHEMAS[name])
+                database.execute(f'CREATE TABLE "{name}" ({declared})')
+                marks = ", ".join("?" for _ in SCHEMAS[name])
+                rows[name] = 0
+                for batch in filter(len, results.batches(name, SCHEMAS[name])):
+                    database.executemany(f'INSERT INTO "{name}" VALUES ({marks})', batch)
+                    rows[name] += len(batch)
         replace_with(part, folder / DUCKDB_FILE)
     finally:
         shutil.rmtree(passing, ignore_errors=True)

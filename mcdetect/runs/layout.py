@@ -28,7 +28,8 @@ _RUNS = (
     "CREATE TABLE inputs (run_id INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, "
     "position INTEGER NOT NULL, file TEXT NOT NULL, status TEXT NOT NULL, image_id INTEGER, sha256 TEXT, "
     "size_bytes INTEGER, error TEXT, cause TEXT, remedy TEXT, reused INTEGER, seconds TEXT, at REAL, "
-    "study_id INTEGER, PRIMARY KEY (run_id, position)) WITHOUT ROWID",
+    "study_id INTEGER, exposure_id INTEGER, same_as TEXT, remark TEXT, "
+    "PRIMARY KEY (run_id, position)) WITHOUT ROWID",
     "CREATE INDEX inputs_file ON inputs (run_id, file)",
     "CREATE INDEX inputs_image ON inputs (image_id)",
     "CREATE TABLE failed (name TEXT NOT NULL, key TEXT NOT NULL, limits TEXT NOT NULL, error TEXT NOT NULL, "

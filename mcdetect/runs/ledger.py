@@ -19,7 +19,7 @@ from mcdetect.schema import FAILURES, Column
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Ledger", "RunFacts"]
+__all__ = ["Ledger", "RunFacts", "told"]
 
 _VALUES = 100_000  # Technical: values that are held at a time while tables are written, some MB
 _BATCH = 4096  # Technical: rows of small tables
@@ -49,6 +49,20 @@ class RunFacts:
     listing: str = ""
     skipped: int = 0
     duplicates: int = 0
+
+
+_TOLD = {
+    "exposure_id": "coalesce(i.exposure_id, t.exposure_id)",
+    "same_as": "coalesce(i.same_as, t.same_as)",
+    "flags": "CASE WHEN coalesce(i.remark, '') = '' THEN t.flags WHEN t.flags = '' THEN i.remark "
+    "ELSE t.flags || '; ' || i.remark END",
+}
+"""What images.csv says of an image that depends on the other images of the run."""
+
+
+def told(table: str, column: str) -> str:
+    """Return what to ask the store for: `i` are the inputs of the run, `t` is the table."""
+    return _TOLD.get(column, f't."{column}"') if table == "images" else f't."{column}"'
 
 
 class Ledger:
@@ -134,8 +148,12 @@ class Ledger:
         seconds: Mapping[str, float],
     ) -> None:
         """Note what became of an input."""
-        told = (None, None, None) if failure is None else (failure.error, failure.cause, failure.remedy)
+        reason: tuple[str | None, str | None, str | None] = (None, None, None)
+        if failure is not None:
+            reason = (failure.error, failure.cause, failure.remedy)
         status = "failed" if image is None else "processed"
+        if image is None and failure is not None and failure.passed_over:
+            status, reason = "skipped", (None, failure.cause, None)
         with self.store.transaction() as execute:
             execute(
                 "UPDATE inputs SET status = ?, image_id = ?, sha256 = ?, size_bytes = ?, error = ?, "
@@ -146,7 +164,7 @@ class Ledger:
                     image,
                     sha256,
                     size_bytes,
-                    *told,
+                    *reason,
                     int(reused),
                     json.dumps({name: round(float(s), 4) for name, s in seconds.items()}),
                     time.time(),
@@ -161,12 +179,13 @@ class Ledger:
             execute("UPDATE runs SET status = ?, ended = ? WHERE run_id = ?", (status, time.time(), self.run))
 
     def counts(self) -> dict[str, int]:
-        """Return how many inputs are processed, failed, pending, reused (of those processed)."""
+        """Return how many inputs are processed, failed, skipped, pending, reused (of those processed)."""
         found = self.store.query(
             "SELECT status, count(*), sum(coalesce(reused, 0)) FROM inputs WHERE run_id = ? GROUP BY status",
             (self.run,),
         ).fetchall()
-        counts = {"processed": 0, "failed": 0, "pending": 0} | {str(s): int(n) for s, n, _ in found}
+        counts = dict.fromkeys(("processed", "failed", "skipped", "pending"), 0)
+        counts |= {str(status): int(number) for status, number, _ in found}
         return counts | {"reused": sum(int(r) for s, _, r in found if s == "processed")}
 
     def files(self) -> list[str]:
@@ -185,13 +204,16 @@ class Ledger:
 
     def rows(self, table: str, file: str, columns: Sequence[Column]) -> pd.DataFrame:
         """Return the rows of one image in one of the tables of images."""
-        names = ", ".join(f'"{column.name}"' for column in columns)
-        query = f'SELECT {names} FROM "{table}" WHERE image_id = ? ORDER BY rowid'
-        return table_of(columns, self.store.query(query, (self.image(file),)).fetchall())
+        names = ", ".join(told(table, column.name) for column in columns)
+        query = (
+            f'SELECT {names} FROM inputs AS i CROSS JOIN "{table}" AS t ON t.image_id = i.image_id '
+            "WHERE i.run_id = ? AND i.file = ? AND i.position >= 0 ORDER BY i.position, t.rowid"
+        )
+        return table_of(columns, self.store.query(query, (self.run, file)).fetchall())
 
     def batches(self, table: str, columns: Sequence[Column]) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of all images in one table, in input order, some thousands at a time."""
-        names = ", ".join(f't."{column.name}"' for column in columns)
+        names = ", ".join(told(table, column.name) for column in columns)
         # CROSS JOIN: SQLite goes through the inputs in their order, and sorts nothing.
         cursor = self.store.query(
             f'SELECT {names} FROM inputs AS i CROSS JOIN "{table}" AS t ON t.image_id = i.image_id '
@@ -201,6 +223,22 @@ class Ledger:
         most = max(1, _VALUES // len(columns))
         while rows := cursor.fetchmany(most):
             yield rows
+
+    def passed_over(self) -> Iterator[tuple[str, str]]:
+        """Yield the inputs that are no mammograms that are searched, and why."""
+        yield from self.store.query(
+            "SELECT file, cause FROM inputs WHERE run_id = ? AND status = 'skipped' ORDER BY position",
+            (self.run,),
+        )
+
+    def mark_copies(self, copies: Iterable[tuple[int, str, str, str]]) -> None:
+        """Note exposure, first image of the same pixels, and remark of images; file comes last."""
+        with self.store.transaction():
+            self.store.insert(
+                "UPDATE inputs SET exposure_id = ?, same_as = ?, remark = ? "
+                "WHERE run_id = ? AND file = ? AND position >= 0",
+                ((number, same, remark, self.run, file) for number, same, remark, file in copies),
+            )
 
     def failures(self) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of the table of failures."""

@@ -25,6 +25,8 @@ class ImageReport:
         Highest score of its flagged groups; not-a-number when there is none.
     failure : Failure or None
         What went wrong.
+    skipped : str
+        Why it was passed over; empty when it was not.
     reused : bool
         Its results were there already.
     """
@@ -34,6 +36,7 @@ class ImageReport:
     best_score: float = float("nan")
     failure: Failure | None = None
     reused: bool = False
+    skipped: str = ""
 
 
 @dataclass
@@ -45,8 +48,10 @@ class BatchReport:
     images : sequence of ImageReport
         What became of each input. That of a run is read from its store each time it is asked for, so that
         it takes no memory; it is there as long as the output folder.
-    skipped, duplicates : int
-        Files that are no images, and files met more than once.
+    passed_over : list of (str, str)
+        Files that are no images, or no mammograms that are searched, and why.
+    duplicates : int
+        Files met more than once.
     interrupted : bool
         It was stopped before its end.
     signal : int or None
@@ -54,10 +59,15 @@ class BatchReport:
     """
 
     images: Sequence[ImageReport] = field(default_factory=list)
-    skipped: int = 0
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
     duplicates: int = 0
     interrupted: bool = False
     signal: int | None = None
+
+    @property
+    def skipped(self) -> int:
+        """Files that were passed over."""
+        return len(self.passed_over)
 
     @property
     def reused(self) -> int:

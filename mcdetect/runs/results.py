@@ -7,17 +7,27 @@ import itertools
 import json
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from mcdetect.config import Config
-from mcdetect.exams.studies import ViewImage, group_images, tables_of_groups
+from mcdetect.exams.studies import (
+    Trace,
+    ViewImage,
+    find_exposures,
+    group_images,
+    same_pixels,
+    shared_instances,
+    tables_of_groups,
+)
+from mcdetect.exams.studies.grouping import BOX_COLUMNS
 from mcdetect.exams.studies.matching import MATCHING_COLUMNS
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import SCHEMAS
 from mcdetect.runs.layout import WHOLE
-from mcdetect.runs.ledger import Ledger
+from mcdetect.runs.ledger import Ledger, told
 from mcdetect.runs.report import ImageReport, Observer
 from mcdetect.runs.store import DiskFullError, Entry, Rows, Store, table_of
 from mcdetect.runs.worker import Failure, Outcome
@@ -39,6 +49,9 @@ _SPECIAL = frozenset(
 )
 """Remarks of the loader on images whose distances are not those of a whole view."""
 
+_CLASH = "SOP Instance UID and other pixels than those of"
+
+_SKETCHES = 400  # Technical: textures of breasts that are held at a time, those of an examination
 _STUDIES_AT_ONCE = 100  # Technical: examinations whose groups are held at a time
 
 
@@ -121,6 +134,8 @@ class RunResults:
         """Yield the rows of a table, of all images or of the run as a whole, some at a time."""
         if table == "failures":
             return self.ledger.failures()
+        if table == "skipped":
+            return itertools.chain(self.ledger.kept(table), iter([list(self.ledger.passed_over())]))
         return self.ledger.kept(table) if table in WHOLE else self.ledger.batches(table, columns)
 
     def take(self, outcome: Outcome) -> None:
@@ -145,10 +160,12 @@ class RunResults:
                 reused=reused,
                 seconds=seconds,
             )
-        image = ImageReport(outcome.file, row=row, best_score=best, failure=outcome.failure, reused=reused)
-        self.observer.finished(image)
+        failure, skipped = outcome.failure, ""
+        if failure is not None and failure.passed_over and number is None:
+            skipped, failure = failure.cause, None
+        self.observer.finished(ImageReport(outcome.file, row, best, failure, reused, skipped))
         if outcome.full:
-            raise DiskFullError(str(outcome.failure.cause if outcome.failure else "the disk is full"))
+            raise DiskFullError("the disk is full" if outcome.failure is None else outcome.failure.cause)
 
     def _keep(self, outcome: Outcome) -> tuple[int | None, Mapping[str, float], dict[str, Any], float]:
         """Store what is new; return the image's number, seconds, row and best score."""
@@ -193,6 +210,10 @@ class RunResults:
             "size_bytes": outcome.size_bytes,
             "seconds": outcome.seconds,
             "study": self.store.alias(outcome.study),
+            "origin": {
+                kind: [self.store.alias(value) for value in values] for kind, values in outcome.origin.items()
+            },
+            "sketch": outcome.sketch,
             "outputs": {name: list(files) for name, files in outcome.outputs.items()},
             "model_columns": [
                 c.name for c in MODEL_COLUMNS if c.name in Rows.of(outcome.tables["clusters"]).columns
@@ -202,11 +223,12 @@ class RunResults:
         return self.store.put(outcome.file, outcome.key, outcome.tables, facts, files)
 
     def make_studies(self, config: Config, by: str) -> None:
-        """Make the tables of examinations and findings."""
+        """Tell the copies among the images, and make the tables of examinations and findings."""
+        exposure = self._tell_copies()
         for name in ("studies", "findings"):
             self.ledger.drop(name)
         first = 1
-        groups = iter(group_images(self._views(), by))
+        groups = iter(group_images(self._views(exposure), by))
         while some := list(itertools.islice(groups, _STUDIES_AT_ONCE)):
             whole = self._with_clusters(some)
             for name, table in tables_of_groups(whole, config.studies, first=first).items():
@@ -215,11 +237,40 @@ class RunResults:
             self.ledger.number_studies(iter(numbers))
             first += len(some)
 
-    def _views(self) -> list[ViewImage]:
+    def _tell_copies(self) -> dict[str, int]:
+        """Number the exposures, and note which images are copies; return the number of each image's."""
+        traces = cast("list[Trace]", self._traces())
+        exposure, same, clash = find_exposures(traces), same_pixels(traces), shared_instances(traces)
+        self.ledger.mark_copies(
+            (number, same.get(file, ""), f"{_CLASH} {clash[file]}" if file in clash else "", file)
+            for file, number in exposure.items()
+        )
+        return exposure
+
+    def _traces(self) -> list[_StoredTrace]:
         found = self.store.query(
-            "SELECT i.file, json_extract(e.facts, '$.study'), m.laterality, m.view, m.flags "
-            "FROM inputs AS i JOIN entries AS e ON e.image_id = i.image_id "
-            "JOIN images AS m ON m.image_id = i.image_id WHERE i.run_id = ?",
+            "SELECT i.file, i.image_id, json_extract(e.facts, '$.origin'), json_extract(e.facts, '$.study'), "
+            "m.laterality, m.view FROM inputs AS i JOIN entries AS e ON e.image_id = i.image_id "
+            "JOIN images AS m ON m.image_id = i.image_id WHERE i.run_id = ? ORDER BY i.position",
+            (self.ledger.run,),
+        )
+
+        @lru_cache(maxsize=_SKETCHES)
+        def sketch(image: int) -> str:
+            query = "SELECT json_extract(facts, '$.sketch') FROM entries WHERE image_id = ?"
+            return str(self.store.query(query, (image,)).fetchone()[0] or "")
+
+        return [
+            _StoredTrace(file, image, json.loads(origin or "{}"), (study or "", side, view), sketch)
+            for file, image, origin, study, side, view in found
+        ]
+
+    def _views(self, exposure: Mapping[str, int]) -> list[ViewImage]:
+        found = self.store.query(
+            "SELECT i.file, json_extract(e.facts, '$.study'), m.laterality, m.view, m.flags, m.intent, "
+            "m.row_spacing_mm, m.col_spacing_mm FROM inputs AS i "
+            "JOIN entries AS e ON e.image_id = i.image_id "
+            "JOIN images AS m ON m.image_id = i.image_id WHERE i.run_id = ? ORDER BY i.position",
             (self.ledger.run,),
         )
         nothing = table_of((), ())
@@ -231,8 +282,11 @@ class RunResults:
                 view=view,
                 special=any(remark in _SPECIAL for remark in str(flags).split("; ")),
                 clusters=nothing,
+                intent=intent,
+                spacing_mm=(float(row), float(col)),
+                exposure=exposure[file],
             )
-            for file, study, laterality, view, flags in found
+            for file, study, laterality, view, flags, intent, row, col in found
         ]
 
     def _with_clusters(self, groups: Sequence[Sequence[ViewImage]]) -> list[list[ViewImage]]:
@@ -258,16 +312,41 @@ class RunResults:
         return found
 
 
-_MATCHED = tuple(column for column in CLUSTERS if column.name in ("cluster_id", *MATCHING_COLUMNS))
+class _StoredTrace:
+    """A `Trace` whose sketch, a text of kilobytes, is read from the store when it is compared."""
+
+    __slots__ = ("_image", "_sketch", "event", "file", "instance", "pixels", "place", "sources")
+
+    def __init__(
+        self,
+        file: str,
+        image: int,
+        origin: Mapping[str, Sequence[str]],
+        place: tuple[str, str, str],
+        sketch: Callable[[int], str],
+    ) -> None:
+        self.file, self.place, self._image, self._sketch = file, place, image, sketch
+        self.pixels, self.instance, self.event = (
+            next(iter(origin.get(kind, ())), "") for kind in ("pixels", "instance", "event")
+        )
+        self.sources = tuple(origin.get("sources", ()))
+
+    @property
+    def sketch(self) -> str:
+        return self._sketch(self._image)
+
+
+_MATCHED = tuple(c for c in CLUSTERS if c.name in ("cluster_id", *MATCHING_COLUMNS, *BOX_COLUMNS))
 """What the table of examinations needs of the groups, which is little."""
 
-_IMAGE_COLUMNS = ", ".join(f'm."{column.name}"' for column in IMAGES)
-_BEST = "(SELECT max(c.score) FROM clusters AS c WHERE c.image_id = m.image_id AND c.flagged)"
+_IMAGE_COLUMNS = ", ".join(f't."{column.name}"' for column in IMAGES)
+_TOLD_COLUMNS = ", ".join(told("images", column.name) for column in IMAGES)
+_BEST = "(SELECT max(c.score) FROM clusters AS c WHERE c.image_id = t.image_id AND c.flagged)"
 
 
 def _row_of(store: Store, image: int) -> tuple[dict[str, Any], float]:
     """Return an image's row of images.csv and its best score."""
-    query = f"SELECT {_BEST}, {_IMAGE_COLUMNS} FROM images AS m WHERE m.image_id = ?"
+    query = f"SELECT {_BEST}, {_IMAGE_COLUMNS} FROM images AS t WHERE t.image_id = ?"
     best, *values = store.query(query, (image,)).fetchone()
     return _typed(values), math.nan if best is None else float(best)
 
@@ -299,18 +378,19 @@ class StoredImages(Sequence[ImageReport]):
         """Yield what became of each input that was settled, problems first, then in input order."""
         with Store(self.path, STORED, reading=True) as store:
             found = store.query(
-                f"SELECT i.file, i.error, i.cause, i.remedy, i.reused, m.image_id, {_BEST}, {_IMAGE_COLUMNS} "
-                "FROM inputs AS i LEFT JOIN images AS m ON m.image_id = i.image_id "
+                "SELECT i.file, i.status, i.error, i.cause, i.remedy, i.reused, t.image_id, "
+                f"{_BEST}, {_TOLD_COLUMNS} FROM inputs AS i LEFT JOIN images AS t ON t.image_id = i.image_id "
                 "WHERE i.run_id = ? AND i.status != 'pending' ORDER BY i.position",
                 (self.run,),
             )
-            for file, error, cause, remedy, reused, image, best, *values in found:
+            for file, status, error, cause, remedy, reused, image, best, *values in found:
                 yield ImageReport(
                     file,
                     row={} if image is None else _typed(values),
                     best_score=math.nan if best is None else float(best),
                     failure=None if error is None else Failure(error, cause, remedy),
                     reused=bool(reused),
+                    skipped=str(cause) if status == "skipped" else "",
                 )
 
     def __len__(self) -> int:

@@ -33,7 +33,7 @@ from mcdetect.runs.pool import Limits, choose_jobs, run_tasks
 from mcdetect.runs.report import BatchReport, ImageReport, Observer
 from mcdetect.runs.results import STORED, RunResults, StoredImages, known_failures, known_keys
 from mcdetect.runs.stopping import Stop, stop_on_signal
-from mcdetect.runs.store import DiskFullError, Store
+from mcdetect.runs.store import DiskFullError, Rows, Store
 from mcdetect.runs.worker import Outcome, Task, failure_outcome
 
 if TYPE_CHECKING:
@@ -215,12 +215,13 @@ class _Batch:
             self.config, self.options, self.jobs, skipped=found.skipped, duplicates=found.duplicates
         )
         record.write(self.folder, counts={"pending": len(self.chosen)})
-        report = BatchReport(skipped=found.skipped, duplicates=found.duplicates)
+        report = BatchReport(passed_over=list(found.passed_over), duplicates=found.duplicates)
         self.observer.started(len(self.chosen), self.jobs)
         with Store(self.folder / STORE_FILE, STORED) as store, stop_on_signal(self.observer) as stop:
             for output in self.outputs:
                 output.open(self.folder)
             ledger = self._begin(store)
+            ledger.keep("skipped", Rows(("file", "reason"), list(found.passed_over)))
             report.images = StoredImages(store.path, ledger.run)
             results = RunResults(ledger, self.observer, str(self.limits or ""))
             for position, (name, error) in enumerate(found.problems, start=-len(found.problems)):
@@ -234,6 +235,8 @@ class _Batch:
                 self._give_up(ledger, error)
             report.interrupted = stop.is_set() and ledger.counts()["pending"] > 0
             report.signal = stop.signal
+            report.passed_over += ledger.passed_over()
+            record.skipped = report.skipped
             try:
                 results.make_studies(self.config, str(self.options["studies_by"]))
                 for output in self.outputs:
@@ -290,7 +293,7 @@ class _Batch:
         for position in self.chosen:
             item = self.found.inputs[position]
             yield Task(
-                source=self.source(item.path, item.file),
+                source=self.source(item.path, item.file, member=item.member),
                 file=item.file,
                 folder=self.folder,
                 config=self.config,

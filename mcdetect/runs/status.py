@@ -81,7 +81,7 @@ def run_status(out: str | Path) -> RunStatus:
             "SELECT at FROM inputs WHERE run_id = ? AND at IS NOT NULL ORDER BY at DESC LIMIT 200",
             (ledger.run,),
         ).fetchall()
-    done = counts["processed"] + counts["failed"]
+    done = counts["processed"] + counts["failed"] + counts["skipped"]
     pace = Pace(done + counts["pending"])
     if len(latest) == done:
         pace.start(float(facts["started"]))
@@ -96,7 +96,7 @@ def run_status(out: str | Path) -> RunStatus:
         failed=counts["failed"],
         left=counts["pending"],
         reused=counts["reused"],
-        skipped=int(facts["n_skipped"]),
+        skipped=int(facts["n_skipped"]) + counts["skipped"],
         duplicates=int(facts["n_duplicates"]),
         rate=pace.rate(),
         left_s=pace.left_s(),
