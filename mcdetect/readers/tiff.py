@@ -63,6 +63,7 @@ def read_tiff(path: Path, examiner: Examiner, force: bool, frame: int) -> TiffPi
 
     try:
         with _silent(), path.open("rb") as stream, tifffile.TiffFile(stream) as file:
+            size = stream.seek(0, 2)
             count = min(len(file.pages), _MOST_PAGES)  # iterating over damaged ones may never end
             pages = _pictures([file.pages[k].aspage() for k in range(count)], examiner)
             if len(pages) > 1:
@@ -79,7 +80,7 @@ def read_tiff(path: Path, examiner: Examiner, force: bool, frame: int) -> TiffPi
                     f"frame {frame} was asked for, but there are {len(pages)}",
                     "ask for a frame that is there",
                 )
-            return _read(pages[frame], path.stat().st_size)
+            return _read(pages[frame], size)
     except tifffile.TiffFileError as error:
         raise UnreadableFileError("the TIFF picture is truncated or damaged", _AGAIN) from error
 
