@@ -303,6 +303,7 @@ def process_in_worker(task: Task) -> Outcome:
 
     collector = _Collector()
     package = logging.getLogger("mcdetect")
+    before = package.level, package.propagate
     package.setLevel(task.log_level)
     package.propagate = False
     package.addHandler(collector)
@@ -311,6 +312,8 @@ def process_in_worker(task: Task) -> Outcome:
         tables = {name: Rows.of(table) for name, table in outcome.tables.items()}
     finally:
         package.removeHandler(collector)
+        package.setLevel(before[0])
+        package.propagate = before[1]
     return dataclasses.replace(outcome, tables=tables, records=tuple(collector.records))
 
 
