@@ -112,8 +112,11 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     if air is not None:
         searched &= skin_mm > config.skin_mm
         searched &= ~find_markers(share, skin_mm, coarse.step_mm)
+    saturated = np.zeros_like(mask)
     if mammogram.saturation_level is not None:
-        searched &= ~find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
+        saturated = find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
+        saturated &= searched
+        searched &= ~saturated
     frame = (top, bottom, left, right)
     wall = None if is_small else side
     tip = find_nipple(mask, frame, wall, coarse.step_mm)
@@ -121,15 +124,21 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     full_searched = refine(searched, (rows, cols))
     _remove_scan_lines(full_searched, full_mask, mammogram)
     spacing_mm = mammogram.spacing.row_mm, mammogram.spacing.col_mm
-    full_searched &= ~find_clips(mammogram.pixels, full_mask, spacing_mm)
-    full_searched &= ~find_letters(mammogram.pixels, full_mask, spacing_mm)
+    hidden = full_searched & find_clips(mammogram.pixels, full_mask, spacing_mm)
+    full_searched &= ~hidden
+    if saturated.any():
+        hidden |= refine(saturated, (rows, cols))
+    legible = ~find_letters(mammogram.pixels, full_mask, spacing_mm)
     if mammogram.valid is not None:
-        full_searched &= mammogram.valid
+        legible &= mammogram.valid
+    full_searched &= legible
+    hidden &= legible
     known_air = coarse.exposed if air is not None else np.zeros_like(mask)
     uneven = air_unevenness(share, mask, known_air, coarse.step_mm)
     return BreastRegion(
         mask=full_mask,
         searched=full_searched,
+        hidden=hidden if hidden.any() else None,
         pectoral=refine(pectoral, (rows, cols)),
         skin_distance_mm=skin_mm,
         grid_step_px=coarse.step_px,
