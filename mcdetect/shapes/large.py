@@ -27,7 +27,7 @@ from mcdetect.shapes.figures import (
     solidity,
 )
 from mcdetect.shapes.steep import Outlined, outline_region
-from mcdetect.shapes.whole import body_kind, measure_body
+from mcdetect.shapes.whole import body_kind, is_wire, measure_body
 
 __all__ = ["LEAST_MM", "LargeBody", "find_large_bodies", "one_mark_per_large_body"]
 
@@ -194,7 +194,7 @@ def _steep_all_around(
         near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
         least = LEAST_EVIDENCE if near.any() else SURE_EVIDENCE
         outlined = outline_region(smooth, tissue, region, spacing, least)
-        if outlined is None or not _is_steep_body(outlined, sure, spacing):
+        if outlined is None or not _is_steep_body(outlined, smooth, sure, spacing):
             continue
         if _share_around(searched, outlined.figure, spacing) >= LEAST_SEARCHED:
             found.append(outlined)
@@ -213,12 +213,16 @@ def _share_around(searched: _Mask, figure: Figure, spacing: PixelSpacing) -> flo
     return float(np.count_nonzero(searched[row[there], col[there]])) / row.size
 
 
-def _is_steep_body(outlined: Outlined, sure: tuple[_Places, _Places], spacing: PixelSpacing) -> bool:
+def _is_steep_body(
+    outlined: Outlined, smooth: _Image, sure: tuple[_Places, _Places], spacing: PixelSpacing
+) -> bool:
     """Tell whether what is steep all around is wide, solid and steep enough for a body."""
     figure, solid = outlined.figure, outlined.solidity
     least_mm = max(LEAST_MM, _LEAST_PX * max(spacing.row_mm, spacing.col_mm))
-    if not least_mm <= outlined.diameter_mm <= _MOST_MM or not is_solid(figure.mask, spacing):
+    if not least_mm <= outlined.diameter_mm <= _MOST_MM:
         return False
+    if not is_solid(figure.mask, spacing):
+        return outlined.evidence >= STRONG_EVIDENCE and is_wire(figure, smooth, spacing)
     if outlined.diameter_mm < SMALL_MM and solid < SMALL_SOLIDITY:
         return False
     if solid < LEAST_SOLIDITY and outlined.evidence < STRONG_EVIDENCE:

@@ -15,7 +15,7 @@ from skimage import measure
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.shapes.figures import Figure, depth_mm, outlines_of, window
 
-__all__ = ["BODY_KINDS", "body_kind", "measure_body"]
+__all__ = ["BODY_KINDS", "body_kind", "is_wire", "measure_body"]
 
 _Mask = npt.NDArray[np.bool_]
 
@@ -32,10 +32,18 @@ _ROD_MM, _EVEN = 1.7, 0.965
 _RIM_RATIO, _RIM_CIRCULARITY, _RIM_SOLIDITY, _RIM_ASPECT = 1.05, 0.93, 0.925, 2.0
 _CLEAR_RATIO, _CLEAR_CIRCULARITY = 1.3, 0.88  # one whose centre is much darker may be less round
 
-# Physics: metal stops all rays, so that its top is flat; clips are cut from wire, with straight sides.
-_FLAT = 0.04  # standard deviation inside over the height
-_RECTANGULAR = 0.86  # area over that of the smallest rectangle around it
-_CLIP_ASPECT = 2.5
+# Physics: metal stops all rays: its top is flat, and its border as steep as blur leaves it.
+_FLAT, _FLAT_SHARE = 0.05, 0.8
+"""So near to the median inside, over the height, lies so much of it."""
+_METAL_EDGE = 3.0  # mean slope of the border over the height, per mm
+
+# Judged: clips are bent from wire, on real ones and drawn ones; rods that saturate are thicker, uneven or longer.
+_WIRE_MM, _WIRE_LONG_MM, _WIRE_ASPECT = 1.2, 6.0, 3.0
+"""Greatest width and extent of a clip, and its least length over the width, along the wire."""
+_WIRE_UNEVEN = 0.3  # standard deviation of its width over the mean
+_RIDGE = 0.4  # of the greatest depth, from which a local maximum lies on the middle line
+
+# Judged: layers of a body, by their depth.
 _LAYER, _LAYER_MM, _FINE_LAYER = 0.2, 0.15, 0.05  # thickness of layers: share of the depth, mm, least share
 _INSIDE_MM = 0.2  # from the border inward to what counts as inside
 
@@ -129,7 +137,7 @@ def body_kind(
     spacing : PixelSpacing
         Pixel spacing in mm.
     """
-    if measures["aspect"] >= _CLIP_ASPECT and _is_cut(figure, smooth, spacing):
+    if is_wire(figure, smooth, spacing):
         return "object"
     clear = measures["rim_ratio"] >= _CLEAR_RATIO
     round_and_smooth = (
@@ -150,18 +158,37 @@ def _circularity_of_rod(aspect: float) -> float:
     return 4.0 * math.pi * (aspect - 1.0 + 0.25 * math.pi) / (2.0 * (aspect - 1.0) + math.pi) ** 2
 
 
-def _is_cut(figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpacing) -> bool:
-    """Tell whether a body has straight sides and a flat top."""
-    centres = np.concatenate(outlines_of(figure.mask)) * (spacing.col_mm, spacing.row_mm)
-    _, (width, height), _ = cv2.minAreaRect(centres.astype(np.float32))
-    pixel = 0.5 * (spacing.row_mm + spacing.col_mm)
-    area = float(np.count_nonzero(figure.mask)) * spacing.row_mm * spacing.col_mm
-    values = window(smooth, figure.top, figure.left, figure.mask.shape)
-    inside = values[depth_mm(figure.mask, spacing) > _INSIDE_MM]
-    inside = inside[np.isfinite(inside)]
-    if inside.size == 0 or area < _RECTANGULAR * (width + pixel) * (height + pixel):
+def is_wire(figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpacing) -> bool:
+    """Tell whether a body is a piece of wire, straight or bent: thin, even, flat on top, steep at its sides.
+
+    Parameters
+    ----------
+    figure : Figure
+        The body on the pixels.
+    smooth : (rows, cols) float32 array
+        Equalised grey levels, smoothed.
+    spacing : PixelSpacing
+        Pixel spacing in mm.
+    """
+    if figure.slope < _METAL_EDGE * figure.height:
         return False
-    return float(inside.std()) <= _FLAT * figure.height
+    pixel = 0.5 * (spacing.row_mm + spacing.col_mm)
+    depth = depth_mm(figure.mask, spacing)
+    highest = cv2.dilate(depth, np.ones((3, 3), np.uint8))
+    widths = 2.0 * depth[(depth >= highest) & (depth > _RIDGE * depth.max())] - pixel
+    width = max(float(np.median(widths)), pixel)
+    area = float(np.count_nonzero(figure.mask)) * spacing.row_mm * spacing.col_mm
+    if width > _WIRE_MM or area < _WIRE_ASPECT * width**2 or widths.std() > _WIRE_UNEVEN * widths.mean():
+        return False
+    centres = np.concatenate(outlines_of(figure.mask)) * (spacing.col_mm, spacing.row_mm)
+    if max(cv2.minAreaRect(centres.astype(np.float32))[1]) > _WIRE_LONG_MM:
+        return False
+    values = window(smooth, figure.top, figure.left, figure.mask.shape)
+    inside = values[(depth > _INSIDE_MM) & np.isfinite(values)]
+    if inside.size == 0:
+        return False
+    level = np.abs(inside - np.median(inside)) <= _FLAT * figure.height
+    return float(level.mean()) >= _FLAT_SHARE
 
 
 def _perimeter_mm(mask: _Mask, spacing: PixelSpacing) -> float:
