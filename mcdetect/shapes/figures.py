@@ -22,6 +22,7 @@ __all__ = [
     "fill_holes",
     "is_solid",
     "join",
+    "mean_slope",
     "outlines_of",
     "paint",
     "shared_px",
@@ -140,6 +141,25 @@ def border_step(
         return 0.0, 1.0
     high, low = np.median(values[rim]), np.median(values[around])
     return float(high - low), float((values[around] > 0.5 * (high + low)).mean())
+
+
+def mean_slope(
+    over: npt.NDArray[np.float32], mask: _Mask, top: int, left: int, spacing: PixelSpacing
+) -> float:
+    """Return the mean fall from pixels inside to their neighbours outside, per mm."""
+    rows, cols = mask.shape
+    if top < 0 or left < 0 or top + rows > over.shape[0] or left + cols > over.shape[1]:
+        return 0.0
+    part = over[top : top + rows, left : left + cols]
+    fall, count = 0.0, 0
+    for one, other, step in (
+        (np.s_[1:], np.s_[:-1], spacing.row_mm),
+        (np.s_[:, 1:], np.s_[:, :-1], spacing.col_mm),
+    ):
+        change = mask[one].view(np.int8) - mask[other].view(np.int8)
+        fall += float(((part[one] - part[other]) * change).sum()) / step
+        count += int(np.count_nonzero(change))
+    return fall / max(count, 1)
 
 
 def window(

@@ -26,6 +26,7 @@ from mcdetect.shapes.figures import (
     shared_px,
     solidity,
 )
+from mcdetect.shapes.loops import find_rings
 from mcdetect.shapes.steep import Outlined, outline_region
 from mcdetect.shapes.whole import body_kind, is_wire, measure_body
 
@@ -156,17 +157,21 @@ def find_large_bodies(
     sure = np.flatnonzero(certain)
     sure = sure[np.argsort(-strength[sure], kind="stable")]
     inside = np.ones(pixels.shape, np.bool_) if searched is None else searched
-    for outlined in _steep_all_around(pixels, smooth, inside, (row[sure], col[sure]), spacing):
-        _add(figures, outlined, label, spacing)
+    steep, usual = _steep_all_around(pixels, smooth, inside, (row[sure], col[sure]), spacing)
+    for figure in steep:
+        _add(figures, figure, label, spacing)
+    bare = sure[label[row[sure], col[sure]] == 0]
+    for figure in find_rings(smooth, (row_px, col_px), strength, bare, usual, spacing):
+        _add(figures, figure, label, spacing)
     tried: set[tuple[int, int]] = set()
     for k in sure:
         summit = _summit(smooth, int(row[k]), int(col[k]), spacing)
         if label[row[k], col[k]] or summit in tried:
             continue
         tried.add(summit)
-        figure = _figure(smooth, *summit, spacing)
-        if figure is not None:
-            _add(figures, figure, label, spacing)
+        grown = _figure(smooth, *summit, spacing)
+        if grown is not None:
+            _add(figures, grown, label, spacing)
     on = label[row, col]
     halo = np.zeros_like(label)
     for number, figure in enumerate(figures, start=1):
@@ -185,11 +190,12 @@ def _steep_all_around(
     searched: _Mask,
     sure: tuple[_Places, _Places],
     spacing: PixelSpacing,
-) -> list[Figure]:
-    """Return the figures whose border is steep all around, the surest first."""
+) -> tuple[list[Figure], float]:
+    """Return the figures whose border is steep all around, the surest first; and the usual step, per mm."""
     tissue = over_tissue(pixels, spacing)
     found: list[Outlined] = []
-    for region in bright_regions(pixels, tissue, searched, spacing):
+    regions = bright_regions(pixels, tissue, searched, spacing)
+    for region in regions:
         row, col = sure
         near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
         least = LEAST_EVIDENCE if near.any() else SURE_EVIDENCE
@@ -199,7 +205,8 @@ def _steep_all_around(
         if _share_around(searched, outlined.figure, spacing) >= LEAST_SEARCHED:
             found.append(outlined)
     found.sort(key=lambda one: -one.evidence)
-    return [outlined.figure for outlined in found]
+    usual = float(np.median([region.usual for region in regions])) if regions else 1.0
+    return [outlined.figure for outlined in found], usual
 
 
 def _share_around(searched: _Mask, figure: Figure, spacing: PixelSpacing) -> float:

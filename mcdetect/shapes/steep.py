@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.shapes.borders import REACH_MM, Border, border_of
 from mcdetect.shapes.bright import BrightRegion
-from mcdetect.shapes.figures import Figure, close_gaps, solidity
+from mcdetect.shapes.figures import Figure, close_gaps, mean_slope, solidity
 
 __all__ = ["Outlined", "outline_region"]
 
@@ -101,7 +101,7 @@ def outline_region(
         found += [one for one in some if one is not None]
         if max((one.evidence for one in found), default=0.0) < _HOPELESS * least:
             return None
-    slopes = [_slope(over, one.mask, one.top, one.left, spacing) for one in found]
+    slopes = [mean_slope(over, one.mask, one.top, one.left, spacing) for one in found]
     k = max(
         (k for k, slope in enumerate(slopes) if slope >= _AS_STEEP * max(slopes)),
         key=lambda k: found[k].diameter_mm,
@@ -137,23 +137,6 @@ def _at_level(
     # In units of what tissue does there, less what falls beyond blur; tissue seldom has a long border.
     sharp = border.weakest * max(0.0, 1.0 - _BEYOND * border.beyond) / (usual * 2.0 * REACH_MM)
     return _Level(mask, top, left, place, border, diameter_mm, sharp * diameter_mm)
-
-
-def _slope(over: _Image, mask: _Mask, top: int, left: int, spacing: PixelSpacing) -> float:
-    """Return the mean fall from pixels inside to their neighbours outside, per mm."""
-    rows, cols = mask.shape
-    if top < 0 or left < 0 or top + rows > over.shape[0] or left + cols > over.shape[1]:
-        return 0.0
-    part = over[top : top + rows, left : left + cols]
-    fall, count = 0.0, 0
-    for one, other, step in (
-        (np.s_[1:], np.s_[:-1], spacing.row_mm),
-        (np.s_[:, 1:], np.s_[:, :-1], spacing.col_mm),
-    ):
-        change = mask[one].view(np.int8) - mask[other].view(np.int8)
-        fall += float(((part[one] - part[other]) * change).sum()) / step
-        count += int(np.count_nonzero(change))
-    return fall / max(count, 1)
 
 
 def _tissue_at(tissue: _Image, shape: tuple[int, ...], top: int, left: int, size: tuple[int, ...]) -> _Image:
