@@ -47,7 +47,10 @@ _RIM_MM, _GAP_MM = 0.2, 0.1  # width of the rings on both sides of the border; w
 
 @dataclass(frozen=True)
 class Figure:
-    """A body on the pixels: its mask, holes filled, and where that begins; height; slope of its border."""
+    """A body on the pixels: its mask, holes filled, and where that begins; height; slope of its border.
+
+    A ring is a shell about a darker centre by the way in which it was found.
+    """
 
     mask: _Mask
     top: int
@@ -55,6 +58,7 @@ class Figure:
     height: float
     surroundings: float
     slope: float
+    ring: bool = False
 
 
 def close_gaps(place: _Ints, cols: int, spacing: PixelSpacing) -> tuple[int, _Mask, tuple[int, int]]:
@@ -202,7 +206,10 @@ def join(one: Figure, other: Figure) -> Figure:
             f.top - top : f.top - top + f.mask.shape[0], f.left - left : f.left - left + f.mask.shape[1]
         ] |= f.mask
     high = max(one, other, key=lambda f: f.height)
-    return Figure(fill_holes(mask.view(np.uint8)), top, left, high.height, high.surroundings, high.slope)
+    ring = one.ring or other.ring
+    return Figure(
+        fill_holes(mask.view(np.uint8)), top, left, high.height, high.surroundings, high.slope, ring
+    )
 
 
 def paint(

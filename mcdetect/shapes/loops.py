@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage as ndi
 
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.loops import best_loop
@@ -19,8 +20,8 @@ _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 _Image = npt.NDArray[np.float32]
 
-# Standard: rims and lucent-centred calcifications of BI-RADS, 5th edition, reach from under 1 mm to over 1 cm;
-# the largest of these do not fall to pieces.
+# Standard: rims and lucent-centred calcifications of BI-RADS, 5th edition, are under 1 mm to over 1 cm wide;
+# the largest do not fall to pieces.
 _PIECES_MM = 0.3, 3.0
 """Least and greatest distance of two marks on one ring."""
 _LEAST_MM = 0.7
@@ -43,12 +44,17 @@ _BEYOND = 2.0  # how much what falls beyond blur counts against a border
 _LEAST_STEP = 8.0  # lower quartile, in SD of the noise
 _DARKER = 0.12  # how much darker the centre is than the shell, over the shell's height
 _THINNEST = 0.3  # height of the lower quartile of the shell over its median
+_OFF_ELLIPSE, _UNEVEN = 0.045, 0.22
+"""Most by which the way strays from an ellipse, over its radius, and by which the height of the shell varies
+from one direction to the next: between specks both do."""
 _HOPELESS = 0.7  # share of directions with half such a step, below which a first look is the last
 _TOLL = 0.15  # of a step to the next radius
 
 # Technical: how finely is looked.
 _ANGLES = 48
 _STEP_MM, _STEP_PX = 0.05, 0.5
+_ELLIPSE = 2  # waves around the middle that make up an ellipse, about
+_BESIDE = 7  # directions over which the height of the shell is smoothed
 _CORE = 0.45  # of the radius: the centre
 _SAME_MM = 0.25  # places nearer to each other are tried once
 
@@ -197,7 +203,13 @@ def _is_ring(loop: _Loop) -> bool:
     high = float(np.median(loop.shell))
     height = high - loop.outside
     low = float(np.quantile(loop.shell, 0.25)) - loop.outside
-    return high - loop.centre >= _DARKER * height and low >= _THINNEST * height
+    waves = np.fft.rfft(loop.radius_mm)
+    smooth = np.fft.irfft(np.where(np.arange(waves.size) <= _ELLIPSE, waves, 0.0), _ANGLES)
+    strays = float(np.std(loop.radius_mm - smooth) / loop.radius_mm.mean())
+    steady = ndi.uniform_filter1d(loop.shell, _BESIDE, mode="wrap")
+    varies = float(np.std(loop.shell - steady)) / height
+    dark = high - loop.centre >= _DARKER * height
+    return dark and low >= _THINNEST * height and strays <= _OFF_ELLIPSE and varies <= _UNEVEN
 
 
 def _figure(smooth: _Image, loop: _Loop, spacing: PixelSpacing) -> Figure:
@@ -213,4 +225,5 @@ def _figure(smooth: _Image, loop: _Loop, spacing: PixelSpacing) -> Figure:
     values = window(smooth, top, left, mask.shape)[inside]
     values = np.sort(values[np.isfinite(values)])
     height = float(values[-max(3, values.size // 50) :].mean()) - loop.outside
-    return Figure(inside, top, left, height, loop.outside, mean_slope(smooth, inside, top, left, spacing))
+    slope = mean_slope(smooth, inside, top, left, spacing)
+    return Figure(inside, top, left, height, loop.outside, slope, ring=True)

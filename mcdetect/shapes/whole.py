@@ -37,7 +37,7 @@ _FLAT, _FLAT_SHARE = 0.05, 0.8
 """So near to the median inside, over the height, lies so much of it."""
 _METAL_EDGE = 3.0  # mean slope of the border over the height, per mm
 
-# Judged: clips are bent from wire, on real ones and drawn ones; rods that saturate are thicker, uneven or longer.
+# Judged: clips are bent from wire, on real and drawn ones; rods that saturate are thicker, uneven or longer.
 _WIRE_MM, _WIRE_LONG_MM, _WIRE_ASPECT = 1.2, 6.0, 3.0
 """Greatest width and extent of a clip, and its least length over the width, along the wire."""
 _WIRE_UNEVEN = 0.3  # standard deviation of its width over the mean
@@ -139,6 +139,8 @@ def body_kind(
     """
     if is_wire(figure, smooth, spacing):
         return "object"
+    if figure.ring:
+        return "rim"
     clear = measures["rim_ratio"] >= _CLEAR_RATIO
     round_and_smooth = (
         measures["aspect"] < _RIM_ASPECT
