@@ -25,12 +25,16 @@ BODY_KINDS: tuple[str, ...] = ("rim", "rod", "coarse", "object")
 
 # Judged: on real bodies and on drawn ones. Rods are long and thin; plates may be as long, but are wider. Rims
 # are round and smooth and have a darker centre; popcorn and plates are mottled, too, but not round.
-_LONG, _THIN, _THIN_MM = 3.0, 1.8, 1.1
+_LONG, _THIN, _THIN_MM = 3.0, 1.7, 1.1
 """Length over width of a rod: of any, and of one that is no wider than this."""
 _ROD_MM, _EVEN = 1.7, 0.965
 """So wide may a short rod be when its outline is even: circularity over that of a straight one."""
+_FILLED, _FILLED_MM = 0.765, 0.78
+"""Least share of the smallest rectangle around it that a short rod of so much width fills: an ellipse fills
+pi / 4, less a little on pixels; plates are no fuller."""
 _RIM_RATIO, _RIM_CIRCULARITY, _RIM_SOLIDITY, _RIM_ASPECT = 1.05, 0.93, 0.925, 2.0
 _CLEAR_RATIO, _CLEAR_CIRCULARITY = 1.3, 0.88  # one whose centre is much darker may be less round
+_HOLLOW_RATIO, _HOLLOW_CIRCULARITY, _HOLLOW_SOLIDITY = 1.6, 0.8, 0.85  # and one that is all but empty, too
 
 # Physics: metal stops all rays: its top is flat, and its border as steep as blur leaves it.
 _FLAT, _FLAT_SHARE = 0.05, 0.8
@@ -141,18 +145,39 @@ def body_kind(
         return "object"
     if figure.ring:
         return "rim"
-    clear = measures["rim_ratio"] >= _CLEAR_RATIO
-    round_and_smooth = (
-        measures["aspect"] < _RIM_ASPECT
-        and measures["circularity"] >= (_CLEAR_CIRCULARITY if clear else _RIM_CIRCULARITY)
-        and measures["solidity"] >= _RIM_SOLIDITY
-    )
-    if round_and_smooth and measures["rim_ratio"] >= _RIM_RATIO:
+    if _is_rim(measures):
         return "rim"
     aspect, width = measures["aspect"], measures["minor_axis_mm"]
     even = measures["circularity"] >= _EVEN * _circularity_of_rod(aspect)
-    rod = aspect >= _LONG or (aspect >= _THIN and (width <= _THIN_MM or (even and width <= _ROD_MM)))
-    return "rod" if rod else "coarse"
+    thin = width <= _THIN_MM or (even and width <= _ROD_MM)
+    if aspect >= _THIN and thin and (width <= _FILLED_MM or _filled(figure, spacing) >= _FILLED):
+        return "rod"
+    return "rod" if aspect >= _LONG else "coarse"
+
+
+def _is_rim(measures: Mapping[str, float]) -> bool:
+    """Tell whether a body is round and smooth and has a darker centre."""
+    ratio = measures["rim_ratio"]
+    if ratio >= _HOLLOW_RATIO:
+        least_circularity, least_solidity = _HOLLOW_CIRCULARITY, _HOLLOW_SOLIDITY
+    else:
+        least_circularity = _CLEAR_CIRCULARITY if ratio >= _CLEAR_RATIO else _RIM_CIRCULARITY
+        least_solidity = _RIM_SOLIDITY
+    return (
+        ratio >= _RIM_RATIO
+        and measures["aspect"] < _RIM_ASPECT
+        and measures["circularity"] >= least_circularity
+        and measures["solidity"] >= least_solidity
+    )
+
+
+def _filled(figure: Figure, spacing: PixelSpacing) -> float:
+    """Return the share of the smallest rectangle around a figure that it fills."""
+    centres = np.concatenate(outlines_of(figure.mask)) * (spacing.col_mm, spacing.row_mm)
+    _, (width, height), _ = cv2.minAreaRect(centres.astype(np.float32))
+    pixel = 0.5 * (spacing.row_mm + spacing.col_mm)
+    area = float(np.count_nonzero(figure.mask)) * spacing.row_mm * spacing.col_mm
+    return area / ((width + pixel) * (height + pixel))
 
 
 def _circularity_of_rod(aspect: float) -> float:
