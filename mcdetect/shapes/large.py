@@ -59,7 +59,7 @@ LEAST_EVIDENCE, SURE_EVIDENCE = 2.0, 5.0
 UNLIKELY = -5.0
 """Log-odds up to which a mark is no evidence itself; from there to 0 less and less is asked of the border."""
 STRONG_EVIDENCE = 7.0
-"""The same for one that is bent or forked."""
+"""The same for one that is bent or forked, or off which strands were cut: crossings of strands are solid, too."""
 MOST_ASPECT, LEAST_SEARCHED = 14.0, 0.8
 """Greatest length over width of such a body: ligaments are longer; and least share of what surrounds it that
 was searched: beside the film's and the image's border tissue, too, ends sharply."""
@@ -250,7 +250,7 @@ def _is_steep_body(outlined: Outlined, smooth: _Image, marks: _Likely, spacing: 
         return outlined.evidence >= STRONG_EVIDENCE and is_wire(figure, smooth, spacing)
     if outlined.diameter_mm < SMALL_MM and solid < SMALL_SOLIDITY:
         return False
-    if solid < LEAST_SOLIDITY and outlined.evidence < STRONG_EVIDENCE:
+    if (solid < LEAST_SOLIDITY or outlined.cut) and outlined.evidence < STRONG_EVIDENCE:
         return False
     long_mm, wide_mm = axes_mm(figure.mask, spacing)
     if long_mm > _MOST_MM or long_mm > MOST_ASPECT * wide_mm:
