@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import logging
+import math
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mcdetect.breast.air import air_unevenness
+from mcdetect.breast.bright import bright_box, grey_range
 from mcdetect.breast.frame import find_frame
-from mcdetect.breast.grid import CoarseImage, coarsen, refine
+from mcdetect.breast.grid import CoarseImage, coarsen, disc, refine
+from mcdetect.breast.implant import MARGIN_MM, find_implant
 from mcdetect.breast.landmarks import chest_distance, density_rank, find_nipple
-from mcdetect.breast.letters import find_letters
+from mcdetect.breast.letters import LEVELS, find_letters
 from mcdetect.breast.lines import find_scan_lines
-from mcdetect.breast.marks import find_clips, find_markers, find_saturated
+from mcdetect.breast.marks import CLIP_LEVELS, find_clips, find_markers, find_saturated
 from mcdetect.breast.outline import find_air, trace_breast
 from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
 from mcdetect.breast.region import BreastRegion
+from mcdetect.breast.several import count_breasts, further_breasts
 from mcdetect.config import BreastConfig
 from mcdetect.errors import UnusableImageError
 from mcdetect.image.mammogram import MIN_SIDE_PX, Mammogram
+from mcdetect.image.plausible import check_area
 
 __all__ = ["find_breast"]
 
@@ -33,6 +38,7 @@ logger = logging.getLogger(__name__)
 CROP_MM = 60.0
 """Images without air and with a side shorter than this are crops: their border is no film border."""
 SMALLEST_BREAST_MM2 = 500.0  # what is smaller, and less than 20 % of the image, is no breast
+OBJECT_MARGIN_MM, OBJECT_MARGIN_PX = 4.0, 8  # Technical: around what is bright: as far as objects are masked
 LINE_MARGIN_MM = 0.2  # not searched on either side of a scan line
 NO_SKIN_MM = 200.0
 """Distance to the skin line where the image shows none: farther than any point of a breast lies from it."""
@@ -97,10 +103,13 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
                     "no breast was found in the image", "check that it is a mammogram and how it was windowed"
                 )
             air = None
+    breasts = 1
     if air is None:
         mask[window] = True
+    elif not is_small:
+        breasts = _add_others(mask, share, window, coarse)
     skin_mm = _skin_distance(mask, (top, bottom, left, right), coarse)
-    side = chest_wall_side(mask[window]) if air is not None else None
+    side = chest_wall_side(mask[window]) if air is not None and breasts == 1 else None
     _cross_check(mammogram, side)
     pectoral = np.zeros_like(mask)
     if side is not None:
@@ -112,6 +121,9 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     if air is not None:
         searched &= skin_mm > config.skin_mm
         searched &= ~find_markers(share, skin_mm, coarse.step_mm)
+    implant = find_implant(values, mask, coarse.step_mm)
+    if implant.any():
+        searched &= ~cv2.dilate(implant.view(np.uint8), disc(MARGIN_MM, coarse.step_mm)).view(np.bool_)
     saturated = np.zeros_like(mask)
     if mammogram.saturation_level is not None:
         saturated = find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
@@ -123,16 +135,11 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     full_mask = refine(mask, (rows, cols))
     full_searched = refine(searched, (rows, cols))
     _remove_scan_lines(full_searched, full_mask, mammogram)
-    spacing_mm = mammogram.spacing.row_mm, mammogram.spacing.col_mm
-    hidden = full_searched & find_clips(mammogram.pixels, full_mask, spacing_mm)
-    full_searched &= ~hidden
-    if saturated.any():
-        hidden |= refine(saturated, (rows, cols))
-    legible = ~find_letters(mammogram.pixels, full_mask, spacing_mm)
+    hidden = refine(saturated, (rows, cols)) if saturated.any() else np.zeros_like(full_mask)
+    _remove_objects(full_searched, hidden, full_mask, mammogram)
     if mammogram.valid is not None:
-        legible &= mammogram.valid
-    full_searched &= legible
-    hidden &= legible
+        full_searched &= mammogram.valid
+        hidden &= mammogram.valid
     known_air = coarse.exposed if air is not None else np.zeros_like(mask)
     uneven = air_unevenness(share, mask, known_air, coarse.step_mm)
     return BreastRegion(
@@ -147,7 +154,39 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         density_rank=density_rank(values, mask, pectoral, skin_mm, coarse.step_mm),
         has_skin=bool((skin_mm < NO_SKIN_MM)[mask].any()),
         air_unevenness=uneven,
+        n_breasts=breasts,
+        implant_mm2=float(np.count_nonzero(implant)) * coarse.cell_mm2,
     )
+
+
+def _add_others(mask: BoolImage, share: FloatImage, window: tuple[slice, slice], coarse: CoarseImage) -> int:
+    """Add further breasts to the mask; return how many there are, and refuse more than could be."""
+    first, part = mask[window].copy(), np.ascontiguousarray(share[window])
+    all_of_them = [first, *further_breasts(part, first, coarse.step_mm)]
+    for other in all_of_them[1:]:
+        mask[window] |= other
+    count = 0
+    for one in all_of_them:
+        here = count_breasts(one, coarse.step_mm)
+        check_area(np.count_nonzero(one) * coarse.cell_mm2 / 100.0, 0, whole=False, breasts=here)
+        count += here
+    return count
+
+
+def _remove_objects(searched: BoolImage, hidden: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:
+    """Take clips and burnt-in words off what is searched, both are bright; what clips hide is noted."""
+    spacing_mm = mammogram.spacing.row_mm, mammogram.spacing.col_mm
+    levels = grey_range(mammogram.pixels, mask)
+    if levels is None:
+        return
+    down, across = (max(math.ceil(OBJECT_MARGIN_MM / step), OBJECT_MARGIN_PX) for step in spacing_mm)
+    box = bright_box(mammogram.pixels, mask, levels.level(min(*CLIP_LEVELS, *LEVELS)), (down, across))
+    pixels, inside = mammogram.pixels[box], np.ascontiguousarray(mask[box])
+    clips = find_clips(pixels, inside, levels, spacing_mm)
+    legible = ~find_letters(pixels, inside, levels, spacing_mm)
+    hidden[box] |= clips & searched[box]
+    hidden[box] &= legible
+    searched[box] &= ~clips & legible
 
 
 def _refuse_blank(mammogram: Mammogram, coarse: CoarseImage) -> None:

@@ -1,10 +1,11 @@
-"""Columns of the tables of images, examinations and failures."""
+"""Columns of the tables of images, examinations, failures and files passed over."""
 
 from __future__ import annotations
 
 from mcdetect.schema.column import FILE, Column
+from mcdetect.schema.depth import STACK
 
-__all__ = ["FAILURES", "FINDINGS", "IMAGES", "STUDIES"]
+__all__ = ["FAILURES", "FINDINGS", "IMAGES", "SKIPPED", "STUDIES"]
 
 IMAGES: tuple[Column, ...] = (
     FILE,
@@ -13,13 +14,22 @@ IMAGES: tuple[Column, ...] = (
     Column("row_spacing_mm", "float64", "mm", "distance between rows"),
     Column("col_spacing_mm", "float64", "mm", "distance between columns"),
     Column("spacing_source", "str", "", "where the spacing came from"),
+    *STACK,
     Column("view", "str", "", "view, empty when unknown"),
     Column("laterality", "str", "", "L or R, empty when unknown"),
     Column("intent", "str", "", "what the grey levels were made for"),
+    Column(
+        "polarity_source",
+        "str",
+        "",
+        "why bright is taken as dense: header, 'header and skin line', 'skin line', "
+        "'skin line against the header', assumed, or given with an array",
+    ),
     Column("digital", "bool", "", "scored as of a digital detector: by its header, or else by its even air"),
     Column("breast_area_cm2", "float64", "cm2", "area of the breast"),
     Column("searched_area_cm2", "float64", "cm2", "area in which calcifications were looked for"),
     Column("pectoral_area_cm2", "float64", "cm2", "area of the pectoral muscle"),
+    Column("implant_area_cm2", "float64", "cm2", "area of a breast implant, which is not searched"),
     Column("nipple_row_px", "float64", "px", "row of the nipple as estimated, empty when unknown"),
     Column("nipple_col_px", "float64", "px", "column of the nipple as estimated, empty when unknown"),
     Column("n_candidates", "int64", "", "candidates"),
@@ -34,6 +44,8 @@ IMAGES: tuple[Column, ...] = (
     Column(
         "scatter_distribution", "str", "", "distribution of ten or more calcifications outside flagged groups"
     ),
+    Column("exposure_id", "int64", "", "number of the exposure in the run; copies of one share it; 0 alone"),
+    Column("same_as", "str", "", "first image of the run with the same pixels, empty when there is none"),
     Column("flags", "str", "", "remarks of the loader, joined by '; '"),
     Column("seconds", "float64", "s", "time from pixels to result"),
 )
@@ -81,4 +93,9 @@ FAILURES: tuple[Column, ...] = (
     Column("error", "str", "", "kind of error"),
     Column("cause", "str", "", "what is wrong"),
     Column("remedy", "str", "", "what to do about it"),
+)
+
+SKIPPED: tuple[Column, ...] = (
+    FILE,
+    Column("reason", "str", "", "why it was passed over"),
 )

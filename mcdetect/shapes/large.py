@@ -60,8 +60,8 @@ UNLIKELY = -3.0
 """Log-odds up to which a mark is no evidence itself; from there to 0 less and less is asked of the border."""
 STRONG_EVIDENCE = 7.0
 """The same for one that is bent or forked, or from which strands were cut: these may cross."""
-MOST_CUT_ASPECT = 6.0
-"""Greatest length over width of one from which strands were cut: a piece of a ligament is longer."""
+LIGAMENT_ASPECT, LIGAMENT_EVIDENCE = 6.0, 10.0
+"""The same for one from which strands were cut, and which is so long over its width: it may be a ligament."""
 MOST_ASPECT, LEAST_SEARCHED = 14.0, 0.8
 """Greatest length over width of such a body: ligaments are longer; and least share of what surrounds it that
 was searched: beside the film's and the image's border tissue, too, ends sharply."""
@@ -255,7 +255,9 @@ def _is_steep_body(outlined: Outlined, smooth: _Image, marks: _Likely, spacing: 
     if (solid < LEAST_SOLIDITY or outlined.cut) and outlined.evidence < STRONG_EVIDENCE:
         return False
     long_mm, wide_mm = axes_mm(figure.mask, spacing)
-    if long_mm > _MOST_MM or long_mm > (MOST_CUT_ASPECT if outlined.cut else MOST_ASPECT) * wide_mm:
+    if outlined.cut and long_mm > LIGAMENT_ASPECT * wide_mm and outlined.evidence < LIGAMENT_EVIDENCE:
+        return False  # a piece between two crossings
+    if long_mm > _MOST_MM or long_mm > MOST_ASPECT * wide_mm:
         return False  # ligaments and folds
     return outlined.evidence >= _least_evidence(figure, marks)
 

@@ -156,7 +156,7 @@ def _loop(
     radii = np.arange(round(most_mm / step_mm) + far + 1) * step_mm
     angle = (np.arange(_ANGLES) + 0.5) * (2.0 * math.pi / _ANGLES)
     down, across = np.sin(angle)[:, None], np.cos(angle)[:, None]
-    values = cv2.remap(
+    values: _Image = cv2.remap(  # type: ignore[assignment]
         smooth,
         (col + across * radii / spacing.col_mm).astype(np.float32),
         (row + down * radii / spacing.row_mm).astype(np.float32),
@@ -171,9 +171,10 @@ def _loop(
     fall = steps[every, path].astype(np.float64)
     outside = values[every, border + reach]
     beyond = float((outside - values[every, np.minimum(border + far, radii.size - 1)]).mean())
+    half = _half_height(values, border, reach)
     near = np.maximum(border[:, None] - np.arange(round(_SHELL_MM / step_mm) + 1), 0)
     core = np.arange(radii.size) < np.maximum(1.0, _CORE * border)[:, None]
-    radius = radii[border]
+    radius = radii[border] + half * step_mm
     y, x = radius * down[:, 0], radius * across[:, 0]
     cross = x * np.roll(y, -1) - y * np.roll(x, -1)
     to_row, to_col = (float(((way + np.roll(way, -1)) * cross).sum() / (3.0 * cross.sum())) for way in (y, x))
@@ -187,6 +188,14 @@ def _loop(
         outside=float(np.median(outside)),
         beyond=beyond / max(float(fall.mean()), 1e-3),
     )
+
+
+def _half_height(values: _Image, border: _Ints, reach: int) -> float:
+    """Return how far outward the half height lies from the steepest fall, in steps: shells are thinner."""
+    every = np.arange(border.size)[:, None]
+    profile = values[every, border[:, None] + np.arange(-reach, reach + 1)]
+    level = 0.5 * (profile[:, :1] + profile[:, -1:])
+    return float(np.median((profile >= level).sum(axis=1))) - 0.5 - reach
 
 
 def _evidence(loop: _Loop, unit: float) -> float:
@@ -215,8 +224,9 @@ def _is_ring(loop: _Loop) -> bool:
 def _figure(smooth: _Image, loop: _Loop, spacing: PixelSpacing) -> Figure:
     """Return what lies inside a loop, on the pixels."""
     angle = (np.arange(_ANGLES) + 0.5) * (2.0 * math.pi / _ANGLES)
-    row = loop.from_px[0] + loop.radius_mm * np.sin(angle) / spacing.row_mm
-    col = loop.from_px[1] + loop.radius_mm * np.cos(angle) / spacing.col_mm
+    radius = loop.radius_mm - 0.5 * spacing.mean_mm  # of the centres of the outermost pixels
+    row = loop.from_px[0] + radius * np.sin(angle) / spacing.row_mm
+    col = loop.from_px[1] + radius * np.cos(angle) / spacing.col_mm
     top, left = math.floor(row.min()) - 1, math.floor(col.min()) - 1
     mask = np.zeros((math.ceil(row.max()) - top + 2, math.ceil(col.max()) - left + 2), np.uint8)
     line = np.rint(np.column_stack([col - left, row - top])).astype(np.int32)

@@ -13,7 +13,7 @@ from scipy import ndimage as ndi
 from skimage import measure
 
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.shapes.figures import Figure, depth_mm, outlines_of, window
+from mcdetect.shapes.figures import Figure, depth_mm, outlines_of, solidity, window
 
 __all__ = ["BODY_KINDS", "body_kind", "is_wire", "measure_body"]
 
@@ -45,6 +45,10 @@ _METAL_EDGE = 3.0  # mean slope of the border over the height, per mm
 _WIRE_MM, _WIRE_LONG_MM, _WIRE_ASPECT = 1.2, 6.0, 3.0
 """Greatest width and extent of a clip, and its least length over the width, along the wire."""
 _WIRE_UNEVEN = 0.3  # standard deviation of its width over the mean
+_STRAIGHT, _PARALLEL = (
+    0.87,
+    0.778,
+)  # area over that of the convex hull, and of the rectangle around a straight one
 _RIDGE = 0.4  # of the greatest depth, from which a local maximum lies on the middle line
 
 # Judged: layers of a body, by their depth.
@@ -75,7 +79,7 @@ def measure_body(
     """
     values = window(smooth, figure.top, figure.left, figure.mask.shape)
     found = _properties(figure.mask, (spacing.row_mm, spacing.col_mm))
-    solidity, area = float(found.solidity), float(found.area)
+    area = float(found.area)
     perimeter = _perimeter_mm(figure.mask, spacing)
     major, minor = float(found.axis_major_length), float(found.axis_minor_length)
     circularity = min(4.0 * math.pi * area / perimeter**2, 1.0)
@@ -94,7 +98,7 @@ def measure_body(
         "circularity": circularity,
         "compactness": 1.0 - circularity,
         "eccentricity": float(found.eccentricity),
-        "solidity": min(solidity, 1.0),
+        "solidity": min(float(found.solidity), 1.0),
         "roughness": math.nan,
         "moment_irregularity": math.nan,
         "orientation_deg": _orientation_deg(float(found.orientation)),
@@ -206,6 +210,8 @@ def is_wire(figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpaci
     width = max(float(np.median(widths)), pixel)
     area = float(np.count_nonzero(figure.mask)) * spacing.row_mm * spacing.col_mm
     if width > _WIRE_MM or area < _WIRE_ASPECT * width**2 or widths.std() > _WIRE_UNEVEN * widths.mean():
+        return False
+    if solidity(figure.mask) >= _STRAIGHT and _filled(figure, spacing) < _PARALLEL:
         return False
     centres = np.concatenate(outlines_of(figure.mask)) * (spacing.col_mm, spacing.row_mm)
     if max(cv2.minAreaRect(centres.astype(np.float32))[1]) > _WIRE_LONG_MM:
