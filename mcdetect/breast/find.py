@@ -16,6 +16,7 @@ from mcdetect.breast.letters import find_letters
 from mcdetect.breast.lines import find_scan_lines
 from mcdetect.breast.marks import find_clips, find_markers, find_saturated
 from mcdetect.breast.outline import find_air, trace_breast
+from mcdetect.breast.part import shows_skin
 from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
 from mcdetect.breast.region import BreastRegion
 from mcdetect.config import BreastConfig
@@ -100,12 +101,13 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     if air is None:
         mask[window] = True
     skin_mm = _skin_distance(mask, (top, bottom, left, right), coarse)
-    side = chest_wall_side(mask[window]) if air is not None else None
+    part = mammogram.shows_part
+    side = chest_wall_side(mask[window]) if air is not None and not part else None
     _cross_check(mammogram, side)
     pectoral = np.zeros_like(mask)
     if side is not None:
-        part = np.ascontiguousarray(share[window])
-        pectoral[window] = find_pectoral(part, mask[window], side, mammogram.view, coarse.step_mm)
+        inner = np.ascontiguousarray(share[window])
+        pectoral[window] = find_pectoral(inner, mask[window], side, mammogram.view, coarse.step_mm)
     searched = mask.copy()
     if air is not None or not is_small:
         searched &= _border_distance((top, bottom, left, right), shape, coarse) > config.border_mm
@@ -115,6 +117,8 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     if mammogram.saturation_level is not None:
         searched &= ~find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
     frame = (top, bottom, left, right)
+    if part and not shows_skin(mask, frame, coarse.step_mm):
+        skin_mm = np.where(mask, np.float32(NO_SKIN_MM), np.float32(0.0))
     wall = None if is_small else side
     tip = find_nipple(mask, frame, wall, coarse.step_mm)
     full_mask = refine(mask, (rows, cols))
@@ -136,6 +140,7 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         nipple_px=None if tip is None else coarse.to_pixels(*tip),
         chest_distance_mm=chest_distance(mask, pectoral, frame, wall, coarse.step_mm),
         density_rank=density_rank(values, mask, pectoral, skin_mm, coarse.step_mm),
+        is_part=part,
         has_skin=bool((skin_mm < NO_SKIN_MM)[mask].any()),
         air_unevenness=uneven,
     )

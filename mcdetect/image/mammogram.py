@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.errors import MissingSpacingError
+from mcdetect.image.views import PART_VIEWS
 
 __all__ = ["MIN_SIDE_PX", "Intent", "Mammogram", "PixelSpacing", "Plane"]
 
@@ -139,6 +140,11 @@ class Mammogram:
         """(rows, cols) of the image."""
         rows, cols = self.pixels.shape
         return rows, cols
+
+    @property
+    def shows_part(self) -> bool:
+        """Whether it shows a part of a breast: a magnification, spot or stereotactic view, a specimen."""
+        return not PART_VIEWS.isdisjoint(self.flags)
 
     @classmethod
     def from_array(

@@ -40,6 +40,7 @@ _LATER = {
     "called_verdicts": "mcdetect.phantom.pairs",
     "deform_image": "mcdetect.phantom.deformation",
     "draw_body": "mcdetect.phantom.bodies",
+    "draw_magnified": "mcdetect.phantom.magnified",
     "draw_mammogram": "mcdetect.phantom.frame",
     "draw_pair": "mcdetect.phantom.pairs",
     "insert_bodies": "mcdetect.phantom.bodies",
@@ -74,6 +75,7 @@ __all__ = [
     "deform_image",
     "draw_body",
     "draw_calcification",
+    "draw_magnified",
     "draw_mammogram",
     "draw_member",
     "draw_pair",
@@ -105,6 +107,7 @@ if TYPE_CHECKING:
     from mcdetect.phantom.exposure import Acquisition
     from mcdetect.phantom.film import FilmLook
     from mcdetect.phantom.frame import PhantomMammogram, draw_mammogram
+    from mcdetect.phantom.magnified import draw_magnified
     from mcdetect.phantom.pairs import PhantomPair, Storage, called_verdicts, draw_pair
     from mcdetect.phantom.placement import Calcifications, Group, Scatter
 

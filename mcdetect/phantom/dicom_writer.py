@@ -203,13 +203,17 @@ def _mammography(ds: Dataset, phantom: PhantomMammogram, dense_is_dark: bool, bi
         ds.VOILUTFunction = "LINEAR"
     ds.DetectorType = "DIRECT"
     ds.DetectorID = "PHANTOM"
-    spacing = [f"{phantom.spacing.row_mm:.10g}", f"{phantom.spacing.col_mm:.10g}"]
-    ds.ImagerPixelSpacing = spacing
+    factor = phantom.magnification
+    at_detector = phantom.spacing.row_mm * factor, phantom.spacing.col_mm * factor
+    ds.ImagerPixelSpacing = [f"{mm:.10g}" for mm in at_detector]
+    if factor > 1.0:
+        ds.EstimatedRadiographicMagnificationFactor = f"{factor:g}"
     ds.ImageLaterality = phantom.laterality
     region = _code("76752008", "Breast")
     ds.AnatomicRegionSequence = Sequence([region])
     view = _code(*_VIEWS[phantom.view])
-    view.ViewModifierCodeSequence = Sequence([])
+    magnified = [_code("399163009", "Magnification")] if factor > 1.0 else []
+    view.ViewModifierCodeSequence = Sequence(magnified)
     ds.ViewCodeSequence = Sequence([view])
     ds.PositionerType = "MAMMOGRAPHIC"
     ds.OrganExposed = "BREAST"

@@ -175,7 +175,7 @@ def _measure(
         kind=np.where(in_skin & (kind == ""), "skin", kind),
         measures=measures,
         nearest_mm=nearest_mm(marks.row_mm, marks.col_mm),
-        skin_distance_mm=breast.skin_distance_at(marks.row_px, marks.col_px),
+        skin_distance_mm=breast.known_skin_distance_at(marks.row_px, marks.col_px),
         chest_distance_mm=breast.chest_distance_at(marks.row_px, marks.col_px),
         in_pectoral=breast.pectoral[
             np.rint(marks.row_px).astype(np.intp), np.rint(marks.col_px).astype(np.intp)
@@ -200,7 +200,7 @@ def _group(
         marks.row_mm,
         marks.col_mm,
         measures,
-        breast.skin_distance_at(row_px, col_px),
+        breast.known_skin_distance_at(row_px, col_px),
         calcifications.in_pectoral,
         nipple_mm=nipple_mm,
         chest_distance_mm=breast.chest_distance_at(row_px, col_px),

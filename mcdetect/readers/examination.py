@@ -9,6 +9,7 @@ from mcdetect.errors import InputFileError, UnusableImageError
 from mcdetect.image.mammogram import MIN_SIDE_PX, Mammogram, PixelSpacing, Plane
 
 __all__ = [
+    "MAGNIFICATION_LIMITS",
     "MAX_PIXELS",
     "MIN_SIDE_MM",
     "MIN_SIDE_PX",
@@ -17,8 +18,13 @@ __all__ = [
     "check_extent",
     "check_size",
     "describe_spacing",
+    "given_magnification",
     "given_spacing",
 ]
+
+# Physics: source over object distance is 1 in contact and hardly above 2 on a magnification stand.
+MAGNIFICATION_LIMITS = (1.0, 2.5)
+"""Least and greatest magnification."""
 
 # Judged: what is smaller is no mammogram, what is larger is a damaged header.
 MIN_SIDE_MM = 5.0
@@ -103,6 +109,22 @@ def given_spacing(pixel_spacing_mm: float | tuple[float, float] | None) -> Pixel
         return PixelSpacing(float(values[0]), float(values[1]))
     except InputFileError as error:
         raise ValueError(f"pixel_spacing_mm: {error.cause}") from error
+
+
+def given_magnification(factor: float | None) -> float | None:
+    """Return the magnification that the user gave, or None.
+
+    Raises
+    ------
+    ValueError
+        If it is not a number within `MAGNIFICATION_LIMITS`.
+    """
+    low, high = MAGNIFICATION_LIMITS
+    if factor is None:
+        return None
+    if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not low <= factor <= high:
+        raise ValueError(f"magnification must be a number from {low:g} to {high:g}, got {factor!r}")
+    return float(factor)
 
 
 def check_size(rows: int, cols: int) -> None:

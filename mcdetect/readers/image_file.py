@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from mcdetect.image.mammogram import Mammogram
 
-__all__ = ["ImageFile", "OpenedFile", "Source"]
+__all__ = ["ImageFile", "OpenedFile", "ReadOptions", "Source"]
 
 
 class Source(Protocol):
@@ -22,6 +22,28 @@ class Source(Protocol):
 
     def read(self) -> Mammogram:
         """Read it."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the files of a run are read, see `mcdetect.read_mammogram`.
+
+    Parameters
+    ----------
+    pixel_spacing_mm : float, optional
+    force : bool
+    magnification : float, optional
+    specimens : bool
+    """
+
+    pixel_spacing_mm: float | None = None
+    force: bool = False
+    magnification: float | None = None
+    specimens: bool = False
+
+    def source(self, path: Path, name: str) -> ImageFile:
+        """Return a file that is read so."""
+        return ImageFile(path, name, self.pixel_spacing_mm, self.force, self.magnification, self.specimens)
 
 
 @dataclass(frozen=True)
@@ -38,18 +60,30 @@ class ImageFile:
         Spacing in mm, for images whose header has none.
     force : bool
         Also read images that are not taken for plain mammograms.
+    magnification : float, optional
+        Of magnification views whose header does not tell it.
+    specimens : bool
+        Also read radiographs of specimens.
     """
 
     path: Path
     name: str
     pixel_spacing_mm: float | None = None
     force: bool = False
+    magnification: float | None = None
+    specimens: bool = False
 
     def read(self) -> Mammogram:
         """Read the image; it carries `name`, never the path."""
         from mcdetect.readers.read import read_mammogram
 
-        image = read_mammogram(self.path, pixel_spacing_mm=self.pixel_spacing_mm, force=self.force)
+        image = read_mammogram(
+            self.path,
+            pixel_spacing_mm=self.pixel_spacing_mm,
+            force=self.force,
+            magnification=self.magnification,
+            specimens=self.specimens,
+        )
         return dataclasses.replace(image, source=self.name)
 
     def opened(self) -> OpenedFile:

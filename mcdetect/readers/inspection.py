@@ -45,6 +45,9 @@ def inspect(
     path: str | Path,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
+    *,
+    magnification: float | None = None,
+    specimens: bool = False,
 ) -> Inspection:
     """Report what the loader understands of a file, also when it would be refused.
 
@@ -55,6 +58,8 @@ def inspect(
     pixel_spacing_mm : float or (float, float), optional
         Pixel spacing in mm for images whose header has none.
     force : bool, default False
+    magnification : float, optional
+    specimens : bool, default False
         As for `mcdetect.read_mammogram`.
 
     Returns
@@ -66,6 +71,13 @@ def inspect(
     UnreadableFileError
         If the file is missing or cannot be parsed at all.
     """
-    found = examine(path, pixel_spacing_mm=pixel_spacing_mm, force=force, thorough=True)
+    found = examine(
+        path,
+        pixel_spacing_mm=pixel_spacing_mm,
+        force=force,
+        thorough=True,
+        magnification=magnification,
+        specimens=specimens,
+    )
     reasons = tuple(f"{problem.cause}; {problem.remedy}" for problem in found.problems)
     return Inspection(found.facts, found.flags, not reasons and found.mammogram is not None, reasons)

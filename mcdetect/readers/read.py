@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mcdetect.errors import InputFileError, UnreadableFileError
 from mcdetect.image.mammogram import Mammogram
-from mcdetect.readers.examination import Examination, given_spacing
+from mcdetect.readers.examination import Examination, given_magnification, given_spacing
 
 __all__ = ["examine", "read_mammogram"]
 
@@ -26,6 +26,8 @@ def read_mammogram(
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
     frame: int = 0,
+    magnification: float | None = None,
+    specimens: bool = False,
 ) -> Mammogram:
     """Read one mammogram.
 
@@ -45,6 +47,11 @@ def read_mammogram(
         Read images that would be passed over: other modalities, stacks, specimens, patches.
     frame : int, default 0
         Frame of a multi-frame image, from 0.
+    magnification : float, optional
+        Geometric magnification, 1 to 2.5, of DICOM magnification views whose header does not tell it. Sizes
+        are measured in the breast, so such a view is refused without.
+    specimens : bool, default False
+        Read radiographs of specimens, too. They are searched as crops.
 
     Returns
     -------
@@ -62,7 +69,7 @@ def read_mammogram(
     UnusableImageError
         The pixels are blank, in colour, or too few.
     ValueError
-        If `pixel_spacing_mm` or `frame` is impossible.
+        If `pixel_spacing_mm`, `frame` or `magnification` is impossible.
 
     Examples
     --------
@@ -71,7 +78,14 @@ def read_mammogram(
     >>> image.shape, image.spacing.source  # doctest: +SKIP
     ((4432, 2864), 'given by the user')
     """
-    mammogram = examine(path, pixel_spacing_mm=pixel_spacing_mm, force=force, frame=frame).mammogram
+    mammogram = examine(
+        path,
+        pixel_spacing_mm=pixel_spacing_mm,
+        force=force,
+        frame=frame,
+        magnification=magnification,
+        specimens=specimens,
+    ).mammogram
     if mammogram is None:  # a problem raises unless the examination is thorough
         raise UnreadableFileError("nothing could be read", _SUPPORTED, path)
     return mammogram
@@ -84,18 +98,21 @@ def examine(
     force: bool = False,
     frame: int = 0,
     thorough: bool = False,
+    magnification: float | None = None,
+    specimens: bool = False,
 ) -> Examination:
     """Read one file and report everything that was understood.
 
     Parameters
     ----------
-    path, pixel_spacing_mm, force, frame
+    path, pixel_spacing_mm, force, frame, magnification, specimens
         As for `read_mammogram`.
     thorough : bool, default False
         Collect the problems that would prevent processing instead of raising the first. A file
         that cannot be parsed at all raises nevertheless.
     """
     given = given_spacing(pixel_spacing_mm)
+    factor = given_magnification(magnification)
     if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0:
         raise ValueError(f"frame must be a non-negative integer, got {frame!r}")
     file = Path(path)
@@ -105,7 +122,15 @@ def examine(
         if kind == "dicom":
             from mcdetect.readers.dicom.read import examine_dicom
 
-            found = examine_dicom(file, given, force=force, frame=frame, thorough=thorough)
+            found = examine_dicom(
+                file,
+                given,
+                force=force,
+                frame=frame,
+                thorough=thorough,
+                magnification=factor,
+                specimens=specimens,
+            )
         else:
             from mcdetect.readers.raster import examine_raster
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcdetect.schema.column import FILE, POSITION, Column
 from mcdetect.schema.measures import MEASURES
-from mcdetect.schema.references import BIRADS, NEAREST
+from mcdetect.schema.references import BIRADS, NEAREST, PART_ONLY
 
 __all__ = ["CALCIFICATIONS", "CANDIDATES"]
 
@@ -63,6 +63,7 @@ CALCIFICATIONS: tuple[Column, ...] = (
         "mm",
         "distance to the skin line",
         formula="distance to the skin line; 200 where the image shows none",
+        missing=PART_ONLY,
         from_image=True,
     ),
     Column(

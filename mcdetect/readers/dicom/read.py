@@ -14,6 +14,7 @@ from mcdetect.readers.dicom.eligibility import eligibility_problem, frame_count
 from mcdetect.readers.dicom.geometry import find_spacing
 from mcdetect.readers.dicom.greyscale import GreyScale, to_grey_scale
 from mcdetect.readers.dicom.identity import Identity, identify, study_pseudonym
+from mcdetect.readers.dicom.magnified import magnified_spacing
 from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource, open_dicom
 from mcdetect.readers.dicom.tags import integer, text
@@ -34,6 +35,8 @@ def examine_dicom(
     force: bool = False,
     frame: int = 0,
     thorough: bool = False,
+    magnification: float | None = None,
+    specimens: bool = False,
 ) -> Examination:
     """Read a DICOM file.
 
@@ -49,6 +52,10 @@ def examine_dicom(
         Frame of a multi-frame image, from 0.
     thorough : bool
         Collect every problem instead of raising the first.
+    magnification : float, optional
+        Geometric magnification of magnification views whose header does not tell it.
+    specimens : bool
+        Read radiographs of specimens, too.
 
     Raises
     ------
@@ -58,7 +65,7 @@ def examine_dicom(
     examiner = Examiner(thorough)
     try:
         with quiet(), open_dicom(path) as source:
-            return _examine(source, path, examiner, given, force, frame)
+            return _examine(source, path, examiner, given, force, frame, magnification, specimens)
     except InputFileError:
         raise
     except Exception as error:  # a hostile file makes the parser raise anything
@@ -74,6 +81,8 @@ def _examine(
     given: PixelSpacing | None,
     force: bool,
     frame: int,
+    magnification: float | None,
+    specimens: bool,
 ) -> Examination:
     header = source.header
     identity = identify(header)
@@ -82,14 +91,15 @@ def _examine(
     if not source.stated:
         examiner.flag("transfer syntax missing: recognised from the data")
 
-    refusal = eligibility_problem(header, identity)
+    refusal = eligibility_problem(header, identity, specimens=specimens)
     if refusal is not None:
         if force:
             examiner.flag(f"forced: {refusal.cause}")
         else:
             examiner.problem(refusal)
 
-    spacing = _spacing(examiner, header, given, frame)
+    magnified = "magnification view" in identity.flags
+    spacing = _spacing(examiner, header, given, frame, magnified, magnification)
     stored, grey = _pixels(examiner, source, identity, frame)
     if grey is None or stored is None:
         return examiner.finish(None)
@@ -150,17 +160,28 @@ def _with_source(value: str | None, source: str) -> str:
 
 
 def _spacing(
-    examiner: Examiner, header: Dataset, given: PixelSpacing | None, frame: int
+    examiner: Examiner,
+    header: Dataset,
+    given: PixelSpacing | None,
+    frame: int,
+    magnified: bool,
+    magnification: float | None,
 ) -> PixelSpacing | None:
     try:
         spacing, flags = find_spacing(header, given, frame=frame)
+        from_header = spacing is not given
+        if magnified:
+            spacing, more = magnified_spacing(
+                header, spacing, given_factor=magnification, by_user=not from_header
+            )
+            flags += more
     except MissingSpacingError as error:
         examiner.note("pixel spacing", "unknown")
         examiner.problem(error)
         return None
     examiner.flag(*flags)
     examiner.note("pixel spacing", describe_spacing(spacing))
-    if given is not None and spacing is not given:
+    if given is not None and from_header:
         examiner.note("given pixel spacing", "not used, since the header has one")
     return spacing
 
