@@ -32,8 +32,8 @@ def draw_magnified(
 ) -> PhantomMammogram:
     """Draw a magnification view of the breast that `draw_mammogram` draws with the same arguments.
 
-    The detector is the same, so that pixels are `factor` times as fine in the breast. Groups lie where they lie
-    in the full view.
+    The detector is the same, so that pixels are `factor` times as fine in the breast. Groups lie where they
+    lie in the full view.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def draw_magnified(
     Returns
     -------
     PhantomMammogram
-        Its spacing holds in the breast, positions of its truth in its pixels; calcifications outside the field
-        are left out.
+        Its spacing holds in the breast, positions of its truth in its pixels; calcifications outside the
+        field are left out.
     """
     pair = spacing_pair_mm(pixel_spacing_mm)
     fine = pair[0] / factor, pair[1] / factor
@@ -67,9 +67,7 @@ def draw_magnified(
         first = drawn.clusters.iloc[0]
         centre_mm = (float(first["row_px"]) + 0.5) * fine[0], (float(first["col_px"]) + 0.5) * fine[1]
     begin = [max(0, round((c - f / 2) / p)) for c, f, p in zip(centre_mm, field_mm, fine, strict=True)]
-    end = [
-        min(n, round((c + f / 2) / p)) for c, f, p, n in zip(centre_mm, field_mm, fine, size, strict=True)
-    ]
+    end = [min(n, round((c + f / 2) / p)) for c, f, p, n in zip(centre_mm, field_mm, fine, size, strict=True)]
     if end[0] - begin[0] < 64 or end[1] - begin[1] < 64:
         raise ValueError("the field lies outside the full view")
     part = np.s_[begin[0] : end[0], begin[1] : end[1]]

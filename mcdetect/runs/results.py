@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcdetect.exams.studies import ViewImage
 from mcdetect.exams.studies.matching import MATCHING_COLUMNS
+from mcdetect.image.views import PART_VIEWS
 from mcdetect.output.overlays import Overlays
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.seam import Output
@@ -29,10 +30,11 @@ STORED = {
 }
 """Tables that the store of a run holds, image by image."""
 
-_SPECIAL = frozenset(
-    {"magnification view", "spot compression view", "specimen", "stereotactic image", "partial view"}
-)
+_SPECIAL = PART_VIEWS | {"partial view"}
 """Remarks of the loader on images whose distances are not those of a whole view."""
+
+_MAGNIFIED = frozenset({"magnification view", "spot compression view"})
+"""Remarks on images whose groups are looked for in the full views of the breast."""
 
 
 def known_keys(store: Store, name: str, folder: Path, outputs: Sequence[Output]) -> frozenset[str]:
@@ -171,12 +173,14 @@ def _input_record(outcome: Outcome, entry: Entry | None) -> InputRecord:
 
 def _view(file: str, study: str, row: Mapping[str, Any], clusters: pd.DataFrame) -> ViewImage:
     """Return what the table of examinations needs of one image, which is little."""
-    kept = [name for name in ("cluster_id", *MATCHING_COLUMNS) if name in clusters.columns]
+    kept = [name for name in ("cluster_id", "morphology", *MATCHING_COLUMNS) if name in clusters.columns]
+    remarks = str(row["flags"]).split("; ")
     return ViewImage(
         file=file,
         study=study,
         laterality=str(row["laterality"]),
         view=str(row["view"]),
-        special=any(remark in _SPECIAL for remark in str(row["flags"]).split("; ")),
+        special=any(remark in _SPECIAL for remark in remarks),
         clusters=clusters[kept],
+        magnified=any(remark in _MAGNIFIED for remark in remarks) and "specimen" not in remarks,
     )

@@ -29,4 +29,4 @@ __all__ = [
     "make_table",
 ]
 
-SCHEMA_VERSION = "4.0"
+SCHEMA_VERSION = "4.1"

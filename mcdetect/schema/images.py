@@ -59,7 +59,12 @@ FINDINGS: tuple[Column, ...] = (
     Column("study", "int64", "", "number of the examination within the run"),
     Column("finding_id", "int64", "", "number within the examination, from 1, by falling two_view_score"),
     Column("laterality", "str", "", "L or R, empty when unknown"),
-    Column("seen_in", "str", "", "'both views', 'one of two views', or 'not compared' without a second view"),
+    Column(
+        "seen_in",
+        "str",
+        "",
+        "'both views', 'one of two views', 'magnification view only', or 'not compared': no second view",
+    ),
     Column("flagged", "bool", "", "the group is flagged in one view at least"),
     Column("two_view_score", "float64", "0-1", "the higher score, raised when both views show the group"),
     FILE,
@@ -74,6 +79,13 @@ FINDINGS: tuple[Column, ...] = (
     Column("other_nipple_distance_mm", "float64", "mm", "distance to the nipple there"),
     Column("distance_difference_mm", "float64", "mm", "difference of the two distances to the nipple"),
     Column("mismatch", "float64", "SD", "root mean square deviation of the two groups from each other"),
+    Column("magnified_file", "str", "", "magnification or spot view that shows the group, empty for none"),
+    Column("magnified_cluster_id", "int64", "", "the group there, 0 for none"),
+    Column("magnified_view", "str", "", "view of that image"),
+    Column("magnified_score", "float64", "0-1", "score there"),
+    Column("magnified_n_calcifications", "int64", "", "calcifications there, 0 for none"),
+    Column("magnified_morphology", "str", "", "BI-RADS word of their shapes there"),
+    Column("magnified_mismatch", "float64", "SD", "deviation of the group there from that in the full view"),
 )
 
 FAILURES: tuple[Column, ...] = (

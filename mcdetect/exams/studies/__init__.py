@@ -1,7 +1,17 @@
 """Images to examinations: groups seen in both views of a breast, and one row per examination."""
 
 from mcdetect.exams.studies.grouping import GROUPINGS, ViewImage, group_images
+from mcdetect.exams.studies.magnified import MagnifiedPair, match_magnified
 from mcdetect.exams.studies.matching import Pairing, match_views
 from mcdetect.exams.studies.tables import study_tables
 
-__all__ = ["GROUPINGS", "Pairing", "ViewImage", "group_images", "match_views", "study_tables"]
+__all__ = [
+    "GROUPINGS",
+    "MagnifiedPair",
+    "Pairing",
+    "ViewImage",
+    "group_images",
+    "match_magnified",
+    "match_views",
+    "study_tables",
+]

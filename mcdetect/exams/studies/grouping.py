@@ -39,6 +39,8 @@ class ViewImage:
         A magnification, spot, specimen or other view in which distances do not hold.
     clusters : DataFrame
         Its groups, with the columns of `mcdetect.schema.CLUSTERS` or some of them.
+    magnified : bool
+        A magnification or spot view, whose groups are looked for in the full views of the breast.
     """
 
     file: str
@@ -47,6 +49,7 @@ class ViewImage:
     view: str
     special: bool
     clusters: pd.DataFrame
+    magnified: bool = False
 
 
 def family(view: str) -> tuple[str, ...]:
@@ -63,8 +66,8 @@ def group_images(images: Sequence[ViewImage], by: str = "auto") -> list[list[Vie
     by : {"auto", "folder"}
         "auto": images whose header names the same examination of the same patient belong together. Images
         without that (pictures, stripped headers) belong together when they lie in one folder in which no
-        breast is shown twice in the same view; otherwise each is an examination of its own. "folder": the
-        images of a folder belong together, whatever the headers say.
+        breast is shown twice in the same full view; otherwise each is an examination of its own.
+        "folder": the images of a folder belong together, whatever the headers say.
 
     Returns
     -------
@@ -80,8 +83,9 @@ def group_images(images: Sequence[ViewImage], by: str = "auto") -> list[list[Vie
         groups.setdefault(("study", image.study) if known else ("folder", folder), []).append(image)
     found: list[list[ViewImage]] = []
     for (kind, _), members in groups.items():
-        sides = [(image.laterality, image.view) for image in members]
+        sides = [(image.laterality, image.view) for image in members if not image.magnified]
         doubtful = len(set(sides)) < len(sides) or any(not (side and view) for side, view in sides)
+        doubtful = doubtful or not sides
         if by == "auto" and kind == "folder" and doubtful:
             found += [[image] for image in members]
         else:

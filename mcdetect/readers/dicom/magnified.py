@@ -48,13 +48,18 @@ def magnified_spacing(
     MissingSpacingError
         If neither header nor user tells the magnification.
     """
+    factor = header_factor(header)
     if spacing.plane is Plane.OBJECT:
-        return spacing, []
+        if factor is None or factor >= MAGNIFIED_FROM or not spacing.source.startswith("Imager"):
+            return spacing, []
+        # What a contact view states: it was not meant for this one.
+        spacing = PixelSpacing(
+            spacing.row_mm * factor, spacing.col_mm * factor, "Imager Pixel Spacing", Plane.DETECTOR
+        )
     if by_user and given_factor is None:
         in_breast = dataclasses.replace(spacing, plane=Plane.OBJECT)
         return in_breast, ["the given pixel spacing is taken as that in the magnified breast"]
     _, high = MAGNIFICATION_LIMITS
-    factor = header_factor(header)
     if factor is not None and not MAGNIFIED_FROM <= factor <= high:
         factor = None  # in contact there is none; what is beyond is impossible, which was said
     if factor is not None and spacing.plane is Plane.UNKNOWN and not by_user:
