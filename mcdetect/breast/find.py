@@ -16,7 +16,7 @@ from mcdetect.breast.letters import find_letters
 from mcdetect.breast.lines import find_scan_lines
 from mcdetect.breast.marks import find_clips, find_markers, find_saturated
 from mcdetect.breast.outline import find_air, trace_breast
-from mcdetect.breast.part import shows_skin
+from mcdetect.breast.part import find_specimen, shows_skin
 from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
 from mcdetect.breast.region import BreastRegion
 from mcdetect.config import BreastConfig
@@ -88,7 +88,10 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     is_small = min(coarse.step_mm[0] * shape[0], coarse.step_mm[1] * shape[1]) < CROP_MM
     mask: BoolImage = np.zeros(shape, np.bool_)
     share = scaled
-    if air is not None:
+    if air is not None and mammogram.shows_specimen:
+        share = (values - np.float32(air.air)) / np.float32(air.tissue - air.air)
+        mask[window] = find_specimen(np.ascontiguousarray(share[window]), coarse.step_mm)
+    elif air is not None:
         share = (values - np.float32(air.air)) / np.float32(air.tissue - air.air)
         mask[window] = trace_breast(np.ascontiguousarray(share[window]), coarse.step_mm)
         whole_mm2 = mask.size * coarse.cell_mm2

@@ -1,4 +1,4 @@
-"""Views of a part of the breast: whether their outline is skin, or the edge of the collimated field."""
+"""Parts of the breast: whether their outline is skin or the edge of the field, and where a specimen lies."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["shows_skin"]
+__all__ = ["find_specimen", "shows_skin"]
 
+FloatImage = npt.NDArray[np.float32]
 BoolImage = npt.NDArray[np.bool_]
 Frame = tuple[int, int, int, int]
 
@@ -25,6 +26,36 @@ OPEN_MM = 15.0
 """The breast meets the border of the image over more than this, wherever air is truly air."""
 STRAIGHT_SHARE = 0.5
 """Share of the outline that may be straight."""
+
+
+SPECIMEN_LEVEL = 0.15
+"""Judged: share of the range from air to tissue from which on a specimen is there; less takes in the dish."""
+SPECIMEN_MM2 = 2.0
+"""Judged: what is smaller is no piece of tissue."""
+
+
+def find_specimen(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
+    """Find the pieces of tissue in the radiograph of a specimen, cores of a few millimetres among them.
+
+    Parameters
+    ----------
+    share : (rows, cols) float32 array
+        Grey level as a share of the range from air (0) to tissue (1).
+    step_mm : (float, float)
+        Size of a cell along rows and columns, in mm.
+
+    Returns
+    -------
+    (rows, cols) bool array
+        Everywhere True when there is nothing that stands out.
+    """
+    tissue = (share > SPECIMEN_LEVEL).astype(np.uint8)
+    closed = cv2.morphologyEx(tissue, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    _, label, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] * step_mm[0] * step_mm[1] >= SPECIMEN_MM2
+    large[0] = False
+    found = np.asarray(large[label])
+    return found if found.any() else np.ones_like(found)
 
 
 def shows_skin(mask: BoolImage, frame: Frame, step_mm: tuple[float, float]) -> bool:

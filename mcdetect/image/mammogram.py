@@ -146,6 +146,11 @@ class Mammogram:
         """Whether it shows a part of a breast: a magnification, spot or stereotactic view, a specimen."""
         return not PART_VIEWS.isdisjoint(self.flags)
 
+    @property
+    def shows_specimen(self) -> bool:
+        """Whether it is the radiograph of a specimen."""
+        return "specimen" in self.flags
+
     @classmethod
     def from_array(
         cls,

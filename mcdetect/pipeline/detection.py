@@ -65,7 +65,11 @@ def detect(
             candidates = _score(found, mammogram.spacing, model, config, processed=digital)
             likely = _accept(candidates, found, mammogram.spacing, config)
         with clock.stage("bodies"):
-            candidates, accepted, bodies = find_bodies(candidates, likely, found, mammogram.spacing, config)
+            accepted, bodies = likely, list[LargeBody]()
+            if not mammogram.shows_specimen:  # whose pieces of tissue have steep borders of their own
+                candidates, accepted, bodies = find_bodies(
+                    candidates, likely, found, mammogram.spacing, config
+                )
         with clock.stage("vessels"):
             candidates, accepted = follow_vessels(candidates, accepted, found, mammogram.spacing, config)
         with clock.stage("outlines"):
