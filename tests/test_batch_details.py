@@ -67,6 +67,9 @@ def test_record_report_and_observer_agree(tmp_path: Path, detector: Detector) ->
     assert witness.calls == [("started", 3, 1), *calls, ("none.dcm", None)]
     assert record["options"] == {
         **options,
+        "magnification": None,
+        "specimens": False,
+        "dicom_columns": False,
         "overlay": True,
         "studies_by": "auto",
         "also": [],

@@ -23,6 +23,8 @@ from mcdetect.schema import (
     MEMBERS,
     MODEL_COLUMNS,
     SCHEMA_VERSION,
+    STEREO_GROUPS,
+    STEREO_MARKS,
     STUDIES,
     Column,
 )
@@ -54,6 +56,8 @@ SCHEMAS: dict[str, tuple[Column, ...]] = {
     "failures": FAILURES,
     "changes": CHANGES,
     "members": MEMBERS,
+    "stereo_groups": STEREO_GROUPS,
+    "stereo_marks": STEREO_MARKS,
 }
 """Name of every table and its columns."""
 

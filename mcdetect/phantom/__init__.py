@@ -35,6 +35,8 @@ _LATER = {
     "PhantomMammogram": "mcdetect.phantom.frame",
     "PhantomPair": "mcdetect.phantom.pairs",
     "Scatter": "mcdetect.phantom.placement",
+    "StereoGroup": "mcdetect.phantom.stereo",
+    "StereoPhantom": "mcdetect.phantom.stereo",
     "Storage": "mcdetect.phantom.pairs",
     "Tissue": "mcdetect.phantom.anatomy",
     "called_verdicts": "mcdetect.phantom.pairs",
@@ -43,6 +45,7 @@ _LATER = {
     "draw_magnified": "mcdetect.phantom.magnified",
     "draw_mammogram": "mcdetect.phantom.frame",
     "draw_pair": "mcdetect.phantom.pairs",
+    "draw_stereo": "mcdetect.phantom.stereo",
     "insert_bodies": "mcdetect.phantom.bodies",
     "random_body": "mcdetect.phantom.bodies",
     "random_deformation": "mcdetect.phantom.deformation",
@@ -67,6 +70,8 @@ __all__ = [
     "PhantomMammogram",
     "PhantomPair",
     "Scatter",
+    "StereoGroup",
+    "StereoPhantom",
     "Storage",
     "SystemBlur",
     "Tissue",
@@ -79,6 +84,7 @@ __all__ = [
     "draw_mammogram",
     "draw_member",
     "draw_pair",
+    "draw_stereo",
     "group_positions_mm",
     "insert_bodies",
     "insert_calcifications",
@@ -110,6 +116,7 @@ if TYPE_CHECKING:
     from mcdetect.phantom.magnified import draw_magnified
     from mcdetect.phantom.pairs import PhantomPair, Storage, called_verdicts, draw_pair
     from mcdetect.phantom.placement import Calcifications, Group, Scatter
+    from mcdetect.phantom.stereo import StereoGroup, StereoPhantom, draw_stereo
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from mcdetect.schema.clusters import CLUSTERS, MODEL_COLUMNS
 from mcdetect.schema.column import Column, empty_table, make_table
 from mcdetect.schema.images import FAILURES, FINDINGS, IMAGES, STUDIES
 from mcdetect.schema.measures import MEASURES, SHAPE_MEASURES, Measure
+from mcdetect.schema.stereo import STEREO_GROUPS, STEREO_MARKS
 
 __all__ = [
     "CALCIFICATIONS",
@@ -22,6 +23,8 @@ __all__ = [
     "MODEL_COLUMNS",
     "SCHEMA_VERSION",
     "SHAPE_MEASURES",
+    "STEREO_GROUPS",
+    "STEREO_MARKS",
     "STUDIES",
     "Column",
     "Measure",
