@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from tissue_scenes import SIDE, STEP_MM, tissue
 
 from mcdetect import detect
+from mcdetect.breast.bright import grey_range
 from mcdetect.breast.marks import find_clips
 
 SPACING = (STEP_MM, STEP_MM)
@@ -32,10 +33,17 @@ def with_object(shape: np.ndarray, height: float = 1500.0) -> np.ndarray:
     return tissue() + gaussian_filter(shape, 0.7) * np.float32(height)
 
 
+def clips(image: np.ndarray) -> np.ndarray:
+    mask = np.ones(image.shape, np.bool_)
+    levels = grey_range(image, mask)
+    assert levels is not None
+    return find_clips(image, mask, levels, SPACING)
+
+
 @pytest.mark.parametrize("angle_deg", [0.0, 25.0, 45.0, 90.0, 140.0])
 def test_a_clip_in_any_direction(angle_deg: float) -> None:
     shape = bar(4.0, 0.9, angle_deg)
-    found = find_clips(with_object(shape), np.ones(shape.shape, np.bool_), SPACING)
+    found = clips(with_object(shape))
     assert found[shape > 0].all()
     assert np.count_nonzero(found) * STEP_MM**2 < 45.0
 
@@ -44,11 +52,11 @@ def test_a_clip_in_any_direction(angle_deg: float) -> None:
     "shape", [rod(4.0, 0.9), bar(1.2, 0.9, 0.0), bar(4.0, 3.0, 0.0), np.zeros((SIDE, SIDE), np.float32)]
 )
 def test_what_is_no_clip(shape: np.ndarray) -> None:
-    assert not find_clips(with_object(shape), np.ones(shape.shape, np.bool_), SPACING).any()
+    assert not clips(with_object(shape)).any()
 
 
 def test_no_breast() -> None:
-    assert not find_clips(tissue(), np.zeros((SIDE, SIDE), np.bool_), SPACING).any()
+    assert grey_range(tissue(), np.zeros((SIDE, SIDE), np.bool_)) is None
 
 
 def test_no_mark_on_a_clip_and_what_is_not_searched_is_reported() -> None:

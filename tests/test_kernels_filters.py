@@ -13,7 +13,7 @@ from scipy import ndimage
 from mcdetect.kernels.gaussian import discrete_gaussian, smooth
 from mcdetect.kernels.lookup import apply_lookup
 from mcdetect.kernels.spots import keep_strongest, local_maxima, tile_spread
-from mcdetect.kernels.trees import sum_leaves
+from mcdetect.kernels.trees import compare_by_feature, sum_leaves
 from mcdetect.shapes.tophat import white_tophat
 
 
@@ -132,15 +132,57 @@ def test_lookup_equals_interp() -> None:
     np.testing.assert_allclose(out, np.interp(image, -12.0 + 0.5 * np.arange(50), table), atol=1e-4)
 
 
-def test_leaves_are_summed_as_a_walk_does() -> None:
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(200, 3)).astype(np.float32)
-    feature = np.array([0, -1, 1, -1, -1, 2, -1, -1], np.int32)
-    threshold = np.array([0.1, 0, -0.3, 0, 0, 0.5, 0, 0])
-    left = np.array([1, 0, 3, 0, 0, 6, 0, 0], np.int32)
-    right = np.array([2, 0, 4, 0, 0, 7, 0, 0], np.int32)
-    value = np.array([0, 1.0, 0, 2.0, 3.0, 0, 10.0, 20.0])
-    out = np.empty(200)
-    sum_leaves(rows, np.array([0, 5], np.int32), feature, threshold, left, right, value, out)
-    first = np.where(rows[:, 0] <= 0.1, 1.0, np.where(rows[:, 1] <= -0.3, 2.0, 3.0))
-    np.testing.assert_array_equal(out, first + np.where(rows[:, 2] <= 0.5, 10.0, 20.0))
+def grown(rng: np.random.Generator, leaves: int, features: int) -> list[tuple[int, float, int, int, float]]:
+    """Draw a tree of so many leaves: column, threshold, next nodes and value of each node."""
+    if leaves == 1:
+        return [(-1, 0.0, 0, 0, float(rng.normal()))]
+    left = grown(rng, int(rng.integers(1, leaves)), features)
+    held = sum(node[0] < 0 for node in left)
+    right = grown(rng, leaves - held, features)
+
+    def moved(
+        tree: list[tuple[int, float, int, int, float]], by: int
+    ) -> list[tuple[int, float, int, int, float]]:
+        return [(f, t, a + by, b + by, v) if f >= 0 else (f, t, a, b, v) for f, t, a, b, v in tree]
+
+    # thresholds that float32 rows hit, and others that it cannot hold
+    threshold = float(np.float32(rng.integers(-3, 4)) if rng.random() < 0.5 else rng.normal())
+    root = (int(rng.integers(features)), threshold, 1, 1 + len(left), 0.0)
+    return [root, *moved(left, 1), *moved(right, 1 + len(left))]
+
+
+def walked(trees: list[list[tuple[int, float, int, int, float]]], row: np.ndarray) -> float:
+    total = 0.0
+    for tree in trees:
+        node = 0
+        while tree[node][0] >= 0:
+            node = tree[node][2] if row[tree[node][0]] <= tree[node][1] else tree[node][3]
+        total += tree[node][4]
+    return total
+
+
+@pytest.mark.parametrize("leaves", [[1], [2, 1, 3], [12] * 5, [32, 31, 2, 32]])
+@pytest.mark.parametrize("rows", [1, 31, 32, 33, 200])
+def test_leaves_are_summed_as_a_walk_does(leaves: list[int], rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    trees = [grown(rng, count, 4) for count in leaves]
+    values = rng.normal(size=(rows, 4)).astype(np.float32)
+    values[rng.random(values.shape) < 0.3] = np.float32(rng.integers(-3, 4))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    roots = np.cumsum([0, *map(len, trees)])[:-1].astype(np.int32)
+    nodes = [node for tree in trees for node in tree]
+    shift = np.repeat(roots, [len(tree) for tree in trees])
+    feature, threshold, left, right, value = (np.array([node[k] for node in nodes]) for k in range(5))
+    made = compare_by_feature(
+        roots, feature.astype(np.int32), threshold, left + shift, right + shift, value, features=4
+    )
+    out = np.empty(rows)
+    sum_leaves(values, made, out)
+    np.testing.assert_array_equal(out, [walked(trees, row) for row in values])
+
+
+def test_a_tree_of_too_many_leaves_is_refused() -> None:
+    tree = grown(np.random.default_rng(0), 33, 2)
+    columns = [np.array([node[k] for node in tree]) for k in range(5)]
+    with pytest.raises(ValueError, match="more than 32 leaves"):
+        compare_by_feature(np.zeros(1, np.int32), *columns, features=2)

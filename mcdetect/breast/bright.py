@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BrightParts", "bright_parts", "grey_range"]
+__all__ = ["BrightParts", "GreyRange", "bright_box", "bright_parts", "grey_range"]
 
 FloatImage = npt.NDArray[np.float32]
 BoolImage = npt.NDArray[np.bool_]
@@ -16,12 +16,42 @@ BoolImage = npt.NDArray[np.bool_]
 _EVERY = 10  # Technical: px along rows and columns from which the median is taken
 
 
-def grey_range(pixels: FloatImage, mask: BoolImage) -> tuple[float, float] | None:
+@dataclass(frozen=True)
+class GreyRange:
+    """Median and largest grey level of the breast.
+
+    Parameters
+    ----------
+    median, top : float
+    """
+
+    median: float
+    top: float
+
+    def level(self, share: float) -> float:
+        """Return the grey level at a share of the range."""
+        return self.median + share * (self.top - self.median)
+
+
+def grey_range(pixels: FloatImage, mask: BoolImage) -> GreyRange | None:
     """Return the median and the largest grey level of the breast; None where there is none to tell by."""
     some = pixels[::_EVERY, ::_EVERY][mask[::_EVERY, ::_EVERY]]
     if some.size == 0:
         return None
-    return float(np.median(some)), float(cv2.minMaxLoc(pixels, mask.view(np.uint8))[1])
+    return GreyRange(float(np.median(some)), float(cv2.minMaxLoc(pixels, mask.view(np.uint8))[1]))
+
+
+def bright_box(
+    pixels: FloatImage, mask: BoolImage, level: float, margin_px: tuple[int, int]
+) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all of the breast that reaches a level, and a margin."""
+    bright = _reached(pixels, mask, level)
+    col, row, wide, high = cv2.boundingRect(bright)
+    (down, across), (rows, cols) = margin_px, mask.shape
+    return (
+        slice(max(0, row - down), min(rows, row + high + down)),
+        slice(max(0, col - across), min(cols, col + wide + across)),
+    )
 
 
 @dataclass(frozen=True)
@@ -61,9 +91,15 @@ def bright_parts(pixels: FloatImage, mask: BoolImage, level: float) -> BrightPar
     level : float
         Grey level.
     """
-    bright = (np.greater_equal(pixels, np.float32(level)) & mask).view(np.uint8)
+    bright = _reached(pixels, mask, level)
     col, row, wide, high = cv2.boundingRect(bright)
     box = np.ascontiguousarray(bright[row : row + high, col : col + wide])
     found = cv2.connectedComponentsWithStats(box, connectivity=8, ltype=cv2.CV_32S)
     labels, stats = (np.asarray(array, np.int32) for array in found[1:3])
     return BrightParts(labels, stats, (row, col))
+
+
+def _reached(pixels: FloatImage, mask: BoolImage, level: float) -> npt.NDArray[np.uint8]:
+    bright = np.greater_equal(pixels, np.float32(level))
+    bright &= mask
+    return bright.view(np.uint8)

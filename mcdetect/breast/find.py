@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import math
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mcdetect.breast.air import air_unevenness
+from mcdetect.breast.bright import bright_box, grey_range
 from mcdetect.breast.frame import find_frame
-from mcdetect.breast.grid import CoarseImage, coarsen, refine
+from mcdetect.breast.grid import CoarseImage, coarsen, disc, refine
+from mcdetect.breast.implant import MARGIN_MM, find_implant
 from mcdetect.breast.landmarks import chest_distance, density_rank, find_nipple
-from mcdetect.breast.letters import find_letters
+from mcdetect.breast.letters import LEVELS, find_letters
 from mcdetect.breast.lines import find_scan_lines
-from mcdetect.breast.marks import find_clips, find_markers, find_saturated
+from mcdetect.breast.marks import CLIP_LEVELS, find_clips, find_markers, find_saturated
 from mcdetect.breast.outline import find_air, trace_breast
 from mcdetect.breast.part import find_specimen, shows_skin
 from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
@@ -34,6 +37,7 @@ logger = logging.getLogger(__name__)
 CROP_MM = 60.0
 """Images without air and with a side shorter than this are crops: their border is no film border."""
 SMALLEST_BREAST_MM2 = 500.0  # what is smaller, and less than 20 % of the image, is no breast
+OBJECT_MARGIN_MM, OBJECT_MARGIN_PX = 4.0, 8  # Technical: around what is bright: as far as objects are masked
 LINE_MARGIN_MM = 0.2  # not searched on either side of a scan line
 NO_SKIN_MM = 200.0
 """Distance to the skin line where the image shows none: farther than any point of a breast lies from it."""
@@ -117,6 +121,9 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     if air is not None:
         searched &= skin_mm > config.skin_mm
         searched &= ~find_markers(share, skin_mm, coarse.step_mm)
+    implant = np.zeros_like(mask) if part else find_implant(values, mask, coarse.step_mm)
+    if implant.any():
+        searched &= ~cv2.dilate(implant.view(np.uint8), disc(MARGIN_MM, coarse.step_mm)).view(np.bool_)
     if mammogram.saturation_level is not None:
         searched &= ~find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
     frame = (top, bottom, left, right)
@@ -127,9 +134,7 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     full_mask = refine(mask, (rows, cols))
     full_searched = refine(searched, (rows, cols))
     _remove_scan_lines(full_searched, full_mask, mammogram)
-    spacing_mm = mammogram.spacing.row_mm, mammogram.spacing.col_mm
-    full_searched &= ~find_clips(mammogram.pixels, full_mask, spacing_mm)
-    full_searched &= ~find_letters(mammogram.pixels, full_mask, spacing_mm)
+    _remove_objects(full_searched, full_mask, mammogram)
     if mammogram.valid is not None:
         full_searched &= mammogram.valid
     known_air = coarse.exposed if air is not None else np.zeros_like(mask)
@@ -146,7 +151,21 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         is_part=part,
         has_skin=bool((skin_mm < NO_SKIN_MM)[mask].any()),
         air_unevenness=uneven,
+        implant_mm2=float(np.count_nonzero(implant)) * coarse.cell_mm2,
     )
+
+
+def _remove_objects(searched: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:
+    """Take clips and burnt-in words off what is searched; both are bright."""
+    spacing_mm = mammogram.spacing.row_mm, mammogram.spacing.col_mm
+    levels = grey_range(mammogram.pixels, mask)
+    if levels is None:
+        return
+    down, across = (max(math.ceil(OBJECT_MARGIN_MM / step), OBJECT_MARGIN_PX) for step in spacing_mm)
+    box = bright_box(mammogram.pixels, mask, levels.level(min(*CLIP_LEVELS, *LEVELS)), (down, across))
+    pixels, inside = mammogram.pixels[box], np.ascontiguousarray(mask[box])
+    searched[box] &= ~find_clips(pixels, inside, levels, spacing_mm)
+    searched[box] &= ~find_letters(pixels, inside, levels, spacing_mm)
 
 
 def _refuse_blank(mammogram: Mammogram, coarse: CoarseImage) -> None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mcdetect.breast.bright import bright_parts, grey_range
+from mcdetect.breast.bright import GreyRange, bright_parts
 from mcdetect.breast.grid import disc
 
 __all__ = ["find_letters"]
@@ -36,7 +36,7 @@ _MOST = 5000  # Technical: bright parts that are looked at, the first; it bounds
 _RING_PX = (5, 7)  # Technical: from a letter to what is taken as its background
 
 
-def find_letters(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> BoolImage:
+def find_letters(pixels: FloatImage, mask: BoolImage, levels: GreyRange, spacing_mm: Spacing) -> BoolImage:
     """Find letters and digits that were drawn into the image, not recorded.
 
     Parameters
@@ -45,6 +45,8 @@ def find_letters(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> Bo
         Grey levels.
     mask : (rows, cols) bool array
         The breast.
+    levels : GreyRange
+        Grey levels of the whole breast; `pixels` may be a part of it.
     spacing_mm : (float, float)
         Row and column spacing in mm.
 
@@ -54,12 +56,9 @@ def find_letters(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> Bo
         True on them and about them.
     """
     found = np.zeros(mask.shape, np.bool_)
-    levels = grey_range(pixels, mask)
-    if levels is None:
-        return found
-    median, top = levels
+    least_height = HEIGHT * (levels.top - levels.median)
     for share, least in zip(LEVELS, LETTERS, strict=True):
-        found |= _letters(pixels, mask, spacing_mm, (median, share, top), least)
+        found |= _letters(pixels, mask, spacing_mm, levels.level(share), least_height, least)
     if found.any():
         near = cv2.dilate(found.view(np.uint8), disc(MARGIN_MM, spacing_mm))
         found = np.asarray(near, np.uint8).view(np.bool_)
@@ -67,11 +66,9 @@ def find_letters(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> Bo
 
 
 def _letters(
-    pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing, levels: tuple[float, float, float], least: int
+    pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing, level: float, least_height: float, least: int
 ) -> BoolImage:
-    """Find the letters of words of so many at least, as bright as a share of the range between two levels."""
-    median, share, top = levels
-    level, least_height = median + share * (top - median), HEIGHT * (top - median)
+    """Find the letters of words of so many at least that reach a level, so high over what is around."""
     found = np.zeros(mask.shape, np.bool_)
     bright = bright_parts(pixels, mask, level)
     labels, stats = bright.labels, bright.stats

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mcdetect.breast.bright import bright_parts, grey_range
+from mcdetect.breast.bright import GreyRange, bright_parts
 from mcdetect.breast.grid import disc
 
 __all__ = ["find_clips", "find_markers", "find_saturated"]
@@ -39,7 +39,7 @@ CLIP_PLATEAU = 0.8  # width at the second level over that at the first: flat on 
 CLIP_MARGIN_MM = 2.0  # masked about a clip: processing leaves a halo
 
 
-def find_clips(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> BoolImage:
+def find_clips(pixels: FloatImage, mask: BoolImage, levels: GreyRange, spacing_mm: Spacing) -> BoolImage:
     """Find surgical clips and pieces of wire: the brightest there is, straight, and flat on top.
 
     Parameters
@@ -48,6 +48,8 @@ def find_clips(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> Bool
         Grey levels.
     mask : (rows, cols) bool array
         The breast.
+    levels : GreyRange
+        Grey levels of the whole breast; `pixels` may be a part of it.
     spacing_mm : (float, float)
         Row and column spacing in mm.
 
@@ -57,11 +59,7 @@ def find_clips(pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing) -> Bool
         True on them and about them.
     """
     found = np.zeros(mask.shape, np.bool_)
-    levels = grey_range(pixels, mask)
-    if levels is None:
-        return found
-    median, top = levels
-    low, high = (median + share * (top - median) for share in CLIP_LEVELS)
+    low, high = map(levels.level, CLIP_LEVELS)
     bright = bright_parts(pixels, mask, low)
     area = bright.stats[:, cv2.CC_STAT_AREA] * (spacing_mm[0] * spacing_mm[1])
     least, most = CLIP_MM[0] * CLIP_MM[1] * CLIP_FILL, 4.0 * CLIP_MM[0] * CLIP_MM[2]

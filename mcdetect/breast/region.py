@@ -27,7 +27,7 @@ class BreastRegion:
         True on the breast and the pectoral muscle, False on air, labels, markers, film borders.
     searched : (rows, cols) bool array
         The part of `mask` in which calcifications are looked for: without the strips along the
-        image or film border and the skin line, without scan lines and scratches.
+        image or film border and the skin line, without implants, scan lines and scratches.
     pectoral : (rows, cols) bool array
         True on the pectoral muscle (a part of `mask`); all False on views that show none.
     skin_distance_mm : (grid rows, grid cols) float32 array
@@ -50,6 +50,8 @@ class BreastRegion:
     air_unevenness : float
         Share of the air whose grey level is not that of most air, 0 to 1; NaN where there is too little
         air to tell. Digital images have next to none, scanned films more.
+    implant_mm2 : float
+        Area of a breast implant, 0 where none is seen. It is part of `mask` but not of `searched`.
     """
 
     mask: npt.NDArray[np.bool_]
@@ -63,6 +65,7 @@ class BreastRegion:
     has_skin: bool = True
     is_part: bool = False
     air_unevenness: float = math.nan
+    implant_mm2: float = 0.0
 
     def skin_distance_at(
         self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]

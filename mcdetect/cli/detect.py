@@ -80,6 +80,13 @@ def detect(
         list[str] | None,
         typer.Option(metavar="NAME", help=f"Also write this: {', '.join(FURTHER)}. May be repeated."),
     ] = None,
+    dicom_columns: Annotated[
+        bool,
+        typer.Option(
+            "--dicom-columns",
+            help="Add UIDs, maker and exposure to images.csv: they tell whose it is.",
+        ),
+    ] = False,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Draw no pictures.")] = False,
     jobs: Jobs = None,
     force: Annotated[
@@ -138,6 +145,7 @@ def detect(
             also=also or (),
             magnification=magnification,
             specimens=specimens,
+            dicom_columns=dicom_columns,
         )
     if not quiet:
         print_summary(output_console(), report, str(out))

@@ -106,6 +106,9 @@ class Mammogram:
     study : str
         Pseudonym of the examination, to tell which images belong together; empty when unknown. It is
         kept in memory only and stands in no output.
+    header : dict of str to (str or float)
+        Identifiers, maker and exposure, by the names of `mcdetect.schema.DICOM_COLUMNS`. They are kept in
+        memory only, and written on request.
     source : str
         Name of the file, relative to the input it was found in; empty for arrays.
     flags : tuple of str
@@ -126,6 +129,7 @@ class Mammogram:
     display_window: tuple[float, float] | None = None
     source: str = ""
     study: str = field(default="", repr=False, kw_only=True)
+    header: dict[str, str | float] = field(default_factory=dict, repr=False, kw_only=True)
     flags: tuple[str, ...] = ()
     details: dict[str, str] = field(default_factory=dict)
 

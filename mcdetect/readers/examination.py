@@ -44,13 +44,19 @@ class Examination:
     problems : tuple of InputFileError
         Every reason why the file would not be processed; empty when it would be.
     mammogram : Mammogram or None
-        The image; None when a problem prevented it from being built.
+        The image; None when a problem prevented it from being built, or pixels were not asked for.
+    header : dict of str to (str or float)
+        Identifiers, maker and exposure, see `mcdetect.schema.DICOM_COLUMNS`.
+    study : str
+        Pseudonym of the examination, empty when unknown.
     """
 
     facts: dict[str, str]
     flags: tuple[str, ...]
     problems: tuple[InputFileError, ...]
     mammogram: Mammogram | None
+    header: dict[str, str | float] = field(default_factory=dict)
+    study: str = field(default="", repr=False)
 
 
 @dataclass
@@ -67,6 +73,8 @@ class Examiner:
     facts: dict[str, str] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
     problems: list[InputFileError] = field(default_factory=list)
+    header: dict[str, str | float] = field(default_factory=dict)
+    study: str = ""
 
     def note(self, name: str, value: object) -> None:
         """Record a fact; empty ones are left out."""
@@ -87,7 +95,8 @@ class Examiner:
     def finish(self, mammogram: Mammogram | None) -> Examination:
         """Return what was collected."""
         usable = None if self.problems else mammogram
-        return Examination(dict(self.facts), tuple(self.flags), tuple(self.problems), usable)
+        problems, flags = tuple(self.problems), tuple(self.flags)
+        return Examination(dict(self.facts), flags, problems, usable, dict(self.header), self.study)
 
 
 def given_spacing(pixel_spacing_mm: float | tuple[float, float] | None) -> PixelSpacing | None:

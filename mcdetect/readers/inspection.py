@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mcdetect.readers.read import examine
@@ -25,12 +25,19 @@ class Inspection:
         Whether `detect` would process the file.
     reasons : tuple of str
         Why not, each with its remedy; empty when eligible.
+    header : dict of str to (str or float)
+        Identifiers, maker and exposure, see `mcdetect.schema.DICOM_COLUMNS`. They are in no table that is not
+        asked for.
+    study : str
+        Pseudonym of the examination, empty when unknown; in no table.
     """
 
     facts: dict[str, str]
     flags: tuple[str, ...]
     eligible: bool
     reasons: tuple[str, ...]
+    header: dict[str, str | float] = field(default_factory=dict, repr=False)
+    study: str = field(default="", repr=False)
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (name, value) pairs for a table of two columns."""
@@ -48,6 +55,7 @@ def inspect(
     *,
     magnification: float | None = None,
     specimens: bool = False,
+    pixels: bool = True,
 ) -> Inspection:
     """Report what the loader understands of a file, also when it would be refused.
 
@@ -61,6 +69,8 @@ def inspect(
     magnification : float, optional
     specimens : bool, default False
         As for `mcdetect.read_mammogram`.
+    pixels : bool, default True
+        False looks at the headers of DICOM files only: quick, but damaged and blank pixels are not seen.
 
     Returns
     -------
@@ -78,6 +88,8 @@ def inspect(
         thorough=True,
         magnification=magnification,
         specimens=specimens,
+        pixels=pixels,
     )
     reasons = tuple(f"{problem.cause}; {problem.remedy}" for problem in found.problems)
-    return Inspection(found.facts, found.flags, not reasons and found.mammogram is not None, reasons)
+    complete = not reasons and (found.mammogram is not None or not pixels)
+    return Inspection(found.facts, found.flags, complete, reasons, found.header, found.study)

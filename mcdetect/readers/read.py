@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mcdetect.errors import InputFileError, UnreadableFileError
-from mcdetect.image.mammogram import Mammogram
+from mcdetect.image.mammogram import Mammogram, PixelSpacing
 from mcdetect.readers.examination import Examination, given_magnification, given_spacing
+from mcdetect.readers.memory import as_file, name_of
+
+if TYPE_CHECKING:
+    from mcdetect.readers.memory import Readable
 
 __all__ = ["examine", "read_mammogram"]
 
@@ -21,7 +27,7 @@ _SUPPORTED = "give DICOM, PNG, TIFF, PGM, BMP or JPEG images"
 
 
 def read_mammogram(
-    path: str | Path,
+    path: Readable,
     *,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
@@ -36,8 +42,9 @@ def read_mammogram(
 
     Parameters
     ----------
-    path : path-like
-        The file.
+    path : path-like, bytes, binary file object or pydicom Dataset
+        The file, or what it holds. A data set is not changed; what lies in memory passes through a
+        temporary file.
     pixel_spacing_mm : float or (float, float), optional
         Pixel spacing in mm, or (row, column) spacing, for images whose header has none or an
         impossible one. A usable spacing in a DICOM header wins, so that one value can be given
@@ -56,7 +63,7 @@ def read_mammogram(
     Returns
     -------
     Mammogram
-        Float32 pixels, calcification bright; `source` is the file's name.
+        Float32 pixels, calcification bright; `source` is the file's name, empty where there is none.
 
     Raises
     ------
@@ -87,12 +94,12 @@ def read_mammogram(
         specimens=specimens,
     ).mammogram
     if mammogram is None:  # a problem raises unless the examination is thorough
-        raise UnreadableFileError("nothing could be read", _SUPPORTED, path)
+        raise UnreadableFileError("nothing could be read", _SUPPORTED, name_of(path) or None)
     return mammogram
 
 
 def examine(
-    path: str | Path,
+    path: Readable,
     *,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
@@ -100,6 +107,7 @@ def examine(
     thorough: bool = False,
     magnification: float | None = None,
     specimens: bool = False,
+    pixels: bool = True,
 ) -> Examination:
     """Read one file and report everything that was understood.
 
@@ -110,35 +118,54 @@ def examine(
     thorough : bool, default False
         Collect the problems that would prevent processing instead of raising the first. A file
         that cannot be parsed at all raises nevertheless.
+    pixels : bool, default True
+        False reads the headers of DICOM files only; there is no mammogram then.
     """
     given = given_spacing(pixel_spacing_mm)
     factor = given_magnification(magnification)
     if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0:
         raise ValueError(f"frame must be a non-negative integer, got {frame!r}")
-    file = Path(path)
-    try:
-        kind = _recognise(file)
-        # Each loader is imported when it is first needed: pydicom and the codecs are slow to import.
-        if kind == "dicom":
-            from mcdetect.readers.dicom.read import examine_dicom
+    name = name_of(path)
+    with as_file(path) as file:
+        try:
+            found = _examine(file, given, force, frame, thorough, factor, specimens, pixels)
+        except InputFileError as error:
+            raise error.with_path(file) from error.__cause__
+        problems = tuple(problem.with_path(file) for problem in found.problems)
+    image = found.mammogram
+    if image is not None and not name:
+        image = dataclasses.replace(image, source="")
+    return dataclasses.replace(found, problems=problems, mammogram=image)
 
-            found = examine_dicom(
-                file,
-                given,
-                force=force,
-                frame=frame,
-                thorough=thorough,
-                magnification=factor,
-                specimens=specimens,
-            )
-        else:
-            from mcdetect.readers.raster import examine_raster
 
-            found = examine_raster(file, kind, given, force=force, frame=frame, thorough=thorough)
-    except InputFileError as error:
-        raise error.with_path(file) from error.__cause__
-    problems = tuple(problem.with_path(file) for problem in found.problems)
-    return Examination(found.facts, found.flags, problems, found.mammogram)
+def _examine(
+    file: Path,
+    given: PixelSpacing | None,
+    force: bool,
+    frame: int,
+    thorough: bool,
+    magnification: float | None,
+    specimens: bool,
+    pixels: bool,
+) -> Examination:
+    kind = _recognise(file)
+    # Each loader is imported when it is first needed: pydicom and the codecs are slow to import.
+    if kind == "dicom":
+        from mcdetect.readers.dicom.read import examine_dicom
+
+        return examine_dicom(
+            file,
+            given,
+            force=force,
+            frame=frame,
+            thorough=thorough,
+            magnification=magnification,
+            specimens=specimens,
+            pixels=pixels,
+        )
+    from mcdetect.readers.raster import examine_raster
+
+    return examine_raster(file, kind, given, force=force, frame=frame, thorough=thorough)
 
 
 def _recognise(path: Path) -> str:

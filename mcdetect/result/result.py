@@ -84,6 +84,7 @@ class Result:
                 "pectoral_area_cm2": math.nan
                 if self.breast.is_part
                 else float(np.count_nonzero(self.breast.pectoral)) * pixel_cm2,
+                "implant_area_cm2": self.breast.implant_mm2 / 100.0,
                 "nipple_row_px": nipple_px[0],
                 "nipple_col_px": nipple_px[1],
                 "n_candidates": len(self.candidates),

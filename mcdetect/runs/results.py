@@ -17,7 +17,7 @@ from mcdetect.output.tables import SCHEMAS
 from mcdetect.runs.report import BatchReport, ImageReport, Observer
 from mcdetect.runs.store import Entry, Store
 from mcdetect.runs.worker import Failure, Outcome
-from mcdetect.schema import FAILURES, MODEL_COLUMNS, make_table
+from mcdetect.schema import DICOM_COLUMNS, FAILURES, MODEL_COLUMNS, make_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["STORED", "RunResults", "known_keys", "lengths"]
 
 STORED = {
-    **{name: SCHEMAS[name] for name in ("images", "calcifications", "candidates")},
+    **{name: SCHEMAS[name] for name in ("calcifications", "candidates")},
     "clusters": (*SCHEMAS["clusters"], *MODEL_COLUMNS),
+    "images": (*SCHEMAS["images"], *DICOM_COLUMNS),
 }
 """Tables that the store of a run holds, image by image."""
 
@@ -93,6 +94,8 @@ class RunResults:
     def rows(self, table: str, file: str) -> pd.DataFrame:
         """Return the rows of one image in a table."""
         columns = SCHEMAS[table]
+        if table == "images" and self._entries[file].facts.get("dicom_columns"):
+            columns = (*columns, *DICOM_COLUMNS)
         if table == "clusters":
             columns = (*columns, *(c for c in MODEL_COLUMNS if c.name in self._model_columns(file)))
         return self.store.rows(self._entries[file], table, columns)
@@ -140,6 +143,7 @@ class RunResults:
             "seconds": outcome.seconds,
             "study": self.store.alias(outcome.study),
             "outputs": {name: list(files) for name, files in outcome.outputs.items()},
+            "dicom_columns": DICOM_COLUMNS[0].name in outcome.tables["images"].columns,
             "model_columns": [c.name for c in MODEL_COLUMNS if c.name in clusters.columns],
         }
         try:

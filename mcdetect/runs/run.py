@@ -51,6 +51,7 @@ def run_batch(
     also: Sequence[str] = (),
     magnification: float | None = None,
     specimens: bool = False,
+    dicom_columns: bool = False,
 ) -> BatchReport:
     """Detect in many mammograms and write tables and pictures.
 
@@ -85,6 +86,8 @@ def run_batch(
         Of magnification views whose header does not tell it.
     specimens : bool
         Also search radiographs of specimens, as crops.
+    dicom_columns : bool
+        Add `mcdetect.schema.DICOM_COLUMNS` to the table of images: UIDs, maker and exposure.
 
     Returns
     -------
@@ -115,7 +118,7 @@ def run_batch(
     jobs = choose_jobs(len(found.inputs), jobs)
     files = [item.file for item in found.inputs]
     pictures = dict(zip(files, overlay_names(files), strict=True)) if overlay else {}
-    outputs = [*_outputs(model, pictures, candidates=candidates, overlay=overlay), *further]
+    outputs = [*_outputs(model, pictures, candidates, overlay, dicom_columns), *further]
     options = {
         "pixel_spacing_mm": pixel_spacing_mm,
         "candidates": candidates,
@@ -123,6 +126,7 @@ def run_batch(
         "force": force,
         "magnification": magnification,
         "specimens": specimens,
+        "dicom_columns": dicom_columns,
         "studies_by": studies_by,
         "also": list(also),
         "model": None
@@ -186,9 +190,13 @@ def _run(
 
 
 def _outputs(
-    model: ClusterModel | None, pictures: Mapping[str, str], *, candidates: bool, overlay: bool
+    model: ClusterModel | None,
+    pictures: Mapping[str, str],
+    candidates: bool,
+    overlay: bool,
+    dicom_columns: bool,
 ) -> list[Output]:
-    outputs: list[Output] = [Tables(model)]
+    outputs: list[Output] = [Tables(model, dicom_columns)]
     outputs += [Candidates()] * candidates
     outputs += [Overlays(pictures)] * overlay
     return outputs
@@ -204,7 +212,8 @@ def _tasks(
     model: ClusterModel | None,
 ) -> list[Task]:
     level = logging.getLogger("mcdetect").getEffectiveLevel()
-    parts = (config.digest, repr(reading), "" if model is None else model.digest)
+    identified = any(isinstance(output, Tables) and output.dicom_columns for output in outputs)
+    parts = (config.digest, repr(reading), "" if model is None else model.digest, repr(identified))
     return [
         Task(
             source=reading.source(item.path, item.file),

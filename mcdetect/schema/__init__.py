@@ -6,7 +6,8 @@ from mcdetect.schema.calcifications import CALCIFICATIONS, CANDIDATES
 from mcdetect.schema.changes import CHANGES, MEMBERS
 from mcdetect.schema.clusters import CLUSTERS, MODEL_COLUMNS
 from mcdetect.schema.column import Column, empty_table, make_table
-from mcdetect.schema.images import FAILURES, FINDINGS, IMAGES, STUDIES
+from mcdetect.schema.images import DICOM_COLUMNS, FAILURES, FINDINGS, IMAGES, STUDIES
+from mcdetect.schema.inspection import INSPECTION
 from mcdetect.schema.measures import MEASURES, SHAPE_MEASURES, Measure
 from mcdetect.schema.stereo import STEREO_GROUPS, STEREO_MARKS
 
@@ -15,9 +16,11 @@ __all__ = [
     "CANDIDATES",
     "CHANGES",
     "CLUSTERS",
+    "DICOM_COLUMNS",
     "FAILURES",
     "FINDINGS",
     "IMAGES",
+    "INSPECTION",
     "MEASURES",
     "MEMBERS",
     "MODEL_COLUMNS",
@@ -32,4 +35,4 @@ __all__ = [
     "make_table",
 ]
 
-SCHEMA_VERSION = "4.1"
+SCHEMA_VERSION = "5.0"

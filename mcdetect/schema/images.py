@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcdetect.schema.column import FILE, Column
 
-__all__ = ["FAILURES", "FINDINGS", "IMAGES", "STUDIES"]
+__all__ = ["DICOM_COLUMNS", "FAILURES", "FINDINGS", "IMAGES", "STUDIES"]
 
 IMAGES: tuple[Column, ...] = (
     FILE,
@@ -20,6 +20,7 @@ IMAGES: tuple[Column, ...] = (
     Column("breast_area_cm2", "float64", "cm2", "area of the breast"),
     Column("searched_area_cm2", "float64", "cm2", "area in which calcifications were looked for"),
     Column("pectoral_area_cm2", "float64", "cm2", "area of the pectoral muscle"),
+    Column("implant_area_cm2", "float64", "cm2", "area of a breast implant, which is not searched"),
     Column("nipple_row_px", "float64", "px", "row of the nipple as estimated, empty when unknown"),
     Column("nipple_col_px", "float64", "px", "column of the nipple as estimated, empty when unknown"),
     Column("n_candidates", "int64", "", "candidates"),
@@ -37,6 +38,18 @@ IMAGES: tuple[Column, ...] = (
     Column("flags", "str", "", "remarks of the loader, joined by '; '"),
     Column("seconds", "float64", "s", "time from pixels to result"),
 )
+
+DICOM_COLUMNS: tuple[Column, ...] = (
+    Column("sop_instance_uid", "str", "", "SOP Instance UID"),
+    Column("series_instance_uid", "str", "", "Series Instance UID"),
+    Column("study_instance_uid", "str", "", "Study Instance UID"),
+    Column("manufacturer", "str", "", "Manufacturer"),
+    Column("model", "str", "", "Manufacturer's Model Name"),
+    Column("kvp", "float64", "kV", "KVP"),
+    Column("exposure_mas", "float64", "mAs", "Exposure, from uAs or tube current and time where it lacks"),
+    Column("thickness_mm", "float64", "mm", "Body Part Thickness"),
+)
+"""Columns of images that are written on request only: they identify the examination."""
 
 STUDIES: tuple[Column, ...] = (
     Column("study", "int64", "", "number of the examination within the run, from 1; no pseudonym"),

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mcdetect.kernels.threads import in_parts
 from mcdetect.spots.coarse import Coarse
 
 __all__ = ["least_contrast", "lowered_on_edges"]
@@ -102,23 +103,32 @@ def lowered_on_edges(log_odds: _Floats, contrast: _Floats, least: _Floats) -> _F
 
 
 def _long_steps(coarse: Coarse) -> _Image:
-    values = coarse.values
-    best = np.zeros(values.shape, np.float32)
-    for angle in np.arange(_DIRECTIONS) * math.pi / _DIRECTIONS:
-        weight = _step_filter(angle, coarse.step_mm)
-        stretch = np.asarray(
-            cv2.filter2D(values, cv2.CV_32F, weight, borderType=cv2.BORDER_REPLICATE), np.float32
-        )
-        ahead = SHIFT_MM * math.sin(angle), SHIFT_MM * math.cos(angle)
-        before, behind = (_shifted(stretch, ahead, way, coarse.step_mm) for way in (1.0, -1.0))
-        low, high = np.minimum(before, behind), np.maximum(before, behind)
-        # the second largest of the three
-        middle = np.asarray(np.maximum(low, np.minimum(high, stretch)), np.float32)
-        aside = FLANK_MM * math.cos(angle), -FLANK_MM * math.sin(angle)
-        slope = 0.5 * sum(_shifted(middle, aside, way, coarse.step_mm) for way in (1.0, -1.0))
-        alone = np.minimum(np.abs(middle), np.sign(middle) * (middle - slope))
-        np.maximum(best, alone, out=best)
-    return best
+    angles = np.arange(_DIRECTIONS) * math.pi / _DIRECTIONS
+    best = np.zeros((_DIRECTIONS, *coarse.values.shape), np.float32)
+
+    def measure(first: int, last: int) -> None:
+        for k in range(first, last):
+            _measure_steps(coarse, float(angles[k]), best[k])
+
+    in_parts(measure, _DIRECTIONS)
+    return np.asarray(best.max(axis=0), np.float32)
+
+
+def _measure_steps(coarse: Coarse, angle: float, out: _Image) -> None:
+    """Write the step of the long edges in a direction, 0 where there is none."""
+    weight = _step_filter(angle, coarse.step_mm)
+    stretch = np.asarray(
+        cv2.filter2D(coarse.values, cv2.CV_32F, weight, borderType=cv2.BORDER_REPLICATE), np.float32
+    )
+    ahead = SHIFT_MM * math.sin(angle), SHIFT_MM * math.cos(angle)
+    before, behind = (_shifted(stretch, ahead, way, coarse.step_mm) for way in (1.0, -1.0))
+    low, high = np.minimum(before, behind), np.maximum(before, behind)
+    # the second largest of the three
+    middle = np.asarray(np.maximum(low, np.minimum(high, stretch)), np.float32)
+    aside = FLANK_MM * math.cos(angle), -FLANK_MM * math.sin(angle)
+    slope = 0.5 * sum(_shifted(middle, aside, way, coarse.step_mm) for way in (1.0, -1.0))
+    alone = np.minimum(np.abs(middle), np.sign(middle) * (middle - slope))
+    np.maximum(alone, 0.0, out=out)
 
 
 def _shifted(image: _Image, by_mm: tuple[float, float], way: float, step_mm: tuple[float, float]) -> _Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from itertools import zip_longest
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.errors import UnreadableFileError
-from mcdetect.kernels.trees import sum_leaves
+from mcdetect.kernels.trees import MOST_LEAVES, Comparisons, compare_by_feature, sum_leaves
 from mcdetect.spots.appearance import FEATURE_NAMES
 
 __all__ = ["DigitalScore", "SpotModel", "default_spot_model", "digital_score"]
@@ -37,7 +37,7 @@ class SpotModel:
     base : float
         Log-odds before the first tree, shifted so that 0 is the operating point.
     roots, feature, left, right : int32 arrays
-        The trees, see `mcdetect.kernels.trees.sum_leaves`.
+        The trees, see `mcdetect.kernels.trees.compare_by_feature`.
     threshold, value : float64 arrays
         Thresholds of the nodes and values of the leaves.
     about : dict
@@ -70,6 +70,11 @@ class SpotModel:
             # Every walk ends: children lie behind their parent and inside its tree.
             if np.any((self.feature >= 0) & ((child <= here) | (child >= end))):
                 raise ValueError("a tree is not in order")
+        leaves = (
+            np.add.reduceat(self.feature < 0, self.roots, dtype=np.int64) if self.roots.size else np.zeros(1)
+        )
+        if leaves.max() > MOST_LEAVES:
+            raise ValueError(f"a tree has more than {MOST_LEAVES} leaves")
 
     @classmethod
     def load(cls, path: str | Path) -> SpotModel:
@@ -156,8 +161,20 @@ class SpotModel:
             raise ValueError(f"expected {len(self.features)} features, got shape {features.shape}")
         out = np.empty(features.shape[0], np.float64)
         rows = np.ascontiguousarray(features, np.float32)
-        sum_leaves(rows, self.roots, self.feature, self.threshold, self.left, self.right, self.value, out)
+        sum_leaves(rows, self._comparisons, out)
         return out + self.base
+
+    @cached_property
+    def _comparisons(self) -> Comparisons:
+        return compare_by_feature(
+            self.roots,
+            self.feature,
+            self.threshold,
+            self.left,
+            self.right,
+            self.value,
+            len(self.features),
+        )
 
 
 def _first_difference(names: tuple[str, ...]) -> str | None:

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 
 from mcdetect.errors import InputFileError, MissingSpacingError, UnreadableFileError
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
+from mcdetect.readers.dicom.columns import header_columns
 from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
 from mcdetect.readers.dicom.eligibility import eligibility_problem, frame_count
 from mcdetect.readers.dicom.geometry import find_spacing
@@ -37,6 +38,7 @@ def examine_dicom(
     thorough: bool = False,
     magnification: float | None = None,
     specimens: bool = False,
+    pixels: bool = True,
 ) -> Examination:
     """Read a DICOM file.
 
@@ -56,6 +58,8 @@ def examine_dicom(
         Geometric magnification of magnification views whose header does not tell it.
     specimens : bool
         Read radiographs of specimens, too.
+    pixels : bool
+        False reads the header only; there is no mammogram then.
 
     Raises
     ------
@@ -65,7 +69,7 @@ def examine_dicom(
     examiner = Examiner(thorough)
     try:
         with quiet(), open_dicom(path) as source:
-            return _examine(source, path, examiner, given, force, frame, magnification, specimens)
+            return _examine(source, path, examiner, given, force, frame, magnification, specimens, pixels)
     except InputFileError:
         raise
     except Exception as error:  # a hostile file makes the parser raise anything
@@ -83,10 +87,12 @@ def _examine(
     frame: int,
     magnification: float | None,
     specimens: bool,
+    pixels: bool,
 ) -> Examination:
     header = source.header
     identity = identify(header)
     _note_header(examiner, source, identity)
+    examiner.header, examiner.study = header_columns(header), study_pseudonym(header)
     examiner.flag(*identity.flags)
     if not source.stated:
         examiner.flag("transfer syntax missing: recognised from the data")
@@ -100,6 +106,8 @@ def _examine(
 
     magnified = "magnification view" in identity.flags
     spacing = _spacing(examiner, header, given, frame, magnified, magnification)
+    if not pixels:
+        return examiner.finish(None)
     stored, grey = _pixels(examiner, source, identity, frame)
     if grey is None or stored is None:
         return examiner.finish(None)
@@ -122,7 +130,8 @@ def _examine(
             view=identity.view,
             display_window=grey.display_window,
             source=path.name,
-            study=study_pseudonym(header),
+            study=examiner.study,
+            header=dict(examiner.header),
             flags=tuple(examiner.flags),
             details=dict(examiner.facts),
         )
