@@ -63,6 +63,7 @@ def test_an_image_is_kept_with_all_that_is_asked_of_it_later(run: RunResults, st
         "seconds": {"spots": 0.25},
         "study": store.alias("1.2.3"),
         "outputs": {"tables": [], "overlays": ["overlays/p.png"]},
+        "dicom_columns": False,
         "model_columns": [],
     }
     (line,) = run.record.inputs

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+    from mcdetect.readers.dicom.memory import Dataset
 
     Readable = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Dataset
 

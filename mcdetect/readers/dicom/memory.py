@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from mcdetect.errors import UnreadableFileError
 from mcdetect.readers.dicom.tags import PYDICOM_ERRORS
 
-__all__ = ["dataset_bytes"]
+__all__ = ["Dataset", "dataset_bytes"]
 
 
 def dataset_bytes(dataset: Dataset) -> bytes:
