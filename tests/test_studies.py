@@ -344,7 +344,7 @@ def test_magnified_groups_are_looked_for_in_the_full_view() -> None:
     assert both["magnified_score"] == 0.6
     assert both["magnified_n_calcifications"] == 10
     assert both["flagged"]
-    assert both["magnified_mismatch"] == pytest.approx(np.sqrt(4 / 5))  # the distance only is not known
+    assert both["magnified_mismatch"] == pytest.approx(np.sqrt(3 / 7))  # the constellation is not known
     alone = found[found["seen_in"] == ONE].iloc[0]
     assert (alone["magnified_file"], alone["magnified_cluster_id"]) == ("", 0)
     assert study_tables(images[::-1])["findings"].equals(found)

@@ -31,6 +31,13 @@ STORED = {
 }
 """Tables that the store of a run holds, image by image."""
 
+_MARK_COLUMNS = tuple(
+    column
+    for column in SCHEMAS["calcifications"]
+    if column.name in ("cluster_id", "row_px", "col_px", "score")
+)
+"""What is read again of the calcifications of each image."""
+
 _SPECIAL = PART_VIEWS | {"partial view"}
 """Remarks of the loader on images whose distances are not those of a whole view."""
 
@@ -123,7 +130,8 @@ class RunResults:
             self._entries[outcome.file] = entry
             images, clusters = self.rows("images", outcome.file), self.rows("clusters", outcome.file)
             row = {str(key): value for key, value in images.iloc[0].to_dict().items()}
-            self.views.append(_view(outcome.file, str(entry.facts["study"]), row, clusters))
+            marks = self.store.rows(entry, "calcifications", _MARK_COLUMNS)
+            self.views.append(_view(outcome.file, str(entry.facts["study"]), row, clusters, marks))
             scores = clusters.loc[clusters["flagged"], "score"]
             best = float(scores.max()) if len(scores) else best
         if failure is not None:
@@ -175,7 +183,9 @@ def _input_record(outcome: Outcome, entry: Entry | None) -> InputRecord:
     )
 
 
-def _view(file: str, study: str, row: Mapping[str, Any], clusters: pd.DataFrame) -> ViewImage:
+def _view(
+    file: str, study: str, row: Mapping[str, Any], clusters: pd.DataFrame, marks: pd.DataFrame
+) -> ViewImage:
     """Return what the table of examinations needs of one image, which is little."""
     kept = [name for name in ("cluster_id", "morphology", *MATCHING_COLUMNS) if name in clusters.columns]
     remarks = str(row["flags"]).split("; ")
@@ -186,5 +196,15 @@ def _view(file: str, study: str, row: Mapping[str, Any], clusters: pd.DataFrame)
         view=str(row["view"]),
         special=any(remark in _SPECIAL for remark in remarks),
         clusters=clusters[kept],
+        marks=_placed(marks, row),
         magnified=any(remark in _MAGNIFIED for remark in remarks) and "specimen" not in remarks,
+    )
+
+
+def _placed(marks: pd.DataFrame, row: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the calcifications of groups with their places in mm."""
+    grouped = marks[marks["cluster_id"] > 0]
+    return grouped[["cluster_id", "score"]].assign(
+        row_mm=grouped["row_px"] * float(row["row_spacing_mm"]),
+        col_mm=grouped["col_px"] * float(row["col_spacing_mm"]),
     )

@@ -41,6 +41,8 @@ class ViewImage:
         Its groups, with the columns of `mcdetect.schema.CLUSTERS` or some of them.
     magnified : bool
         A magnification or spot view, whose groups are looked for in the full views of the breast.
+    marks : DataFrame, optional
+        The calcifications of its groups: cluster_id, row_mm, col_mm and score.
     """
 
     file: str
@@ -50,6 +52,7 @@ class ViewImage:
     special: bool
     clusters: pd.DataFrame
     magnified: bool = False
+    marks: pd.DataFrame | None = None
 
 
 def family(view: str) -> tuple[str, ...]:
