@@ -72,13 +72,16 @@ def draw_magnified(
         raise ValueError("the field lies outside the full view")
     part = np.s_[begin[0] : end[0], begin[1] : end[1]]
     pixels = drawn.pixels[part].copy()
-    pixels[~_exposed(pixels.shape, fine, collimation)] = 0
+    exposed = _exposed(pixels.shape, fine, collimation)
+    pixels[~exposed] = 0
     pixels.setflags(write=False)
     truth = drawn.truth.assign(
         row_px=drawn.truth["row_px"] - begin[0], col_px=drawn.truth["col_px"] - begin[1]
     )
     there = truth["row_px"].between(0, pixels.shape[0] - 1) & truth["col_px"].between(0, pixels.shape[1] - 1)
-    truth = truth[there].reset_index(drop=True)
+    truth = truth[there]
+    seen = exposed[truth["row_px"].round().astype(int), truth["col_px"].round().astype(int)]
+    truth = truth[seen].reset_index(drop=True)
     return dataclasses.replace(
         drawn,
         pixels=pixels,
