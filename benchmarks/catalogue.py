@@ -375,6 +375,20 @@ BENCHMARKS: dict[str, Benchmark] = {
             ),
         ),
     ),
+    "fuzz": Benchmark(
+        "benchmarks.reading.fuzz",
+        "Damaged inputs",
+        "Small inputs of every transfer syntax and picture kind, damaged by number, so that each can be made "
+        "again: bits, lengths and blocks changed, cut, spliced, odd headers. None may end the reader, take "
+        "10 s of processor time, or raise another error than those of the package.",
+        (
+            View(
+                "",
+                (Column("kinds", "kinds"), Column("inputs", "inputs"), Across("became", "what")),
+                turned=True,
+            ),
+        ),
+    ),
     "stage_cost": Benchmark(
         "benchmarks.measurement.stage_cost",
         "How stages grow with their work",

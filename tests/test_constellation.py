@@ -77,7 +77,7 @@ def image(name: str, groups: list[_Floats], *, magnified: bool, view: str = "CC"
             for k, points in enumerate(groups, start=1)
         ]
     )
-    return ViewImage(name, "s", "L", view, magnified, clusters, magnified, marks)
+    return ViewImage(name, "s", "L", view, magnified, clusters, magnified=magnified, marks=marks)
 
 
 def test_groups_that_measure_alike_are_told_by_their_constellation() -> None:

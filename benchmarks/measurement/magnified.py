@@ -49,7 +49,7 @@ def as_view(name: str, result: Result, *, magnified: bool) -> ViewImage:
     marks = result.calcifications[result.calcifications["cluster_id"] > 0]
     placed = places(marks, result.mammogram.spacing.row_mm)
     table = marks[["cluster_id", "score"]].assign(row_mm=placed[:, 0], col_mm=placed[:, 1])
-    return ViewImage(name, "s", "L", "CC", magnified, result.clusters, magnified, table)
+    return ViewImage(name, "s", "L", "CC", magnified, result.clusters, magnified=magnified, marks=table)
 
 
 def true_group(drawn: PhantomMammogram, row_px: float, col_px: float) -> int:

@@ -22,9 +22,11 @@ from mcdetect.breast.outline import find_air, trace_breast
 from mcdetect.breast.part import find_specimen, shows_skin
 from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
 from mcdetect.breast.region import BreastRegion
+from mcdetect.breast.several import count_breasts, further_breasts
 from mcdetect.config import BreastConfig
 from mcdetect.errors import UnusableImageError
 from mcdetect.image.mammogram import MIN_SIDE_PX, Mammogram
+from mcdetect.image.plausible import check_area
 
 __all__ = ["find_breast"]
 
@@ -92,6 +94,7 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     is_small = min(coarse.step_mm[0] * shape[0], coarse.step_mm[1] * shape[1]) < CROP_MM
     mask: BoolImage = np.zeros(shape, np.bool_)
     share = scaled
+    part = mammogram.shows_part
     if air is not None and mammogram.shows_specimen:
         share = (values - np.float32(air.air)) / np.float32(air.tissue - air.air)
         mask[window] = find_specimen(np.ascontiguousarray(share[window]), coarse.step_mm)
@@ -105,11 +108,13 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
                     "no breast was found in the image", "check that it is a mammogram and how it was windowed"
                 )
             air = None
+    breasts = 1
     if air is None:
         mask[window] = True
+    elif not is_small and not part:
+        breasts = _add_others(mask, share, window, coarse)
     skin_mm = _skin_distance(mask, (top, bottom, left, right), coarse)
-    part = mammogram.shows_part
-    side = chest_wall_side(mask[window]) if air is not None and not part else None
+    side = chest_wall_side(mask[window]) if air is not None and breasts == 1 and not part else None
     _cross_check(mammogram, side)
     pectoral = np.zeros_like(mask)
     if side is not None:
@@ -151,8 +156,23 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         is_part=part,
         has_skin=bool((skin_mm < NO_SKIN_MM)[mask].any()),
         air_unevenness=uneven,
+        n_breasts=breasts,
         implant_mm2=float(np.count_nonzero(implant)) * coarse.cell_mm2,
     )
+
+
+def _add_others(mask: BoolImage, share: FloatImage, window: tuple[slice, slice], coarse: CoarseImage) -> int:
+    """Add further breasts to the mask; return how many there are, and refuse more than could be."""
+    first, part = mask[window].copy(), np.ascontiguousarray(share[window])
+    all_of_them = [first, *further_breasts(part, first, coarse.step_mm)]
+    for other in all_of_them[1:]:
+        mask[window] |= other
+    count = 0
+    for one in all_of_them:
+        here = count_breasts(one, coarse.step_mm)
+        check_area(np.count_nonzero(one) * coarse.cell_mm2 / 100.0, 0, whole=False, breasts=here)
+        count += here
+    return count
 
 
 def _remove_objects(searched: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mcdetect.errors import MissingSpacingError
 from mcdetect.image.views import PART_VIEWS
 
-__all__ = ["MIN_SIDE_PX", "Intent", "Mammogram", "PixelSpacing", "Plane"]
+__all__ = ["MIN_SIDE_PX", "Intent", "Mammogram", "Origin", "PixelSpacing", "Plane"]
 
 # Physics: detectors and digitisers sample mammograms at about 0.025 to 0.2 mm; the limits leave room.
 SPACING_LIMITS_MM = (0.01, 0.5)
@@ -77,6 +77,25 @@ class PixelSpacing:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Pseudonyms that tell which images are copies of one exposure.
+
+    Parameters
+    ----------
+    instance : str
+        Of the SOP instance; empty when unknown, as are the others.
+    sources : tuple of str
+        Of the instances that it was made from.
+    event : str
+        Of the exposure: its irradiation event, or its moment, side and view.
+    """
+
+    instance: str = ""
+    sources: tuple[str, ...] = ()
+    event: str = ""
+
+
+@dataclass(frozen=True)
 class Mammogram:
     """One mammogram, calcification bright.
 
@@ -103,12 +122,17 @@ class Mammogram:
         "CC", "MLO", "ML", "LM", "LMO", "XCCL", ... or None.
     display_window : (float, float), optional
         Grey levels to draw black and white, in units of `pixels`; for pictures only.
+    polarity_source : str
+        Why bright is taken as dense: "header", "header and skin line", "skin line", "skin line against the
+        header", "assumed", or "given" with an array.
     study : str
         Pseudonym of the examination, to tell which images belong together; empty when unknown. It is
         kept in memory only and stands in no output.
     header : dict of str to (str or float)
         Identifiers, maker and exposure, by the names of `mcdetect.schema.DICOM_COLUMNS`. They are kept in
         memory only, and written on request.
+    origin : Origin
+        What tells its copies; kept like `study`.
     source : str
         Name of the file, relative to the input it was found in; empty for arrays.
     flags : tuple of str
@@ -128,8 +152,10 @@ class Mammogram:
     view: str | None = None
     display_window: tuple[float, float] | None = None
     source: str = ""
+    polarity_source: str = field(default="given", kw_only=True)
     study: str = field(default="", repr=False, kw_only=True)
     header: dict[str, str | float] = field(default_factory=dict, repr=False, kw_only=True)
+    origin: Origin = field(default=Origin(), repr=False, kw_only=True)
     flags: tuple[str, ...] = ()
     details: dict[str, str] = field(default_factory=dict)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,7 @@ from mcdetect.config import Config
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
 from mcdetect.pipeline.bodies import find_bodies, measured_whole
 from mcdetect.pipeline.clock import Clock
+from mcdetect.pipeline.plausibility import TOO_MANY, implausibly_many
 from mcdetect.pipeline.searching import Searched, search
 from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
 from mcdetect.result import Calcifications, Clusters, Marks, Result
@@ -81,6 +84,9 @@ def detect(
             candidate_rows = candidate_table(mammogram, candidates, cluster_id)
             calcification_rows = calcification_table(mammogram, calcifications, clusters)
             cluster_rows = cluster_table(mammogram, clusters)
+    marks = calcifications.marks
+    if implausibly_many(marks.row_mm, marks.col_mm, found.area_cm2):
+        mammogram = dataclasses.replace(mammogram, flags=(*mammogram.flags, TOO_MANY))
     return Result(
         mammogram=mammogram,
         breast=found.breast,

@@ -41,9 +41,11 @@ class ReadOptions:
     magnification: float | None = None
     specimens: bool = False
 
-    def source(self, path: Path, name: str) -> ImageFile:
-        """Return a file that is read so."""
-        return ImageFile(path, name, self.pixel_spacing_mm, self.force, self.magnification, self.specimens)
+    def source(self, path: Path, name: str, member: str | None = None) -> ImageFile:
+        """Return a file, or one within an archive, that is read so."""
+        return ImageFile(
+            path, name, self.pixel_spacing_mm, self.force, member, self.magnification, self.specimens
+        )
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class ImageFile:
         Spacing in mm, for images whose header has none.
     force : bool
         Also read images that are not taken for plain mammograms.
+    member : str, optional
+        Its name within `path`, a zip archive.
     magnification : float, optional
         Of magnification views whose header does not tell it.
     specimens : bool
@@ -70,6 +74,7 @@ class ImageFile:
     name: str
     pixel_spacing_mm: float | None = None
     force: bool = False
+    member: str | None = None
     magnification: float | None = None
     specimens: bool = False
 
@@ -81,6 +86,7 @@ class ImageFile:
             self.path,
             pixel_spacing_mm=self.pixel_spacing_mm,
             force=self.force,
+            member=self.member,
             magnification=self.magnification,
             specimens=self.specimens,
         )

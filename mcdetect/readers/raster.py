@@ -14,21 +14,23 @@ import numpy.typing as npt
 from mcdetect.errors import (
     InputFileError,
     MissingSpacingError,
-    NotEligibleError,
     UnreadableFileError,
     UnusableImageError,
 )
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
 from mcdetect.image.views import parse_view_name
+from mcdetect.readers.area import plausible_spacing
 from mcdetect.readers.codestream import parse_codestream
 from mcdetect.readers.examination import Examination, Examiner, check_extent, check_size, describe_spacing
 from mcdetect.readers.grey import check_content, saturation_level
-from mcdetect.readers.polarity import find_air
+from mcdetect.readers.polarity import judge_polarity
+from mcdetect.readers.signatures import PNM_HEADER
+from mcdetect.readers.tiff import read_tiff
+from mcdetect.readers.whole import check_jpeg
 
 __all__ = ["examine_raster"]
 
 _AGAIN = "obtain the file again"
-_PNM_HEADER = re.compile(rb"P([1-6])((?:\s+|#[^\n]*\n)+)(\d{1,6})\s+(?:#[^\n]*\n\s*)*(\d{1,6})\s+")
 _DECODER_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -145,10 +147,11 @@ def _convert(
     inverted = picture.white_is_zero
     if inverted:
         steps.append("white is zero: inverted")
-    air = find_air(-pixels if inverted else pixels, valid)
-    if air is not None and air.brighter:
+    seen = judge_polarity(-pixels if inverted else pixels, valid)
+    if remark := seen.remark(stated=False):
+        examiner.flag(remark)
+    if seen.brighter:
         inverted = not inverted
-        examiner.flag("air was brighter than the breast: inverted")
         steps.append("inverted, since air was brighter than the breast")
     if inverted:
         top = 0.0 if values.dtype.kind == "f" else float(np.iinfo(values.dtype).max)
@@ -156,11 +159,15 @@ def _convert(
     if valid is not None:
         pixels[~valid] = pixels[valid].min()
     examiner.note("grey scale", "; ".join(steps) or "used as stored, bright taken as dense")
+    examiner.note("polarity", seen.source(stated=False))
     saturated = saturation_level(pixels, valid)
     if saturated is not None:
         examiner.note("saturated from", f"{saturated:g}")
+    _check_side(examiner, laterality, seen.side)
     if given is None:
         return examiner.finish(None)
+    _, remark = plausible_spacing(seen.breast, pixels.size, given, given)
+    examiner.flag(*[remark] if remark else [])
     return examiner.finish(
         Mammogram(
             pixels=pixels,
@@ -170,10 +177,18 @@ def _convert(
             laterality=laterality,
             view=view,
             source=path.name,
+            polarity_source=seen.source(stated=False),
             flags=tuple(examiner.flags),
             details=dict(examiner.facts),
         )
     )
+
+
+def _check_side(examiner: Examiner, laterality: str | None, air_side: str) -> None:
+    """Say so where the chest wall is not where that of the breast named by the file usually is."""
+    wall = {"right": "L", "left": "R"}.get(air_side)
+    if wall is not None and laterality is not None and wall != laterality:
+        examiner.flag(f"the chest wall is on the side usual for {wall}, not {laterality}")
 
 
 def _grey(values: npt.NDArray[Any], steps: list[str]) -> npt.NDArray[Any]:
@@ -202,7 +217,8 @@ def _decode(path: Path, kind: str, examiner: Examiner, force: bool, frame: int) 
     """Decode a picture; None when a problem was kept."""
     try:
         if kind == "TIFF":
-            return _read_tiff(path, examiner, force, frame)
+            page = read_tiff(path, examiner, force, frame)
+            return None if page is None else _Picture(page.values, page.white_is_zero, page.lossy)
         data = path.read_bytes()
         if kind == "PNM":
             return _read_pnm(data)
@@ -230,6 +246,10 @@ def _read_compressed(data: bytes, kind: str) -> _Picture:
     if stream is None:
         raise ValueError("no image in the stream")
     check_size(stream.rows, stream.cols)
+    if stream.components == 4 and stream.codec == "jpeg":
+        raise UnusableImageError(
+            "the picture is in the colours of print (CMYK)", "save it as plain grey scale"
+        )
     if not stream.complete:
         raise EOFError("no end marker")
     decoders = {
@@ -238,12 +258,15 @@ def _read_compressed(data: bytes, kind: str) -> _Picture:
         "jpeg2000": imagecodecs.jpeg2k_decode,
         "htj2k": imagecodecs.htj2k_decode,
     }
-    return _Picture(np.asarray(decoders[stream.codec](data)), lossy=not stream.lossless)
+    decoded = np.asarray(decoders[stream.codec](data))
+    if stream.codec == "jpeg":
+        check_jpeg(data, stream, decoded, imagecodecs.jpeg8_decode)
+    return _Picture(decoded, lossy=not stream.lossless)
 
 
 def _read_pnm(data: bytes) -> _Picture:
     """Read PGM or PPM, plain or raw, 8 or 16 bit (Netpbm formats)."""
-    match = _PNM_HEADER.match(data[:4096])
+    match = PNM_HEADER.match(data[:4096])
     if match is None:
         raise ValueError("malformed header")
     number, cols, rows = int(match[1]), int(match[3]), int(match[4])
@@ -268,33 +291,3 @@ def _read_pnm(data: bytes) -> _Picture:
         kind = np.dtype("u1" if top < 256 else ">u2")
         values = np.frombuffer(body, kind, count).astype(kind.newbyteorder("="))
     return _Picture(values.reshape((rows, cols, 3) if channels == 3 else (rows, cols)))
-
-
-def _read_tiff(path: Path, examiner: Examiner, force: bool, frame: int) -> _Picture | None:
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as file:
-            pages = len(file.pages)
-            if pages > 1:
-                refusal = NotEligibleError(
-                    f"it holds {pages} pictures, which are not searched",
-                    "give single pictures, or use --force to search the first one",
-                )
-                if not force:
-                    examiner.problem(refusal)
-                    return None
-                examiner.flag(f"forced: {refusal.cause}")
-            if frame >= pages:
-                raise UnreadableFileError(
-                    f"frame {frame} was asked for, but there are {pages}", "ask for a frame that is there"
-                )
-            page: Any = file.pages[frame]
-            check_size(int(page.imagelength), int(page.imagewidth))
-            if str(page.photometric.name) == "PALETTE":
-                raise UnusableImageError("the picture has a colour palette", "save it as plain grey scale")
-            white_is_zero = page.photometric.name == "MINISWHITE"
-            lossy = "JPEG" in page.compression.name and "2000" not in page.compression.name
-            return _Picture(np.asarray(page.asarray()), white_is_zero, lossy)
-    except tifffile.TiffFileError as error:
-        raise UnreadableFileError("the TIFF picture is truncated or damaged", _AGAIN) from error

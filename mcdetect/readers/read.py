@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,20 +11,23 @@ from mcdetect.errors import InputFileError, UnreadableFileError
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
 from mcdetect.readers.examination import Examination, given_magnification, given_spacing
 from mcdetect.readers.memory import as_file, name_of
+from mcdetect.readers.packed import unpacked
+from mcdetect.readers.signatures import (
+    HEAD_BYTES,
+    archive_kind,
+    looks_like_bare_dicom,
+    picture_kind,
+    what_it_is,
+)
 
 if TYPE_CHECKING:
     from mcdetect.readers.memory import Readable
 
 __all__ = ["examine", "read_mammogram"]
 
-_FOREIGN = (
-    (b"\x1f\x8b", "a gzip archive", "unpack it first"),
-    (b"PK\x03\x04", "a zip archive", "unpack it first"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
-    (b"%PDF", "a PDF document", "give DICOM, PNG, TIFF or PGM images"),
-    (b"\x93NUMPY", "a NumPy array", "load it and pass the array to mcdetect.detect"),
-)
 _SUPPORTED = "give DICOM, PNG, TIFF, PGM, BMP or JPEG images"
+_NO_FORMAT = "it is of no format that mcdetect reads"
+_REMEDIES = {"archive": "unpack it first", "NumPy": "load it and pass the array to mcdetect.detect"}
 
 
 def read_mammogram(
@@ -34,11 +38,13 @@ def read_mammogram(
     frame: int = 0,
     magnification: float | None = None,
     specimens: bool = False,
+    member: str | None = None,
 ) -> Mammogram:
     """Read one mammogram.
 
     The format is recognised by content, not by name: DICOM with or without its preamble, in every
-    common transfer syntax, or a PNG, TIFF, PGM, BMP or JPEG picture.
+    common transfer syntax, or a PNG, TIFF, PGM, BMP or JPEG picture; either also packed by gzip, or as the
+    only image in a zip archive.
 
     Parameters
     ----------
@@ -59,6 +65,8 @@ def read_mammogram(
         are measured in the breast, so such a view is refused without.
     specimens : bool, default False
         Read radiographs of specimens, too. They are searched as crops.
+    member : str, optional
+        Name of a file within a zip archive; by default its only image.
 
     Returns
     -------
@@ -92,6 +100,7 @@ def read_mammogram(
         frame=frame,
         magnification=magnification,
         specimens=specimens,
+        member=member,
     ).mammogram
     if mammogram is None:  # a problem raises unless the examination is thorough
         raise UnreadableFileError("nothing could be read", _SUPPORTED, name_of(path) or None)
@@ -108,6 +117,7 @@ def examine(
     magnification: float | None = None,
     specimens: bool = False,
     pixels: bool = True,
+    member: str | None = None,
 ) -> Examination:
     """Read one file and report everything that was understood.
 
@@ -120,26 +130,42 @@ def examine(
         that cannot be parsed at all raises nevertheless.
     pixels : bool, default True
         False reads the headers of DICOM files only; there is no mammogram then.
+    member : str, optional
+        Name of a file within a zip archive; by default its only image.
     """
     given = given_spacing(pixel_spacing_mm)
     factor = given_magnification(magnification)
     if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0:
         raise ValueError(f"frame must be a non-negative integer, got {frame!r}")
-    name = name_of(path)
+    examined = partial(
+        _examine,
+        given=given,
+        force=force,
+        frame=frame,
+        thorough=thorough,
+        magnification=factor,
+        specimens=specimens,
+        pixels=pixels,
+    )
     with as_file(path) as file:
         try:
-            found = _examine(file, given, force, frame, thorough, factor, specimens, pixels)
+            if archive_kind(_first_bytes(file)) is None:
+                found = examined(file)
+            else:
+                with unpacked(file, member) as inner:
+                    found = examined(inner)
         except InputFileError as error:
             raise error.with_path(file) from error.__cause__
         problems = tuple(problem.with_path(file) for problem in found.problems)
     image = found.mammogram
-    if image is not None and not name:
+    if image is not None and not name_of(path):
         image = dataclasses.replace(image, source="")
     return dataclasses.replace(found, problems=problems, mammogram=image)
 
 
 def _examine(
     file: Path,
+    *,
     given: PixelSpacing | None,
     force: bool,
     frame: int,
@@ -175,21 +201,15 @@ def _recognise(path: Path) -> str:
         raise UnreadableFileError("the file is empty", "obtain the file again")
     if start[128:132] == b"DICM":
         return "dicom"
-    from mcdetect.readers.signatures import looks_like_bare_dicom, picture_kind
-
     if (kind := picture_kind(start)) is not None:
         return kind
     if looks_like_bare_dicom(start):
         return "dicom"
-    for magic, what, remedy in _FOREIGN:
-        if start.startswith(magic):
-            raise UnreadableFileError(f"it is {what}, not an image", remedy)
     if not start.strip(b"\x00"):
         raise UnreadableFileError("it starts with nothing but zero bytes", "obtain the file again")
-    printable = sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in start)
-    if printable > 0.95 * len(start):
-        raise UnreadableFileError("it is a text file, not an image", _SUPPORTED)
-    raise UnreadableFileError("it is of no format that mcdetect reads", _SUPPORTED)
+    what = what_it_is(start)
+    remedy = next((remedy for word, remedy in _REMEDIES.items() if word in what), _SUPPORTED)
+    raise UnreadableFileError(f"it is {what}, not an image" if " format " not in what else _NO_FORMAT, remedy)
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -197,7 +217,7 @@ def _first_bytes(path: Path) -> bytes:
         raise UnreadableFileError("it is a folder", "give a file")
     try:
         with path.open("rb") as file:
-            return file.read(1024)
+            return file.read(HEAD_BYTES)
     except FileNotFoundError as error:
         raise UnreadableFileError("the file does not exist", "check the path") from error
     except OSError as error:

@@ -6,7 +6,7 @@ from mcdetect.schema.calcifications import CALCIFICATIONS, CANDIDATES
 from mcdetect.schema.changes import CHANGES, MEMBERS
 from mcdetect.schema.clusters import CLUSTERS, MODEL_COLUMNS
 from mcdetect.schema.column import Column, empty_table, make_table
-from mcdetect.schema.images import DICOM_COLUMNS, FAILURES, FINDINGS, IMAGES, STUDIES
+from mcdetect.schema.images import DICOM_COLUMNS, FAILURES, FINDINGS, IMAGES, SKIPPED, STUDIES
 from mcdetect.schema.inspection import INSPECTION
 from mcdetect.schema.measures import MEASURES, SHAPE_MEASURES, Measure
 from mcdetect.schema.stereo import STEREO_GROUPS, STEREO_MARKS
@@ -26,6 +26,7 @@ __all__ = [
     "MODEL_COLUMNS",
     "SCHEMA_VERSION",
     "SHAPE_MEASURES",
+    "SKIPPED",
     "STEREO_GROUPS",
     "STEREO_MARKS",
     "STUDIES",
@@ -35,4 +36,4 @@ __all__ = [
     "make_table",
 ]
 
-SCHEMA_VERSION = "5.0"
+SCHEMA_VERSION = "5.1"

@@ -1,10 +1,10 @@
-"""Columns of the tables of images, examinations and failures."""
+"""Columns of the tables of images, examinations, failures and files passed over."""
 
 from __future__ import annotations
 
 from mcdetect.schema.column import FILE, Column
 
-__all__ = ["DICOM_COLUMNS", "FAILURES", "FINDINGS", "IMAGES", "STUDIES"]
+__all__ = ["DICOM_COLUMNS", "FAILURES", "FINDINGS", "IMAGES", "SKIPPED", "STUDIES"]
 
 IMAGES: tuple[Column, ...] = (
     FILE,
@@ -16,6 +16,13 @@ IMAGES: tuple[Column, ...] = (
     Column("view", "str", "", "view, empty when unknown"),
     Column("laterality", "str", "", "L or R, empty when unknown"),
     Column("intent", "str", "", "what the grey levels were made for"),
+    Column(
+        "polarity_source",
+        "str",
+        "",
+        "why bright is taken as dense: header, 'header and skin line', 'skin line', "
+        "'skin line against the header', assumed, or given with an array",
+    ),
     Column("digital", "bool", "", "scored as of a digital detector: by its header, or else by its even air"),
     Column("breast_area_cm2", "float64", "cm2", "area of the breast"),
     Column("searched_area_cm2", "float64", "cm2", "area in which calcifications were looked for"),
@@ -35,6 +42,8 @@ IMAGES: tuple[Column, ...] = (
     Column(
         "scatter_distribution", "str", "", "distribution of ten or more calcifications outside flagged groups"
     ),
+    Column("exposure_id", "int64", "", "number of the exposure in the run; copies of one share it; 0 alone"),
+    Column("same_as", "str", "", "first image of the run with the same pixels, empty when there is none"),
     Column("flags", "str", "", "remarks of the loader, joined by '; '"),
     Column("seconds", "float64", "s", "time from pixels to result"),
 )
@@ -106,4 +115,9 @@ FAILURES: tuple[Column, ...] = (
     Column("error", "str", "", "kind of error"),
     Column("cause", "str", "", "what is wrong"),
     Column("remedy", "str", "", "what to do about it"),
+)
+
+SKIPPED: tuple[Column, ...] = (
+    FILE,
+    Column("reason", "str", "", "why it was passed over"),
 )

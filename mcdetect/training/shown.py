@@ -113,17 +113,18 @@ def draw_examples(
     dict of int to Path
         By row; without those whose image is not there or cannot be read.
     """
-    paths = {entry.file: entry.path for entry in find_inputs(images).inputs}
+    inputs = {entry.file: entry for entry in find_inputs(images).inputs}
     clusters = training.examples.clusters
     written: dict[int, Path] = {}
     for number, (verdict, row) in enumerate(zip(shown["verdict"], shown["row"], strict=True), start=1):
         cluster = clusters.iloc[int(row)]
-        path = paths.get(str(cluster["file"]))
-        if path is None:
+        entry = inputs.get(str(cluster["file"]))
+        if entry is None:
             logger.warning("an image of the examples is not among those given (--images)")
             continue
         try:
-            picture = _picture(ImageFile(path, "image", _spacing(tables, str(cluster["file"]))), cluster)
+            spacing = _spacing(tables, str(cluster["file"]))
+            picture = _picture(ImageFile(entry.path, "image", spacing, member=entry.member), cluster)
         except InputFileError as error:
             logger.warning("an image of the examples cannot be shown: %s", error.cause)
             continue

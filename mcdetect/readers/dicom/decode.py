@@ -15,6 +15,7 @@ from pydicom.encaps import get_frame
 
 from mcdetect.errors import UnreadableFileError, UnusableImageError
 from mcdetect.readers.codestream import Codestream, parse_codestream
+from mcdetect.readers.dicom.bits import settle_bits
 from mcdetect.readers.dicom.eligibility import frame_count
 from mcdetect.readers.dicom.plugin import PLUGIN, decoder_for, is_available
 from mcdetect.readers.dicom.source import DicomSource, PixelElement
@@ -31,6 +32,7 @@ _CODEC_SYNTAXES = {
     "jpeg2000": uid.JPEG2000,
     "htj2k": uid.HTJ2K,
 }
+_UNKNOWN = "unknown transfer syntax: the pixel data tell how they are compressed"
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
@@ -49,6 +51,8 @@ class StoredPixels:
         What was done to the bits.
     flags : tuple of str
         Remarks.
+    padding : (rows, cols) bool array or None
+        Where the words are padding that lies outside of the range of the values.
     """
 
     values: npt.NDArray[Any]
@@ -56,6 +60,7 @@ class StoredPixels:
     signed: bool
     steps: tuple[str, ...]
     flags: tuple[str, ...]
+    padding: npt.NDArray[np.bool_] | None = None
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -122,7 +127,8 @@ def read_stored_pixels(source: DicomSource, frame: int = 0) -> StoredPixels:
         syntax = source.encoding
         if source.transfer_syntax.is_encapsulated:
             # A defined length says that the pixels are plain, whatever the label claims.
-            flags.append("transfer syntax does not match the pixel data")
+            known = syntax_is_known(source.transfer_syntax)
+            flags.append("transfer syntax does not match the pixel data" if known else _UNKNOWN)
         source.stream.seek(element.start)
         raw = _decode(syntax, source.stream, frame, element, layout)
     values = _single_channel(raw, layout, flags, steps)
@@ -200,11 +206,14 @@ def _compressed_frame(
     if not is_available(syntax):
         if codestream is None:
             raise UnreadableFileError(
-                f"its transfer syntax {_syntax_name(syntax)} is not supported",
+                f"its transfer syntax {_syntax_name(syntax)} is not supported"
+                if syntax_is_known(syntax)
+                else f"its transfer syntax {_syntax_name(syntax)} is known to nobody",
                 "convert it to Explicit VR Little Endian",
             )
         syntax = _CODEC_SYNTAXES[codestream.codec]
-        flags.append("transfer syntax does not match the pixel data")
+        known = syntax_is_known(source.transfer_syntax)
+        flags.append("transfer syntax does not match the pixel data" if known else _UNKNOWN)
     elif codestream is not None and not _matches(syntax, codestream):
         syntax = _CODEC_SYNTAXES[codestream.codec]
         flags.append("transfer syntax does not match the pixel data")
@@ -225,8 +234,15 @@ def _matches(syntax: uid.UID, codestream: Codestream) -> bool:
     )
 
 
+def syntax_is_known(syntax: uid.UID) -> bool:
+    """Return whether a transfer syntax is one of the standard's."""
+    return syntax.name != syntax and syntax.type == "Transfer Syntax"
+
+
 def _syntax_name(syntax: uid.UID) -> str:
-    return syntax.name if syntax.name != syntax and len(syntax.name) < 80 else "(unknown)"
+    if syntax_is_known(syntax):
+        return syntax.name[:80]
+    return str(syntax)[:64] if syntax.is_valid else "(no UID)"
 
 
 def _fragments(stream: BinaryIO, element: PixelElement) -> list[tuple[int, int]]:
@@ -322,28 +338,29 @@ def _apply_bits(
     flags: list[str],
     steps: list[str],
 ) -> StoredPixels:
-    """Drop bits outside Bits Stored, unless the values show that Bits Stored is wrong."""
-    bits = layout.stored
+    """Drop what is no part of the values, as `settle_bits` finds it."""
     shift = 0 if syntax.is_encapsulated else layout.high_bit + 1 - layout.stored
     if shift:
         values = values >> shift
         steps.append(f"shifted right by {shift} bits (High Bit {layout.high_bit})")
-    top = int(values.max())
-    limit = 1 << (bits - 1) if layout.signed else 1 << bits
-    if top >= limit and layout.signed and top < 2 * limit:
-        # The stream held the bits without their sign.
-        spare = 8 * values.dtype.itemsize - bits
-        values = (values << spare) >> spare
-        steps.append(f"sign extended from {bits} bits")
-    elif top >= limit and not layout.signed and _has_overlay_in_pixels(header):
-        values = values & np.asarray(limit - 1, dtype=values.dtype)
-        steps.append(f"bits above Bits Stored {bits} (overlay) dropped")
-    elif top >= limit:
-        bits = top.bit_length() + int(layout.signed)
-        flags.append("pixel values exceed Bits Stored")
-    if bits <= 8:
+    first, second = integer(header, "PixelPaddingValue"), integer(header, "PixelPaddingRangeLimit")
+    found = settle_bits(
+        values,
+        layout.stored,
+        layout.signed,
+        padding=None if first is None else (first, first if second is None else second),
+        has_overlay=_has_overlay_in_pixels(header),
+    )
+    if found.bits <= 8:
         flags.append("8-bit grey scale")
-    return StoredPixels(values, bits, layout.signed, tuple(steps), tuple(dict.fromkeys(flags)))
+    return StoredPixels(
+        found.values,
+        found.bits,
+        found.signed,
+        (*steps, *found.steps),
+        tuple(dict.fromkeys((*flags, *found.flags))),
+        found.padding,
+    )
 
 
 def _has_overlay_in_pixels(header: Dataset) -> bool:

@@ -7,8 +7,10 @@ from pathlib import Path
 from pydicom import uid
 from pydicom.dataset import Dataset
 
-from mcdetect.errors import InputFileError, MissingSpacingError, UnreadableFileError
+from mcdetect.errors import InputFileError, MissingSpacingError, NotEligibleError, UnreadableFileError
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
+from mcdetect.image.views import PART_VIEWS
+from mcdetect.readers.area import plausible_spacing
 from mcdetect.readers.dicom.columns import header_columns
 from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
 from mcdetect.readers.dicom.eligibility import eligibility_problem, frame_count
@@ -16,6 +18,7 @@ from mcdetect.readers.dicom.geometry import find_spacing
 from mcdetect.readers.dicom.greyscale import GreyScale, to_grey_scale
 from mcdetect.readers.dicom.identity import Identity, identify, study_pseudonym
 from mcdetect.readers.dicom.magnified import magnified_spacing
+from mcdetect.readers.dicom.origin import find_origin
 from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource, open_dicom
 from mcdetect.readers.dicom.tags import integer, text
@@ -104,6 +107,7 @@ def _examine(
         else:
             examiner.problem(refusal)
 
+    part = not PART_VIEWS.isdisjoint(identity.flags)
     magnified = "magnification view" in identity.flags
     spacing = _spacing(examiner, header, given, frame, magnified, magnification)
     if not pixels:
@@ -111,11 +115,18 @@ def _examine(
     stored, grey = _pixels(examiner, source, identity, frame)
     if grey is None or stored is None:
         return examiner.finish(None)
-    laterality = _laterality(examiner, identity, grey)
+    laterality = identity.laterality if part else _laterality(examiner, identity, grey)
     if spacing is None:
         return examiner.finish(None)
     try:
         check_extent(grey.pixels.shape[0], grey.pixels.shape[1], spacing)
+        whole = None if part else grey.breast
+        used, remark = plausible_spacing(whole, grey.pixels.size, spacing, given)
+        examiner.flag(*[remark] if remark else [])
+        if used is not spacing:
+            spacing = used
+            examiner.note("pixel spacing", describe_spacing(spacing))
+            examiner.note("given pixel spacing", "used instead of the header's")
     except InputFileError as error:
         examiner.problem(error)
     return examiner.finish(
@@ -129,9 +140,11 @@ def _examine(
             laterality=laterality,
             view=identity.view,
             display_window=grey.display_window,
+            polarity_source=grey.polarity,
             source=path.name,
             study=examiner.study,
             header=dict(examiner.header),
+            origin=find_origin(header, laterality, identity.view),
             flags=tuple(examiner.flags),
             details=dict(examiner.facts),
         )
@@ -200,9 +213,7 @@ def _pixels(
 ) -> tuple[StoredPixels | None, GreyScale | None]:
     """Decode and convert; problems go to the examiner."""
     if source.pixel_element is None and integer(source.header, "Rows") is None:
-        examiner.problem(
-            UnreadableFileError("it holds no image (no pixel data)", "give the image files only")
-        )
+        examiner.problem(_without_pixels(source.header))
         return None, None
     try:
         stored = read_stored_pixels(source, frame)
@@ -218,11 +229,23 @@ def _pixels(
         return stored, None
     examiner.flag(*grey.flags)
     examiner.note("grey scale", "; ".join(grey.steps) or "used as stored")
+    examiner.note("polarity", grey.polarity)
     if grey.display_window is not None:
         examiner.note("display window", "{:g} to {:g}".format(*grey.display_window))
     if grey.saturation_level is not None:
         examiner.note("saturated from", f"{grey.saturation_level:g}")
     return stored, grey
+
+
+def _without_pixels(header: Dataset) -> InputFileError:
+    """Say of a file without image what it is: pixels that a maker hides in private elements are no damage."""
+    makers = [element for element in header if element.tag.is_private_creator and element.tag.group > 0x7000]
+    if makers:
+        return NotEligibleError(
+            f"its pixels are in private elements of {str(makers[0].value)[:32]} (tomosynthesis or such)",
+            "export it as Breast Tomosynthesis Image Storage, or give the 2D mammograms",
+        )
+    return UnreadableFileError("it holds no image (no pixel data)", "give the image files only")
 
 
 def _laterality(examiner: Examiner, identity: Identity, grey: GreyScale) -> str | None:
@@ -231,9 +254,13 @@ def _laterality(examiner: Examiner, identity: Identity, grey: GreyScale) -> str 
     Left breasts are shown with the chest wall on the left. Patient Orientation overrides the
     convention: rows that run to anterior start at the chest wall.
     """
-    if grey.air is None or grey.air.side not in ("left", "right"):
+    if grey.air_side in ("top", "bottom"):
+        wall = "top" if grey.air_side == "bottom" else "bottom"
+        examiner.note("chest wall", wall)
+        examiner.flag(f"the chest wall is at the {wall}: the image is turned")
+    if grey.air_side not in ("left", "right"):
         return identity.laterality
-    wall = "L" if grey.air.side == "right" else "R"
+    wall = "L" if grey.air_side == "right" else "R"
     examiner.note("chest wall", "left" if wall == "L" else "right")
     if identity.laterality is None:
         if identity.intent is Intent.FILM or identity.row_direction:
