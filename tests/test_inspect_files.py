@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,10 @@ def test_a_row_for_each_file(folder: Path) -> None:
     found = inspect_files([folder])
     table = found.table.set_index("file")
     assert list(found.table.columns) == [column.name for column in INSPECTION]
-    assert list(table.index) == ["a.dcm", "b.dcm", "ct.dcm", "film.dcm", "more/1_R_CC.png", "more/cut.dcm"]
-    assert table["processed"].tolist() == [True, True, False, False, False, False]
+    names = ["a.dcm", "b.dcm", "ct.dcm", "film.dcm", "more/1_R_CC.png", "more/cut.dcm", "note.txt"]
+    assert list(table.index) == names
+    assert table.index[table["processed"]].tolist() == ["a.dcm", "b.dcm"]
+    assert table.index[table["passed_over"]].tolist() == ["ct.dcm", "note.txt"]
     a = table.loc["a.dcm"]
     assert (a["laterality"], a["view"], a["intent"], a["modality"]) == ("L", "CC", "FOR PRESENTATION", "MG")
     assert (a["rows"], a["cols"], a["frames"], a["bits"]) == (160, 128, 1, "12 of 16, unsigned")
@@ -62,7 +65,7 @@ def test_a_row_for_each_file(folder: Path) -> None:
     assert a["transfer_syntax"] == "Explicit VR Little Endian"
     assert (a["photometric"], a["format"]) == ("MONOCHROME2", "DICOM")
     assert table.loc["b.dcm", "flags"] == "spot compression view"
-    assert table["study"].tolist() == [1, 1, 0, 0, 0, 2]
+    assert table["study"].tolist() == [1, 1, 0, 0, 0, 2, 0]
     for file, words in (
         ("ct.dcm", "a CT image"),
         ("film.dcm", "--pixel-spacing"),
@@ -72,19 +75,18 @@ def test_a_row_for_each_file(folder: Path) -> None:
         assert words in table.loc[file, "reason"]
     assert table.loc["more/1_R_CC.png", "laterality"] == "R"
     assert np.isnan(table.loc["film.dcm", "row_spacing_mm"])
-    assert found.skipped == 1
 
 
 def test_what_they_have_in_common(folder: Path) -> None:
     summary = inspect_files([folder, folder / "a.dcm"]).summary()
-    assert (summary["files"], summary["processed"], summary["not_processed"]) == (6, 2, 4)
-    assert (summary["skipped"], summary["duplicates"], summary["studies"]) == (1, 1, 2)
+    assert (summary["files"], summary["processed"], summary["failed"]) == (7, 2, 3)
+    assert (summary["passed_over"], summary["duplicates"], summary["studies"]) == (2, 1, 2)
     assert summary["views"] == {"L CC": 1, "L MLO": 1}
     assert summary["makers"] == {"ACME Dose 2": 1, "unknown": 1}
     assert summary["spacings"] == {"0.070 mm": 2}
     assert summary["flags"] == {"spot compression view": 1}
     assert summary["reasons"]["it is a CT image, not a mammogram"] == 1
-    assert len(summary["reasons"]) == 4
+    assert len(summary["reasons"]) == 5
 
 
 def test_as_detect_would_take_them(folder: Path) -> None:
@@ -112,6 +114,22 @@ def test_identifiers_on_request_only(folder: Path) -> None:
     assert table.loc["more/1_R_CC.png", "study_instance_uid"] == ""
 
 
+def test_archives_are_looked_into(tmp_path: Path) -> None:
+    for name, view in (("a.dcm", "CC"), ("b.dcm", "MLO")):
+        write_dicom(tmp_path / name, ViewPosition=view)
+    (tmp_path / "in").mkdir()
+    with zipfile.ZipFile(tmp_path / "in" / "two.zip", "w") as archive:
+        for name in ("a.dcm", "b.dcm"):
+            archive.write(tmp_path / name, name)
+    (tmp_path / "in" / "ct.dcm").write_bytes(
+        write_dicom(tmp_path / "c.dcm", Modality="CT", SOPClassUID=uid.CTImageStorage).read_bytes()
+    )
+    table = inspect_files([tmp_path / "in"]).table
+    fit = table[table["processed"]]
+    assert fit["view"].tolist() == ["CC", "MLO"]
+    assert run(tmp_path / "in").exit_code == 0  # what is passed over is no failure
+
+
 def run(*args: Any) -> Any:
     return CliRunner().invoke(app, ["inspect", *map(str, args)])
 
@@ -119,7 +137,11 @@ def run(*args: Any) -> Any:
 def test_the_verb_prints_it(folder: Path) -> None:
     shown = run(folder)
     assert shown.exit_code == 1
-    for words in ("more/cut.dcm", "6 files: 2 would be processed, 4 would not", "views: L CC: 1, L MLO: 1"):
+    for words in (
+        "more/cut.dcm",
+        "7 files: 2 would be processed, 2 passed over, 3 would fail",
+        "views: L CC: 1, L MLO: 1",
+    ):
         assert words in shown.stdout
     assert run(folder / "a.dcm", folder / "b.dcm").exit_code == 0
     printed = json.loads(run(folder, "--json").stdout)

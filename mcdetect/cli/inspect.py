@@ -41,7 +41,7 @@ def inspect(
 ) -> None:
     """Show what is understood of a file or of all files of a folder, and what would be processed.
 
-    Exit code 0: all of it would be processed; 1: some would not; 2: wrong usage.
+    Exit code 0: all would be processed or passed over; 1: some would fail; 2: wrong usage.
     """
     with wrong_usage(ValueError):
         if len(paths) == 1 and not Path(paths[0]).is_dir() and not as_csv:
@@ -70,7 +70,8 @@ def inspect(
         typer.echo(csv_text(found.table, header=True), nl=False)
     else:
         _print_files(found)
-    if not found.table["processed"].all() or not len(found.table):
+    summary = found.summary()
+    if summary["failed"] or not summary["processed"]:
         raise typer.Exit(FAILED)
 
 
@@ -140,7 +141,8 @@ def _print_files(found: FilesInspection) -> None:
         table.add_column(name, overflow="fold")
     for row in found.table.to_dict("records"):
         fit, spacing = row["processed"], row["row_spacing_mm"]
-        why = row["flags"] if fit else f"no: {row['reason']}"
+        what = "passed over" if row["passed_over"] else "no"
+        why = row["flags"] if fit else f"{what}: {row['reason']}"
         table.add_row(
             Text(one_line(row["file"])),
             Text(one_line(f"{row['laterality']} {row['view']}".strip())),
@@ -148,14 +150,14 @@ def _print_files(found: FilesInspection) -> None:
             f"{spacing:.4g}" if spacing == spacing else "",
             Text(one_line(row["bits"].partition(",")[0])),
             Text(one_line(f"{row['manufacturer']} {row['model']}".strip())),
-            Text(one_line(why), style="" if fit else "red"),
+            Text(one_line(why), style="" if fit else "dim" if row["passed_over"] else "red"),
         )
     if len(found.table):
         console.print(table)
     summary = found.summary()
     console.print(
         f"{summary['files']} files: {summary['processed']} would be processed, "
-        f"{summary['not_processed']} would not; {summary['skipped']} others skipped, "
+        f"{summary['passed_over']} passed over, {summary['failed']} would fail; "
         f"{summary['duplicates']} duplicates left out; {summary['studies']} examinations",
         highlight=False,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mcdetect.errors import NotEligibleError
 from mcdetect.readers.read import examine
 
 __all__ = ["Inspection", "inspect"]
@@ -25,6 +26,8 @@ class Inspection:
         Whether `detect` would process the file.
     reasons : tuple of str
         Why not, each with its remedy; empty when eligible.
+    passed_over : bool
+        It is a kind of file that is not searched, and no damage: a run would pass it over.
     header : dict of str to (str or float)
         Identifiers, maker and exposure, see `mcdetect.schema.DICOM_COLUMNS`. They are in no table that is not
         asked for.
@@ -38,6 +41,7 @@ class Inspection:
     reasons: tuple[str, ...]
     header: dict[str, str | float] = field(default_factory=dict, repr=False)
     study: str = field(default="", repr=False)
+    passed_over: bool = False
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (name, value) pairs for a table of two columns."""
@@ -56,6 +60,7 @@ def inspect(
     magnification: float | None = None,
     specimens: bool = False,
     pixels: bool = True,
+    member: str | None = None,
 ) -> Inspection:
     """Report what the loader understands of a file, also when it would be refused.
 
@@ -71,6 +76,8 @@ def inspect(
         As for `mcdetect.read_mammogram`.
     pixels : bool, default True
         False looks at the headers of DICOM files only: quick, but damaged and blank pixels are not seen.
+    member : str, optional
+        Name of a file within a zip archive; by default its only image.
 
     Returns
     -------
@@ -89,7 +96,9 @@ def inspect(
         magnification=magnification,
         specimens=specimens,
         pixels=pixels,
+        member=member,
     )
     reasons = tuple(f"{problem.cause}; {problem.remedy}" for problem in found.problems)
     complete = not reasons and (found.mammogram is not None or not pixels)
-    return Inspection(found.facts, found.flags, complete, reasons, found.header, found.study)
+    other = bool(found.problems) and isinstance(found.problems[0], NotEligibleError)
+    return Inspection(found.facts, found.flags, complete, reasons, found.header, found.study, other)

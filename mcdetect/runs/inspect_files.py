@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mcdetect.errors import InputFileError
+from mcdetect.errors import InputFileError, NotEligibleError
 from mcdetect.runs.discovery import Discovery, find_inputs
 from mcdetect.schema import DICOM_COLUMNS, INSPECTION, make_table
 
@@ -31,13 +31,13 @@ class FilesInspection:
     Parameters
     ----------
     table : DataFrame
-        Columns `mcdetect.schema.INSPECTION`, a row for each file, in the order of a run.
-    skipped, duplicates : int
-        Files that are no images, and files met more than once; they have no row.
+        Columns `mcdetect.schema.INSPECTION`, a row for each file: what cannot be opened, the inputs in the
+        order of a run, then files that are no images.
+    duplicates : int
+        Files met more than once; they have no further row.
     """
 
     table: pd.DataFrame
-    skipped: int = 0
     duplicates: int = 0
 
     def summary(self) -> dict[str, Any]:
@@ -53,8 +53,8 @@ class FilesInspection:
         return {
             "files": len(self.table),
             "processed": len(fit),
-            "not_processed": len(unfit),
-            "skipped": self.skipped,
+            "passed_over": int(unfit["passed_over"].sum()),
+            "failed": int((~unfit["passed_over"]).sum()),
             "duplicates": self.duplicates,
             "studies": int(self.table.loc[self.table["study"] > 0, "study"].nunique()),
             "reasons": _counts(reason.split(" | ")[0].split("; ")[0] for reason in unfit["reason"]),
@@ -110,20 +110,22 @@ def inspect_files(
                 magnification=magnification,
                 specimens=specimens,
                 pixels=pixels,
+                member=item.member,
             )
         except InputFileError as error:
-            rows.append(_failed(item.file, error))
+            rows.append(_failed(item.file, error) | {"passed_over": isinstance(error, NotEligibleError)})
         else:
             study = studies.setdefault(seen.study, len(studies) + 1) if seen.study else 0
             rows.append(_row(item.file, study, seen))
         if told is not None:
             told(number, len(found.inputs))
+    rows += [{"file": name, "passed_over": True, "reason": why} for name, why in found.passed_over]
     columns = (*INSPECTION, *(c for c in DICOM_COLUMNS if c.name.endswith("_uid") and dicom_columns))
     nothing = {"str": "", "float64": float("nan"), "int64": 0, "bool": False}
     table = make_table(
         columns, {c.name: [row.get(c.name, nothing[c.dtype]) for row in rows] for c in columns}
     )
-    return FilesInspection(table, found.skipped, found.duplicates)
+    return FilesInspection(table, found.duplicates)
 
 
 def _failed(file: str, error: InputFileError) -> dict[str, Any]:
@@ -137,7 +139,8 @@ def _row(file: str, study: int, seen: Inspection) -> dict[str, Any]:
         "file": file,
         "study": study,
         "processed": seen.eligible,
-        "reason": " | ".join(seen.reasons),
+        "passed_over": seen.passed_over,
+        "reason": " | ".join(seen.reasons[:1] if seen.passed_over else seen.reasons),
         "laterality": _known(facts.get("laterality", "")),
         "view": _known(facts.get("view", "")),
         "intent": facts.get("intent", ""),

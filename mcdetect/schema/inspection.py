@@ -9,6 +9,7 @@ __all__ = ["INSPECTION"]
 INSPECTION: tuple[Column, ...] = (
     FILE,
     Column("processed", "bool", "", "detect would process it"),
+    Column("passed_over", "bool", "", "it is no mammogram that is searched, and would be no failure"),
     Column("reason", "str", "", "why not, and what to do; joined by ' | '"),
     Column("study", "int64", "", "number of the examination, 0 when the header names none; no pseudonym"),
     Column("laterality", "str", "", "L or R, empty when unknown"),
