@@ -26,7 +26,7 @@ class Detector:
         self.detected: list[tuple[str, Config | None]] = []
 
     def read_mammogram(self, path: Path, **options: Any) -> Mammogram:
-        always = ("pixel_spacing_mm", "force")
+        always = ("pixel_spacing_mm", "force", "member")
         self.read.append((path.name, {k: v for k, v in options.items() if v or k in always}))
         text = path.read_text()
         if text == "bad":
