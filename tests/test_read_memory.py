@@ -18,10 +18,11 @@ from pydicom.dataset import Dataset
 
 import mcdetect
 from mcdetect.errors import InputFileError, NotEligibleError, UnreadableFileError
-from mcdetect.phantom import Group, draw_mammogram
+from mcdetect.phantom import Group, draw_mammogram, draw_tomosynthesis, write_tomosynthesis
 from mcdetect.phantom import write_dicom as write_phantom
 from mcdetect.readers.dicom.columns import header_columns
 from mcdetect.runs import run_batch
+from mcdetect.runs.inspect_files import inspect_files
 from mcdetect.schema import DICOM_COLUMNS
 
 IMAGE = breast_image()
@@ -164,3 +165,21 @@ def test_identifiers_are_in_no_output_unless_asked_for(tmp_path: Path) -> None:
     plain = run_batch([folder], out, **options)
     assert plain.reused == 2
     assert not set(names) & set(pd.read_csv(out / "images.csv").columns)
+
+
+def test_stacks_of_slices_in_memory_and_their_columns(tmp_path: Path) -> None:
+    drawn = draw_tomosynthesis((420, 360), 0.12, seed=11, slices=6, slice_spacing_mm=5.0)
+    path = tmp_path / "tomo.dcm"
+    write_tomosynthesis(drawn, path)
+    expected = mcdetect.read_volume(path)
+    for way in (path.read_bytes(), pydicom.dcmread(path)):
+        volume = mcdetect.read_volume(way)
+        assert len(volume) == len(expected) == 6
+        np.testing.assert_array_equal(volume.mammogram(3).pixels, expected.mammogram(3).pixels)
+        assert volume.source == ""
+    assert expected.header["sop_instance_uid"] == str(pydicom.dcmread(path).SOPInstanceUID)
+    assert expected.mammogram(0).header == expected.header
+    seen = inspect_files([path]).table.iloc[0]
+    assert seen["processed"]
+    assert seen["frames"] == 6
+    assert inspect_files([path], pixels=False).table["processed"].iloc[0]

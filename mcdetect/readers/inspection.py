@@ -99,6 +99,6 @@ def inspect(
         member=member,
     )
     reasons = tuple(f"{problem.cause}; {problem.remedy}" for problem in found.problems)
-    complete = not reasons and (found.mammogram is not None or not pixels)
+    complete = not reasons and (found.image is not None or not pixels)
     other = bool(found.problems) and isinstance(found.problems[0], NotEligibleError)
     return Inspection(found.facts, found.flags, complete, reasons, found.header, found.study, other)

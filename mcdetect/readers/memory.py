@@ -27,6 +27,8 @@ def name_of(source: Readable) -> str:
 def as_file(source: Readable) -> Iterator[Path]:
     """Give an image as a file; of what lies in memory one is made, which is gone afterwards.
 
+    A stack of slices keeps the file open, and reads on from it when its name is gone.
+
     Parameters
     ----------
     source : path-like, bytes-like, binary file object or pydicom Dataset
@@ -43,7 +45,7 @@ def as_file(source: Readable) -> Iterator[Path]:
         yield Path(source)
         return
     data = _content(source)
-    with tempfile.TemporaryDirectory(prefix="mcdetect-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mcdetect-", ignore_cleanup_errors=True) as folder:
         place = Path(folder) / (name_of(source) or "image")
         place.write_bytes(data)
         yield place

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcdetect.errors import InputFileError, UnreadableFileError
+from mcdetect.errors import InputFileError, NotEligibleError, UnreadableFileError
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
+from mcdetect.image.volume import Volume
 from mcdetect.readers.examination import Examination, given_magnification, given_spacing
 from mcdetect.readers.memory import as_file, name_of
 from mcdetect.readers.packed import unpacked
@@ -23,7 +24,7 @@ from mcdetect.readers.signatures import (
 if TYPE_CHECKING:
     from mcdetect.readers.memory import Readable
 
-__all__ = ["examine", "read_mammogram"]
+__all__ = ["examine", "read_image", "read_mammogram", "read_volume"]
 
 _SUPPORTED = "give DICOM, PNG, TIFF, PGM, BMP or JPEG images"
 _NO_FORMAT = "it is of no format that mcdetect reads"
@@ -35,7 +36,7 @@ def read_mammogram(
     *,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
-    frame: int = 0,
+    frame: int | None = None,
     magnification: float | None = None,
     specimens: bool = False,
     member: str | None = None,
@@ -54,12 +55,14 @@ def read_mammogram(
     pixel_spacing_mm : float or (float, float), optional
         Pixel spacing in mm, or (row, column) spacing, for images whose header has none or an
         impossible one. A usable spacing in a DICOM header wins, so that one value can be given
-        for a mixed folder. Pictures other than DICOM always need it, since the resolution that
-        they state is rarely the detector's.
+        for a mixed folder; one at which the breast would be larger or smaller than any is not
+        usable. Pictures other than DICOM always need it, since the resolution that they state is
+        rarely the detector's.
     force : bool, default False
         Read images that would be passed over: other modalities, stacks, specimens, patches.
-    frame : int, default 0
-        Frame of a multi-frame image, from 0.
+    frame : int, optional
+        Frame of a multi-frame image, from 0: a slice or a projection of tomosynthesis. All slices
+        together are read with `read_volume`.
     magnification : float, optional
         Geometric magnification, 1 to 2.5, of DICOM magnification views whose header does not tell it. Sizes
         are measured in the breast, so such a view is refused without.
@@ -93,18 +96,73 @@ def read_mammogram(
     >>> image.shape, image.spacing.source  # doctest: +SKIP
     ((4432, 2864), 'given by the user')
     """
-    mammogram = examine(
+    if force and frame is None:
+        frame = 0
+    image = read_image(
         path,
         pixel_spacing_mm=pixel_spacing_mm,
         force=force,
         frame=frame,
+        member=member,
         magnification=magnification,
         specimens=specimens,
+    )
+    if not isinstance(image, Mammogram):
+        raise NotEligibleError(
+            f"it holds {len(image)} slices of tomosynthesis, not one image",
+            "read them with read_volume, or one of them with frame=0, or use detect, which searches all",
+            name_of(path) or None,
+        )
+    return image
+
+
+def read_volume(path: Readable, *, pixel_spacing_mm: float | tuple[float, float] | None = None) -> Volume:
+    """Read a stack of tomosynthesis slices; pixels are decoded slice by slice when they are asked for.
+
+    Parameters
+    ----------
+    path : path-like, bytes, binary file object or pydicom Dataset
+        A DICOM file, or what it holds: Breast Tomosynthesis Image Storage, or a multi-frame secondary capture
+        of slices.
+    pixel_spacing_mm : float or (float, float), optional
+        As for `read_mammogram`.
+
+    Raises
+    ------
+    InputFileError
+        As for `read_mammogram`; `NotEligibleError` where the file is no such stack.
+    """
+    image = read_image(path, pixel_spacing_mm=pixel_spacing_mm)
+    if not isinstance(image, Volume):
+        raise NotEligibleError(
+            "it holds one image, no slices", "read it with read_mammogram", name_of(path) or None
+        )
+    return image
+
+
+def read_image(
+    path: Readable,
+    *,
+    pixel_spacing_mm: float | tuple[float, float] | None = None,
+    force: bool = False,
+    frame: int | None = None,
+    member: str | None = None,
+    magnification: float | None = None,
+    specimens: bool = False,
+) -> Mammogram | Volume:
+    """Read one mammogram or one stack of slices, whichever the file holds; see `read_mammogram`."""
+    image = examine(
+        path,
+        pixel_spacing_mm=pixel_spacing_mm,
+        force=force,
+        frame=frame,
         member=member,
-    ).mammogram
-    if mammogram is None:  # a problem raises unless the examination is thorough
+        magnification=magnification,
+        specimens=specimens,
+    ).image
+    if image is None:  # a problem raises unless the examination is thorough
         raise UnreadableFileError("nothing could be read", _SUPPORTED, name_of(path) or None)
-    return mammogram
+    return image
 
 
 def examine(
@@ -112,7 +170,7 @@ def examine(
     *,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
-    frame: int = 0,
+    frame: int | None = None,
     thorough: bool = False,
     magnification: float | None = None,
     specimens: bool = False,
@@ -135,7 +193,7 @@ def examine(
     """
     given = given_spacing(pixel_spacing_mm)
     factor = given_magnification(magnification)
-    if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0:
+    if frame is not None and (isinstance(frame, bool) or not isinstance(frame, int) or frame < 0):
         raise ValueError(f"frame must be a non-negative integer, got {frame!r}")
     examined = partial(
         _examine,
@@ -157,10 +215,10 @@ def examine(
         except InputFileError as error:
             raise error.with_path(file) from error.__cause__
         problems = tuple(problem.with_path(file) for problem in found.problems)
-    image = found.mammogram
+    image = found.image
     if image is not None and not name_of(path):
         image = dataclasses.replace(image, source="")
-    return dataclasses.replace(found, problems=problems, mammogram=image)
+    return dataclasses.replace(found, problems=problems, image=image)
 
 
 def _examine(
@@ -168,7 +226,7 @@ def _examine(
     *,
     given: PixelSpacing | None,
     force: bool,
-    frame: int,
+    frame: int | None,
     thorough: bool,
     magnification: float | None,
     specimens: bool,
@@ -191,7 +249,7 @@ def _examine(
         )
     from mcdetect.readers.raster import examine_raster
 
-    return examine_raster(file, kind, given, force=force, frame=frame, thorough=thorough)
+    return examine_raster(file, kind, given, force=force, frame=frame or 0, thorough=thorough)
 
 
 def _recognise(path: Path) -> str:

@@ -8,6 +8,7 @@ from pydicom.uid import UID
 from mcdetect.errors import NotEligibleError
 from mcdetect.readers.dicom.claims import VIEW_CODES
 from mcdetect.readers.dicom.identity import Identity
+from mcdetect.readers.dicom.stack import stack_problem
 from mcdetect.readers.dicom.tags import code, integer, items, text
 from mcdetect.readers.signatures import DICOMDIR_CLASS
 
@@ -56,7 +57,7 @@ def frame_count(header: Dataset) -> int:
 
 
 def eligibility_problem(
-    header: Dataset, identity: Identity, *, specimens: bool = False
+    header: Dataset, identity: Identity, *, whole: bool = True, specimens: bool = False
 ) -> NotEligibleError | None:
     """Return why an image is passed over by default, or None when it is to be searched.
 
@@ -69,6 +70,8 @@ def eligibility_problem(
         The image's attributes.
     identity : Identity
         What was made of them.
+    whole : bool
+        The image is asked for, not one frame of it.
     specimens : bool
         Radiographs of specimens are to be searched, too.
     """
@@ -88,16 +91,15 @@ def eligibility_problem(
                 f"nothing in the header says that it shows a breast (Modality {modality or 'missing'})",
                 _FORCE,
             )
-    return _kind_problem(header, identity, specimens)
+    return _kind_problem(header, identity, whole, specimens)
 
 
-def _kind_problem(header: Dataset, identity: Identity, specimens: bool) -> NotEligibleError | None:
+def _kind_problem(
+    header: Dataset, identity: Identity, whole: bool, specimens: bool
+) -> NotEligibleError | None:
     frames = frame_count(header)
-    if frames > 1:
-        return NotEligibleError(
-            f"it holds {frames} frames (tomosynthesis or another stack), which are not searched",
-            "give 2D mammograms, or use --force to search its first frame",
-        )
+    if frames > 1 and (problem := stack_problem(header, frames, whole=whole)) is not None:
+        return problem
     series = text(header, "SeriesDescription")
     if "ROI MASK" in series or "CROPPED IMAGE" in series:
         return NotEligibleError(

@@ -35,6 +35,11 @@ MODIFIER_CODES = {
 
 SPECIMEN_CODES = frozenset({"127457009", "G-8310"})
 
+TOMOSYNTHESIS_CLASSES = frozenset(f"1.2.840.10008.5.1.4.1.1.13.1.{number}" for number in (3, 4, 5))
+"""Slices, and the projections that they are made of (DICOM PS3.4, B.5)."""
+SYNTHETIC_NAMES = ("CVIEW", "SVIEW", "VPREVIEW", "INSIGHT2D", "INTELLIGENT2D", "SYNTHETIC2D", "SYNTHESIZED2D")
+"""What makers call a 2D image made of slices, in Series Description, without spaces and hyphens."""
+
 # Physics: in contact the detector lies 20 to 50 mm behind the breast at 650 mm from the source: 1.03 to 1.25.
 # Stands for magnification begin at 1.4.
 MAGNIFIED_FROM = 1.3
@@ -147,7 +152,11 @@ def _others(header: Dataset) -> Iterator[str]:
     series = text(header, "SeriesDescription")
     image_type = texts(header, "ImageType")
     squeezed = series.replace("-", "").replace(" ", "").replace("_", "")
-    if "CVIEW" in squeezed or "SVIEW" in squeezed or "GENERATED_2D" in image_type:
+    if (
+        any(name in squeezed for name in SYNTHETIC_NAMES)
+        or "GENERATED_2D" in image_type
+        or _made_of_tomosynthesis(header)
+    ):
         yield "synthetic 2D image"
     if "TOMOSYNTHESIS" in image_type or "TOMOSYNTHESIS" in series:
         yield "from a tomosynthesis acquisition"
@@ -163,3 +172,10 @@ def _others(header: Dataset) -> Iterator[str]:
         yield "burned-in annotation"
     if text(header, "QualityControlImage") == "YES":
         yield "quality control image"
+
+
+def _made_of_tomosynthesis(header: Dataset) -> bool:
+    """Tell whether one image was made of slices or projections."""
+    frames = text(header, "NumberOfFrames") or "1"
+    sources = {text(item, "ReferencedSOPClassUID") for item in items(header, "SourceImageSequence")}
+    return frames == "1" and bool(sources & TOMOSYNTHESIS_CLASSES)
