@@ -61,7 +61,7 @@ class Detector:
 def install(monkeypatch: pytest.MonkeyPatch) -> Detector:
     """Put the stand-in in the place of reader and detector."""
     stand_in = Detector()
-    monkeypatch.setattr("mcdetect.readers.read.read_mammogram", stand_in.read_mammogram)
+    monkeypatch.setattr("mcdetect.readers.read.read_image", stand_in.read_mammogram)
     monkeypatch.setattr("mcdetect.pipeline.files.detect", stand_in.detect)
     return stand_in
 
