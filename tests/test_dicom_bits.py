@@ -125,7 +125,7 @@ def test_padding_above_bits_stored_is_padding(tmp_path: Path, padding: int) -> N
     assert image.flags == ()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     stored=st.integers(8, 15),
     signed=st.booleans(),

@@ -1,4 +1,4 @@
-"""Areas that no breast has, several breasts in one image, and spacings that come from frame properties."""
+"""Areas that no breast has, and several breasts in one image."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from dicom_factory import write_dicom
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
 from mcdetect.breast import find_breast
 from mcdetect.breast.several import count_breasts
@@ -21,7 +19,6 @@ from mcdetect.errors import UnusableImageError
 from mcdetect.image.mammogram import Mammogram
 from mcdetect.image.plausible import check_area
 from mcdetect.phantom import draw_mammogram
-from mcdetect.readers.dicom.geometry import find_spacing
 from mcdetect.readers.polarity import judge_polarity
 from mcdetect.readers.read import examine, read_mammogram
 
@@ -89,19 +86,6 @@ def test_arrays_of_breasts_that_do_not_exist_are_refused() -> None:
     image = cv2.resize(drawn("CC", "L"), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
     with pytest.raises(UnusableImageError, match="cm2"):
         find_breast(Mammogram.from_array(image, 0.48), BreastConfig())
-
-
-@pytest.mark.parametrize("keyword", ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"])
-@pytest.mark.parametrize("spacing", [[0.14, 0.14], [0.085, 0.09]])
-def test_spacing_of_frame_properties(keyword: str, spacing: list[float]) -> None:
-    properties, group, header = Dataset(), Dataset(), Dataset()
-    properties.ImagerPixelSpacing = spacing
-    group.FramePixelDataPropertiesSequence = Sequence([properties])
-    setattr(header, keyword, Sequence([group]))
-    header.EstimatedRadiographicMagnificationFactor = "1.25"
-    found, flags = find_spacing(header)
-    assert (found.row_mm, found.col_mm) == pytest.approx((spacing[0] / 1.25, spacing[1] / 1.25))
-    assert not flags
 
 
 def layouts() -> dict[str, tuple[npt.NDArray[np.float32], int]]:

@@ -45,8 +45,9 @@ def read_mammogram(
     pixel_spacing_mm : float or (float, float), optional
         Pixel spacing in mm, or (row, column) spacing, for images whose header has none or an
         impossible one. A usable spacing in a DICOM header wins, so that one value can be given
-        for a mixed folder. Pictures other than DICOM always need it, since the resolution that
-        they state is rarely the detector's.
+        for a mixed folder; one at which the breast would be larger or smaller than any is not
+        usable. Pictures other than DICOM always need it, since the resolution that they state is
+        rarely the detector's.
     force : bool, default False
         Read images that would be passed over: other modalities, stacks, specimens, patches.
     frame : int, optional
