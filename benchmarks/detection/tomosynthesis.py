@@ -44,7 +44,7 @@ from mcdetect.result import Result
 FIRST_SEED = 7000
 NEAR_MM = 0.5
 LEAST_SCORE = 0.05  # marks below it are not looked at
-BINS = ((5.0, 6.5), (6.5, 10.0), (10.0, 20.1))
+BINS = ((5.0, 6.5), (6.5, 10.0), (10.0, 20.0), (6.0, 20.0))
 SHAPE, SLICES, SPACING_MM = (2457, 1890), 60, 0.1
 
 
@@ -162,7 +162,7 @@ def _parts(matched: Sequence[Matched]) -> dict[str, list[npt.NDArray[np.bool_]]]
         "groups": [m.group > 0 for m in matched],
     }
     for low, high in BINS:
-        parts[f"SNR {low:g} to {high:.0f}"] = [(m.snr >= low) & (m.snr < high) for m in matched]
+        parts[f"SNR {low:g} to {high:.3g}"] = [(m.snr >= low) & (m.snr <= high + 1e-6) for m in matched]
     return parts
 
 

@@ -109,6 +109,9 @@ def _examine(
         else:
             examiner.problem(refusal)
 
+    if source.pixel_element is None and integer(header, "Rows") is None:
+        examiner.problem(_without_pixels(header))
+        return examiner.finish(None)
     stack, frame = None, asked or 0
     if asked is None and frame_count(header) > 1 and kind_of_frames(header) is Kind.SLICES:
         stack = note_stack(examiner, source)
@@ -222,9 +225,6 @@ def _pixels(
     examiner: Examiner, source: DicomSource, identity: Identity, frame: int
 ) -> tuple[StoredPixels | None, GreyScale | None]:
     """Decode and convert; problems go to the examiner."""
-    if source.pixel_element is None and integer(source.header, "Rows") is None:
-        examiner.problem(_without_pixels(source.header))
-        return None, None
     try:
         stored = read_stored_pixels(source, frame)
     except InputFileError as error:
