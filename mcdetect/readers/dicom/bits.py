@@ -219,7 +219,7 @@ def _may_wrap(words: npt.NDArray[Any], bits: int, signed: bool) -> bool:
     placed = (words + words.dtype.type(half)) & words.dtype.type(top) if signed else words
     low, high = placed < quarter, placed > top - quarter
     meet = np.count_nonzero(low[:, :-1] & high[:, 1:]) + np.count_nonzero(high[:, :-1] & low[:, 1:])
-    return meet * 2 * _THIN >= _LEAST_PAIRS
+    return bool(meet * 2 * _THIN >= _LEAST_PAIRS)
 
 
 @dataclass(frozen=True)
