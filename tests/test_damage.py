@@ -129,6 +129,21 @@ def test_whole_tiff_pictures_are_read_and_cut_ones_refused(
             read_mammogram(tmp_path / "cut.tif", pixel_spacing_mm=0.07)
 
 
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("options", [{}, {"tile": (64, 48)}, {"compression": "lzw"}, {"compression": "jpeg"}])
+def test_whole_tiff_pictures_of_equal_colours_are_read(
+    tmp_path: Path, planar: str, options: dict[str, Any]
+) -> None:
+    colours = np.stack([EIGHT] * 3, axis=-1 if planar == "contig" else 0)
+    tifffile.imwrite(tmp_path / "a.tif", colours, photometric="rgb", planarconfig=planar, **options)
+    if planar == "separate":  # three planes are not three colours of one pixel
+        with pytest.raises(UnusableImageError, match="not a plain grey-scale image"):
+            read_mammogram(tmp_path / "a.tif", pixel_spacing_mm=0.07)
+        return
+    pixels = read_mammogram(tmp_path / "a.tif", pixel_spacing_mm=0.07).pixels
+    assert np.abs(pixels - EIGHT).max() <= (8 if "jpeg" in options.values() else 0)
+
+
 @pytest.mark.parametrize("compression", [None, "lzw", "zlib", "packbits", "zstd", "jpeg"])
 @pytest.mark.parametrize("rows", [400, 202_463])
 def test_a_tiff_header_that_claims_more_rows_is_refused(
@@ -261,3 +276,35 @@ def test_the_pictures_that_went_wrong() -> None:
     )
     with pytest.raises(UnusableImageError, match="CMYK"):
         read_mammogram(PICTURES / "E17_cmyk.jpg", pixel_spacing_mm=0.14)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("cols", [160, 157, 158])
+def test_bmp_pictures_are_read_as_another_reader_reads_them(tmp_path: Path, mode: str, cols: int) -> None:
+    Image.fromarray(EIGHT[:, :cols]).convert(mode).save(tmp_path / "a.bmp")
+    pixels = read_mammogram(tmp_path / "a.bmp", pixel_spacing_mm=0.07).pixels
+    np.testing.assert_array_equal(pixels, EIGHT[:, :cols])
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (10, b"\xff\xff\xff\x7f"),  # where the pixels begin
+        (14, b"\x0c\x00\x00\x00"),  # an older header
+        (18, b"\xff\xff\x00\x00"),  # columns
+        (22, b"\xff\xff\x00\x00"),  # rows
+        (22, b"\x00\x00\x00\x80"),
+        (28, b"\x04\x00"),  # bits
+        (30, b"\x01\x00\x00\x00"),  # compressed
+        (10, b"\x00\x00\x00\x00"),
+    ],
+)
+def test_bmp_headers_that_claim_what_is_not_there_are_refused(
+    tmp_path: Path, place: int, value: bytes
+) -> None:
+    Image.fromarray(EIGHT).save(tmp_path / "a.bmp")
+    data = bytearray((tmp_path / "a.bmp").read_bytes())
+    data[place : place + len(value)] = value
+    (tmp_path / "a.bmp").write_bytes(data)
+    with pytest.raises(InputFileError):
+        read_mammogram(tmp_path / "a.bmp", pixel_spacing_mm=0.07)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -48,9 +49,14 @@ def sketch(pixels: npt.NDArray[np.float32], breast: npt.NDArray[np.bool_]) -> st
     return base64.b64encode(cells.astype(np.int8).tobytes()).decode("ascii")
 
 
+@lru_cache(maxsize=1024)
+def _cells(text: str) -> npt.NDArray[np.float64]:
+    return np.frombuffer(base64.b64decode(text), np.int8).astype(np.float64)
+
+
 def likeness(one: str, two: str) -> float:
     """Return the correlation of two sketches where both show breast, -1 to 1; 0 without enough."""
-    first, second = (np.frombuffer(base64.b64decode(text), np.int8).astype(np.float64) for text in (one, two))
+    first, second = _cells(one), _cells(two)
     if first.size != SIDE**2 or second.size != SIDE**2:
         return 0.0
     shared = (first != 0) & (second != 0)

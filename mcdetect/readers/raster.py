@@ -20,6 +20,7 @@ from mcdetect.errors import (
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
 from mcdetect.image.views import parse_view_name
 from mcdetect.readers.area import plausible_spacing
+from mcdetect.readers.bmp import read_bmp
 from mcdetect.readers.codestream import parse_codestream
 from mcdetect.readers.examination import Examination, Examiner, check_extent, check_size, describe_spacing
 from mcdetect.readers.grey import check_content, saturation_level
@@ -239,9 +240,7 @@ def _read_compressed(data: bytes, kind: str) -> _Picture:
         check_size(rows, cols)
         return _Picture(np.asarray(imagecodecs.png_decode(data)))
     if kind == "BMP":
-        cols, rows = struct.unpack_from("<ii", data, 18)
-        check_size(abs(rows), abs(cols))
-        return _Picture(np.asarray(imagecodecs.bmp_decode(data)))
+        return _Picture(read_bmp(data))
     stream = parse_codestream(data)
     if stream is None:
         raise ValueError("no image in the stream")

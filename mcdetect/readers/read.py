@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcdetect.errors import InputFileError, UnreadableFileError
+from mcdetect.errors import InputFileError, NotEligibleError, UnreadableFileError
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
+from mcdetect.image.volume import Volume
 from mcdetect.readers.examination import Examination, given_spacing
 from mcdetect.readers.packed import unpacked
 from mcdetect.readers.signatures import (
@@ -16,7 +17,7 @@ from mcdetect.readers.signatures import (
     what_it_is,
 )
 
-__all__ = ["examine", "read_mammogram"]
+__all__ = ["examine", "read_image", "read_mammogram", "read_volume"]
 
 _SUPPORTED = "give DICOM, PNG, TIFF, PGM, BMP or JPEG images"
 _NO_FORMAT = "it is of no format that mcdetect reads"
@@ -28,7 +29,7 @@ def read_mammogram(
     *,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
-    frame: int = 0,
+    frame: int | None = None,
     member: str | None = None,
 ) -> Mammogram:
     """Read one mammogram.
@@ -49,8 +50,9 @@ def read_mammogram(
         rarely the detector's.
     force : bool, default False
         Read images that would be passed over: other modalities, stacks, specimens, patches.
-    frame : int, default 0
-        Frame of a multi-frame image, from 0.
+    frame : int, optional
+        Frame of a multi-frame image, from 0: a slice or a projection of tomosynthesis. All slices
+        together are read with `read_volume`.
     member : str, optional
         Name of a file within a zip archive; by default its only image.
 
@@ -79,11 +81,52 @@ def read_mammogram(
     >>> image.shape, image.spacing.source  # doctest: +SKIP
     ((4432, 2864), 'given by the user')
     """
-    found = examine(path, pixel_spacing_mm=pixel_spacing_mm, force=force, frame=frame, member=member)
-    mammogram = found.mammogram
-    if mammogram is None:  # a problem raises unless the examination is thorough
+    if force and frame is None:
+        frame = 0
+    image = read_image(path, pixel_spacing_mm=pixel_spacing_mm, force=force, frame=frame, member=member)
+    if not isinstance(image, Mammogram):
+        raise NotEligibleError(
+            f"it holds {len(image)} slices of tomosynthesis, not one image",
+            "read them with read_volume, or one of them with frame=0, or use detect, which searches all",
+            path,
+        )
+    return image
+
+
+def read_volume(path: str | Path, *, pixel_spacing_mm: float | tuple[float, float] | None = None) -> Volume:
+    """Read a stack of tomosynthesis slices; pixels are decoded slice by slice when they are asked for.
+
+    Parameters
+    ----------
+    path : path-like
+        A DICOM file: Breast Tomosynthesis Image Storage, or a multi-frame secondary capture of slices.
+    pixel_spacing_mm : float or (float, float), optional
+        As for `read_mammogram`.
+
+    Raises
+    ------
+    InputFileError
+        As for `read_mammogram`; `NotEligibleError` where the file is no such stack.
+    """
+    image = read_image(path, pixel_spacing_mm=pixel_spacing_mm)
+    if not isinstance(image, Volume):
+        raise NotEligibleError("it holds one image, no slices", "read it with read_mammogram", path)
+    return image
+
+
+def read_image(
+    path: str | Path,
+    *,
+    pixel_spacing_mm: float | tuple[float, float] | None = None,
+    force: bool = False,
+    frame: int | None = None,
+    member: str | None = None,
+) -> Mammogram | Volume:
+    """Read one mammogram or one stack of slices, whichever the file holds; see `read_mammogram`."""
+    image = examine(path, pixel_spacing_mm=pixel_spacing_mm, force=force, frame=frame, member=member).image
+    if image is None:  # a problem raises unless the examination is thorough
         raise UnreadableFileError("nothing could be read", _SUPPORTED, path)
-    return mammogram
+    return image
 
 
 def examine(
@@ -91,7 +134,7 @@ def examine(
     *,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
-    frame: int = 0,
+    frame: int | None = None,
     thorough: bool = False,
     member: str | None = None,
 ) -> Examination:
@@ -108,7 +151,7 @@ def examine(
         Name of a file within a zip archive; by default its only image.
     """
     given = given_spacing(pixel_spacing_mm)
-    if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0:
+    if frame is not None and (isinstance(frame, bool) or not isinstance(frame, int) or frame < 0):
         raise ValueError(f"frame must be a non-negative integer, got {frame!r}")
     file = Path(path)
     try:
@@ -120,11 +163,11 @@ def examine(
     except InputFileError as error:
         raise error.with_path(file) from error.__cause__
     problems = tuple(problem.with_path(file) for problem in found.problems)
-    return Examination(found.facts, found.flags, problems, found.mammogram)
+    return Examination(found.facts, found.flags, problems, found.image)
 
 
 def _examine(
-    file: Path, given: PixelSpacing | None, *, force: bool, frame: int, thorough: bool
+    file: Path, given: PixelSpacing | None, *, force: bool, frame: int | None, thorough: bool
 ) -> Examination:
     kind = _recognise(file)
     # Each loader is imported when it is first needed: pydicom and the codecs are slow to import.
@@ -134,7 +177,7 @@ def _examine(
         return examine_dicom(file, given, force=force, frame=frame, thorough=thorough)
     from mcdetect.readers.raster import examine_raster
 
-    return examine_raster(file, kind, given, force=force, frame=frame, thorough=thorough)
+    return examine_raster(file, kind, given, force=force, frame=frame or 0, thorough=thorough)
 
 
 def _recognise(path: Path) -> str:

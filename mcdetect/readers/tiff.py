@@ -22,7 +22,7 @@ __all__ = ["TiffPicture", "read_tiff"]
 _AGAIN = "obtain the file again"
 # Standard: TIFF 6.0 (1992), and what libtiff added: schemes whose data unpack to the plain samples.
 _PACKED = frozenset({5, 8, 32773, 32946, 34925, 50000})  # LZW, deflate, PackBits, deflate, LZMA, Zstandard
-_PLAIN, _OLD_JPEG, _JPEG = 1, 6, 7
+_PLAIN, _JPEG = 1, 7
 _REDUCED = 1  # bit of NewSubfileType
 
 _MOST_PAGES = 1000  # Technical: pages of a stack that are looked at
@@ -138,18 +138,16 @@ def _check_whole(page: Any, file_bytes: int) -> None:
         raise UnreadableFileError("the TIFF picture is truncated: parts of it lie beyond its end", _AGAIN)
     code = int(page.compression)
     samples = int(page.samplesperpixel) if int(page.planarconfig) == 1 else 1
-    row_bytes = -(
-        -(int(page.chunks[1]) if page.is_tiled else int(page.imagewidth))
-        * samples
-        * int(page.bitspersample)
-        // 8
-    )
+    width = int(page.tilewidth if page.is_tiled else page.imagewidth)
+    row_bytes = -(-width * samples * int(page.bitspersample) // 8)
+    if str(page.photometric.name) == "YCBCR" and code != _JPEG:
+        return  # colours may be stored for every other pixel only
     for number, (offset, count) in enumerate(places[:expected]):
         rows = int(page.tilelength) if page.is_tiled else _strip_rows(page, number)
         if code == _PLAIN:
             if count < rows * row_bytes:
                 raise UnreadableFileError("the TIFF picture is truncated: a part of it is short", _AGAIN)
-        elif code in _PACKED or code in (_OLD_JPEG, _JPEG):
+        elif code in _PACKED or code == _JPEG:
             _check_part(page, code, _part(page, offset, count), rows, rows * row_bytes)
 
 

@@ -30,4 +30,4 @@ __all__ = [
     "make_table",
 ]
 
-SCHEMA_VERSION = "5.1"
+SCHEMA_VERSION = "5.2"

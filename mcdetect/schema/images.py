@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mcdetect.schema.column import FILE, Column
+from mcdetect.schema.depth import STACK
 
 __all__ = ["FAILURES", "FINDINGS", "IMAGES", "SKIPPED", "STUDIES"]
 
@@ -13,6 +14,7 @@ IMAGES: tuple[Column, ...] = (
     Column("row_spacing_mm", "float64", "mm", "distance between rows"),
     Column("col_spacing_mm", "float64", "mm", "distance between columns"),
     Column("spacing_source", "str", "", "where the spacing came from"),
+    *STACK,
     Column("view", "str", "", "view, empty when unknown"),
     Column("laterality", "str", "", "L or R, empty when unknown"),
     Column("intent", "str", "", "what the grey levels were made for"),

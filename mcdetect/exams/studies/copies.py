@@ -14,6 +14,7 @@ LIKE = 0.7
 
 Raw and processed versions of drawn mammograms have 0.9, other breasts 0.3 at most.
 """
+_MOST = 200  # Technical: images of one examination; more share a name that an anonymiser gave to all
 _NOT_UNLIKE = 0.4  # Judged: below this, the same moment is one that an anonymiser wrote into all headers
 
 
@@ -100,6 +101,8 @@ def find_exposures(traces: Sequence[Trace]) -> dict[str, int]:
         for key in {trace.event, trace.place[0]} - {""}:
             examinations.setdefault(key, []).append(number)
     for numbers in examinations.values():
+        if len(numbers) > _MOST:
+            continue
         for k, one in enumerate(numbers):
             for two in numbers[:k]:
                 if find(one) != find(two) and _is_one(traces[one], traces[two]):

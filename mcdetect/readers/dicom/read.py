@@ -18,7 +18,9 @@ from mcdetect.readers.dicom.identity import Identity, identify, study_pseudonym
 from mcdetect.readers.dicom.origin import find_origin
 from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource, open_dicom
+from mcdetect.readers.dicom.stack import Kind, kind_of_frames
 from mcdetect.readers.dicom.tags import integer, text
+from mcdetect.readers.dicom.tomosynthesis import note_stack, to_volume
 from mcdetect.readers.examination import (
     Examination,
     Examiner,
@@ -34,10 +36,10 @@ def examine_dicom(
     given: PixelSpacing | None = None,
     *,
     force: bool = False,
-    frame: int = 0,
+    frame: int | None = None,
     thorough: bool = False,
 ) -> Examination:
-    """Read a DICOM file.
+    """Read a DICOM file: a mammogram, or a stack of tomosynthesis slices.
 
     Parameters
     ----------
@@ -47,8 +49,8 @@ def examine_dicom(
         Used where the header has no usable spacing.
     force : bool
         Read images that would be passed over (other modalities, stacks, specimens).
-    frame : int
-        Frame of a multi-frame image, from 0.
+    frame : int, optional
+        Frame of a multi-frame image, from 0; without it, slices are read as a volume.
     thorough : bool
         Collect every problem instead of raising the first.
 
@@ -75,7 +77,7 @@ def _examine(
     examiner: Examiner,
     given: PixelSpacing | None,
     force: bool,
-    frame: int,
+    asked: int | None,
 ) -> Examination:
     header = source.header
     identity = identify(header)
@@ -84,13 +86,17 @@ def _examine(
     if not source.stated:
         examiner.flag("transfer syntax missing: recognised from the data")
 
-    refusal = eligibility_problem(header, identity)
+    refusal = eligibility_problem(header, identity, whole=asked is None)
     if refusal is not None:
         if force:
             examiner.flag(f"forced: {refusal.cause}")
         else:
             examiner.problem(refusal)
 
+    stack, frame = None, asked or 0
+    if asked is None and frame_count(header) > 1 and kind_of_frames(header) is Kind.SLICES:
+        stack = note_stack(examiner, source)
+        frame = stack.frames[len(stack.frames) // 2]
     spacing = _spacing(examiner, header, given, frame)
     stored, grey = _pixels(examiner, source, identity, frame)
     if grey is None or stored is None:
@@ -108,6 +114,10 @@ def _examine(
             examiner.note("given pixel spacing", "used instead of the header's")
     except InputFileError as error:
         examiner.problem(error)
+    if stack is not None:
+        return examiner.finish(
+            to_volume(source, path, stack, (stored, grey), spacing, identity, laterality, examiner)
+        )
     return examiner.finish(
         Mammogram(
             pixels=grey.pixels,
