@@ -13,7 +13,15 @@ from pathlib import Path
 from mcdetect.clusters.features.dictionary import Feature, Level, feature_dictionary, stability_setup
 from mcdetect.config import Config
 from mcdetect.output.tables import SCHEMAS
-from mcdetect.schema import DICOM_COLUMNS, INSPECTION, MEASURES, MODEL_COLUMNS, SCHEMA_VERSION, SHAPE_MEASURES, Column
+from mcdetect.schema import (
+    DICOM_COLUMNS,
+    INSPECTION,
+    MEASURES,
+    MODEL_COLUMNS,
+    SCHEMA_VERSION,
+    SHAPE_MEASURES,
+    Column,
+)
 from mcdetect.schema.spread import BIN_OCTAVES, BIN_SHARE, STATISTICS, has_log_bins
 
 FOLDER = Path(__file__).resolve().parent

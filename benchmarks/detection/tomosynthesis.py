@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -195,7 +196,7 @@ def _groups(phantom: PhantomTomosynthesis, result: Result) -> tuple[int, int]:
                 rows.min() <= group["row_px"] <= rows.max() and cols.min() <= group["col_px"] <= cols.max()
             )
             if in_plane and abs(members["depth_mm"].mean() - group["depth_mm"]) <= 5.0:
-                hit = int(number)
+                hit = int(str(number))
         hits |= {hit} if hit else set()
         false += hit == 0
     return len(hits), false
@@ -219,8 +220,8 @@ def cost(recorder: Recorder, shape: tuple[int, int], slices: int) -> None:
         del phantom, plain
         for encoding, (stack, single) in files.items():
             _search(single)
-            one = float(np.median([_timed(lambda path=single: _search(path))[0] for _ in range(3)]))
-            seconds, memory = _timed(lambda path=stack: _search(path))
+            one = float(np.median([_timed(partial(_search, single))[0] for _ in range(3)]))
+            seconds, memory = _timed(partial(_search, stack))
             words = encoding.name.lower().replace("_", " ")
             recorder.add("seconds of a mammogram", one, "s", syntax=words)
             recorder.add("seconds of a stack", seconds, "s", syntax=words)
