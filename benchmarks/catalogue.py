@@ -278,6 +278,23 @@ BENCHMARKS: dict[str, Benchmark] = {
         "images with insertions.",
         _FIT_VIEWS,
     ),
+    "slice_score": Benchmark(
+        "benchmarks.fit.slice_score",
+        "Held-out figures of the fit for tomosynthesis",
+        "Drawn tomosynthesis of narrow and wide sweeps, 40 slices each; calcifications of SNR 5 and more, "
+        "single ones and those of groups. Scored by weights that did not see the volume, without context.",
+        (
+            View(
+                "",
+                (
+                    *_ALL_AND_SINGLES,
+                    Column("volumes", "volumes"),
+                    Column("searched, cm²", "searched"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
     "spot_model_digital": Benchmark(
         "benchmarks.fit.spot_model_digital",
         "Held-out figures of the fit for digital images",
@@ -354,6 +371,44 @@ BENCHMARKS: dict[str, Benchmark] = {
             ),
         ),
     ),
+    "tomosynthesis": Benchmark(
+        "benchmarks.detection.tomosynthesis",
+        "Tomosynthesis",
+        "Drawn breasts of 40 slices, calcifications of SNR 5 to 20 in their sharpest slice, half of them in "
+        "groups; narrow and wide sweeps. A mark within 0.5 mm in the plane finds a calcification, every "
+        "further mark there is a false one. Time and memory: 60 slices of 2457 x 1890 as a file, against one "
+        "drawn mammogram of that size.",
+        (
+            View("", _rates("at {:g}", "sensitivity", 0.1, 0.4), down=("part",)),
+            View("", (Column("at 0.1", "sensitivity of a sweep"),), down=("sweep",)),
+            View(
+                "",
+                (
+                    Column("volumes", "volumes"),
+                    Column("calcifications", "calcifications"),
+                    Column("searched, cm²", "searched"),
+                    Column("found at score 0.5", "sensitivity at score 0.5"),
+                    Column("false marks per cm² there", "false marks at score 0.5"),
+                    Column("slice exact", "slice exact"),
+                    Column("slice right within one", "slice right within one"),
+                    Column("marks per calcification found", "marks per calcification found", form=".3f"),
+                    Column("groups flagged at their depth", "groups flagged"),
+                    Column("false flagged groups per volume", "false flagged groups", form=".2f"),
+                ),
+                turned=True,
+            ),
+            View(
+                "",
+                (
+                    Column("mammogram, s", "seconds of a mammogram", form=".2f"),
+                    Column("stack, s", "seconds of a stack", form=".1f"),
+                    Column("stack over mammogram", "stack over mammogram", form=".1f"),
+                    Column("memory added, MiB", "memory added", form=".0f"),
+                ),
+                down=("syntax",),
+            ),
+        ),
+    ),
     "large_image": Benchmark(
         "benchmarks.measurement.large_image",
         "Time and memory",
@@ -424,6 +479,44 @@ BENCHMARKS: dict[str, Benchmark] = {
                     Column("area CV, all", "area CV", {"grains": "varied"}, ".0%"),
                 ),
                 down=("pixel mm", "blur mm", "diameter mm", "SNR"),
+            ),
+        ),
+    ),
+    "magnified": Benchmark(
+        "benchmarks.measurement.magnified",
+        "Magnification views",
+        "Drawn breasts with three groups that measure alike, each group magnified once more with the breast "
+        "placed anew: what is found at the default operating point, and to which group of the full view "
+        "each magnified group is given.",
+        (
+            View(
+                "",
+                (
+                    Column("members found", "members found", form=".1%"),
+                    Column("false marks per cm²", "false marks per cm2", form=".2f"),
+                    Column("groups", "magnified groups", form=".0f"),
+                    Column("given to their own", "groups given to their own", form=".0%"),
+                    Column("given to another", "groups given to another", form=".0%"),
+                ),
+                down=("view",),
+            ),
+        ),
+    ),
+    "stereo": Benchmark(
+        "benchmarks.measurement.stereo",
+        "Depth from stereotactic pairs",
+        "Projected phantoms, two groups each, 15 or 30 degrees apart, with the geometry exactly known; the "
+        "tissue does not shift.",
+        (
+            View(
+                "",
+                (
+                    Column("measured", "measured", form=".0%"),
+                    Column("RMS error, mm", "error, root mean square", form=".2f"),
+                    Column("largest, mm", "largest error", form=".2f"),
+                    Column("within 1 mm", "within 1 mm", form=".0%"),
+                ),
+                down=("what",),
             ),
         ),
     ),

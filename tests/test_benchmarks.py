@@ -300,9 +300,12 @@ def test_a_fit_on_a_part_does_not_replace_the_model(capsys: pytest.CaptureFixtur
 # ---------------------------------------------------------------- a small run of each
 
 
+NEEDED = {"peers": ("trackpy", "sep"), "large_image": ("psutil",), "tomosynthesis": ("psutil",)}
+
+
 def needed(name: str) -> None:
     """Skip where a benchmark needs a library that the tests do not bring."""
-    for library in {"peers": ("trackpy", "sep"), "large_image": ("psutil",)}.get(name, ()):
+    for library in NEEDED.get(name, ()):
         pytest.importorskip(library, reason=f"{name} needs the extra bench")
 
 
@@ -361,9 +364,13 @@ SMALL: dict[str, tuple[str, ...]] = {
     "ablation": ("--kinds", "phantom", "--least-mm", "0.08", "--trees", "5"),
     "peers": ("--data", "fda", "--limit", "1", "--samples", "10"),
     "mini_mias": ("--limit", "5"),
+    "slice_score": ("--volumes", "5", "--report"),
+    "tomosynthesis": ("--volumes", "1", "--stack", "600", "480", "16"),
     "large_image": ("--runs", "1"),
     "fuzz": ("--inputs", "70"),
     "stage_cost": ("--only", "groups of points"),
+    "magnified": ("--breasts", "1"),
+    "stereo": ("--pairs", "1"),
     "size_accuracy": ("--spacing", "0.1", "--diameter", "0.35", "--snr", "12", "--sites", "9"),
     "ellipses": ("--pixel", "0.1", "--snr", "20", "--minor", "0.3", "--aspect", "3", "--bodies", "9"),
     "descriptors": ("--images", "1"),

@@ -6,16 +6,18 @@ import hashlib
 from pathlib import Path
 
 from mcdetect.config import Config
-from mcdetect.errors import InputFileError
+from mcdetect.errors import InputFileError, NotComparableError
 from mcdetect.exams.comparison.compare import Comparison, check_alike, compare
+from mcdetect.image.mammogram import Mammogram
+from mcdetect.image.volume import Volume
 from mcdetect.output.folder import COMPARISON_FILE, prepare_output
 from mcdetect.output.overlays import write_png
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.tables import TableWriters
 from mcdetect.pipeline import detect_file
-from mcdetect.readers.image_file import ImageFile
+from mcdetect.readers.image_file import ImageFile, OpenedFile
 
-__all__ = ["compare_files"]
+__all__ = ["compare_files", "fingerprint"]
 
 
 def compare_files(
@@ -69,9 +71,10 @@ def compare_files(
         ImageFile(file, name, spacing, force).opened()
         for file, name, spacing in zip(files, names, spacings, strict=True)
     ]
+    images = [_mammogram(source) for source in sources]
     if not force:
         try:
-            check_alike(*(source.read() for source in sources))
+            check_alike(*images)
         except InputFileError as error:
             raise error if error.path is not None else error.with_path(names[1]) from error
     prepare_output(folder)
@@ -93,7 +96,7 @@ def compare_files(
     except InputFileError as error:
         record.status = "failed"
         record.inputs = [
-            InputRecord(name, "failed", *_fingerprint(file)) for file, name in zip(files, names, strict=True)
+            InputRecord(name, "failed", *fingerprint(file)) for file, name in zip(files, names, strict=True)
         ]
         record.write(folder)
         raise error if error.path is not None else error.with_path(names[1]) from error
@@ -103,13 +106,24 @@ def compare_files(
     if picture:
         write_png(folder / COMPARISON_FILE, found.picture())
     record.inputs = [
-        InputRecord(name, "processed", *_fingerprint(file), None, result.seconds)
+        InputRecord(name, "processed", *fingerprint(file), None, result.seconds)
         for file, name, result in zip(files, names, (found.prior, found.current), strict=True)
     ]
     record.comparison = found.summary()
     record.status = "complete"
     record.write(folder)
     return found
+
+
+def _mammogram(source: OpenedFile) -> Mammogram:
+    image = source.read()
+    if isinstance(image, Volume):
+        raise NotComparableError(
+            f"it holds {len(image)} slices of tomosynthesis, which are not compared",
+            "give a mammogram of each date, plain or synthetic",
+            source.path,
+        )
+    return image
 
 
 def _names(files: tuple[Path, Path]) -> tuple[str, str]:
@@ -120,7 +134,8 @@ def _names(files: tuple[Path, Path]) -> tuple[str, str]:
     return f"prior/{one.name}", f"current/{two.name}"
 
 
-def _fingerprint(file: Path) -> tuple[str | None, int | None]:
+def fingerprint(file: Path) -> tuple[str | None, int | None]:
+    """Return the SHA-256 and the length in bytes of a file; None where it cannot be read."""
     try:
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -18,7 +18,8 @@ from mcdetect.output.overlays import Overlays, overlay_names
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import Candidates, Tables
-from mcdetect.readers.image_file import ImageFile
+from mcdetect.readers.examination import given_magnification
+from mcdetect.readers.image_file import ReadOptions
 from mcdetect.runs.compiling import compile_kernels
 from mcdetect.runs.discovery import Discovery, find_inputs
 from mcdetect.runs.pool import choose_jobs, run_tasks
@@ -48,6 +49,9 @@ def run_batch(
     model: ClusterModel | None = None,
     studies_by: str = "auto",
     also: Sequence[str] = (),
+    magnification: float | None = None,
+    specimens: bool = False,
+    dicom_columns: bool = False,
 ) -> BatchReport:
     """Detect in many mammograms and write tables and pictures.
 
@@ -78,6 +82,12 @@ def run_batch(
         How images are grouped into examinations, see `mcdetect.exams.studies.group_images`.
     also : sequence of str
         Further outputs, names of `mcdetect.output.further.FURTHER`.
+    magnification : float, optional
+        Of magnification views whose header does not tell it.
+    specimens : bool
+        Also search radiographs of specimens, as crops.
+    dicom_columns : bool
+        Add `mcdetect.schema.DICOM_COLUMNS` to the table of images: UIDs, maker and exposure.
 
     Returns
     -------
@@ -88,7 +98,8 @@ def run_batch(
     OutputError
         When the output folder cannot be used.
     MissingSpacingError, ValueError
-        When `paths`, `out`, `pixel_spacing_mm`, `jobs`, `studies_by` or `also` make no sense.
+        When `paths`, `out`, `pixel_spacing_mm`, `magnification`, `jobs`, `studies_by` or `also` make no
+        sense.
     TypeError
         When `paths` is one path, not a list.
     """
@@ -96,6 +107,7 @@ def run_batch(
         raise ValueError(f"studies_by must be one of {', '.join(GROUPINGS)}, got {studies_by!r}")
     if pixel_spacing_mm is not None:
         PixelSpacing(pixel_spacing_mm, pixel_spacing_mm)
+    given_magnification(magnification)
     if not os.fspath(out):
         raise ValueError("out is empty; name a folder for the results")
     config = config or Config()
@@ -106,12 +118,15 @@ def run_batch(
     jobs = choose_jobs(len(found.inputs), jobs)
     files = [item.file for item in found.inputs]
     pictures = dict(zip(files, overlay_names(files), strict=True)) if overlay else {}
-    outputs = [*_outputs(model, pictures, candidates=candidates, overlay=overlay), *further]
+    outputs = [*_outputs(model, pictures, candidates, overlay, dicom_columns), *further]
     options = {
         "pixel_spacing_mm": pixel_spacing_mm,
         "candidates": candidates,
         "overlay": overlay,
         "force": force,
+        "magnification": magnification,
+        "specimens": specimens,
+        "dicom_columns": dicom_columns,
         "studies_by": studies_by,
         "also": list(also),
         "model": None
@@ -125,9 +140,8 @@ def run_batch(
     }
     make_folder(folder)
     with locked(folder):
-        return _run(
-            found, folder, config, options, outputs, pictures, jobs, observer, pixel_spacing_mm, force, model
-        )
+        reading = ReadOptions(pixel_spacing_mm, force, magnification, specimens)
+        return _run(found, folder, config, options, outputs, pictures, jobs, observer, reading, model)
 
 
 def _run(
@@ -139,8 +153,7 @@ def _run(
     pictures: Mapping[str, str],
     jobs: int,
     observer: Observer,
-    pixel_spacing_mm: float | None,
-    force: bool,
+    reading: ReadOptions,
     model: ClusterModel | None,
 ) -> BatchReport:
     """Work on the inputs in a folder that nobody else works in."""
@@ -158,7 +171,7 @@ def _run(
         run = RunResults(store, record, report, observer)
         for name, error in found.problems:
             run.take(failure_outcome(name, error))
-        tasks = _tasks(found, store, folder, config, outputs, pixel_spacing_mm, force, model)
+        tasks = _tasks(found, store, folder, config, outputs, reading, model)
         if jobs > 1:
             compile_kernels(config)
         with closing(run_tasks(tasks, jobs=jobs, stop=stop)) as outcomes:
@@ -178,9 +191,13 @@ def _run(
 
 
 def _outputs(
-    model: ClusterModel | None, pictures: Mapping[str, str], *, candidates: bool, overlay: bool
+    model: ClusterModel | None,
+    pictures: Mapping[str, str],
+    candidates: bool,
+    overlay: bool,
+    dicom_columns: bool,
 ) -> list[Output]:
-    outputs: list[Output] = [Tables(model)]
+    outputs: list[Output] = [Tables(model, dicom_columns)]
     outputs += [Candidates()] * candidates
     outputs += [Overlays(pictures)] * overlay
     return outputs
@@ -192,15 +209,15 @@ def _tasks(
     folder: Path,
     config: Config,
     outputs: Sequence[Output],
-    pixel_spacing_mm: float | None,
-    force: bool,
+    reading: ReadOptions,
     model: ClusterModel | None,
 ) -> list[Task]:
     level = logging.getLogger("mcdetect").getEffectiveLevel()
-    parts = (config.digest, repr(pixel_spacing_mm), repr(force), "" if model is None else model.digest)
+    identified = any(isinstance(output, Tables) and output.dicom_columns for output in outputs)
+    parts = (config.digest, repr(reading), "" if model is None else model.digest, repr(identified))
     return [
         Task(
-            source=ImageFile(item.path, item.file, pixel_spacing_mm, force, item.member),
+            source=reading.source(item.path, item.file, item.member),
             file=item.file,
             folder=folder,
             config=config,

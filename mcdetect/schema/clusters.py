@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mcdetect.schema.column import FILE, Column
+from mcdetect.schema.depth import GROUP_DEPTH
 from mcdetect.schema.references import (
     ALONE,
     BETAL,
@@ -13,6 +14,7 @@ from mcdetect.schema.references import (
     NO_OUTLINES,
     NO_WALL,
     ONE_PLACE,
+    PART_ONLY,
     PRIM,
 )
 from mcdetect.schema.spread import spread_columns
@@ -52,6 +54,7 @@ CLUSTERS: tuple[Column, ...] = (
     Column("min_col_px", "float64", "px", "first column of the members' bounding box"),
     Column("max_row_px", "float64", "px", "last row of the members' bounding box"),
     Column("max_col_px", "float64", "px", "last column of the members' bounding box"),
+    *GROUP_DEPTH,
     Column("score", "float64", "0-1", "how sure the detector is of the group; not a probability of disease"),
     Column(
         "hull_area_mm2",
@@ -148,6 +151,7 @@ CLUSTERS: tuple[Column, ...] = (
         "mm",
         "distance of the centroid to the skin line",
         formula="distance of the centroid to the skin line; 200 where the image shows none",
+        missing=PART_ONLY,
         from_image=True,
     ),
     Column(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mcdetect.errors import InputFileError
+from mcdetect.image.volume import Volume
 from mcdetect.output.overlays import write_png
 from mcdetect.pictures import drawing
 from mcdetect.pictures.display import take_crop
@@ -143,7 +144,11 @@ def _spacing(tables: pd.DataFrame | None, file: str) -> float | None:
 
 
 def _picture(source: ImageFile, cluster: pd.Series) -> drawing.Picture:
-    mammogram = source.read()
+    image = source.read()
+    if isinstance(image, Volume):  # of a stack, the slice that the group is in
+        mammogram = image.mammogram(image.frames.index(int(cluster["slice"])))
+    else:
+        mammogram = image
     spacing = mammogram.spacing
     ends = [[float(cluster[f"{end}_{axis}_px"]) for end in ("min", "max")] for axis in ("row", "col")]
     extent = max((ends[0][1] - ends[0][0]) * spacing.row_mm, (ends[1][1] - ends[1][0]) * spacing.col_mm)

@@ -8,6 +8,7 @@ from pydicom.uid import UID
 from mcdetect.errors import NotEligibleError
 from mcdetect.readers.dicom.claims import VIEW_CODES
 from mcdetect.readers.dicom.identity import Identity
+from mcdetect.readers.dicom.stack import stack_problem
 from mcdetect.readers.dicom.tags import code, integer, items, text
 from mcdetect.readers.signatures import DICOMDIR_CLASS
 
@@ -39,6 +40,13 @@ OTHER_MODALITIES = {
     "REG": "a registration",
     "DOC": "a document",
 }
+_CONTRAST_ONLY = {
+    "recombined image": (
+        "the recombined image of a contrast-enhanced mammogram, in which uptake of contrast agent stands out "
+        "and calcifications do not"
+    ),
+    "high-energy image": "the high-energy image of a contrast-enhanced mammogram, made to be recombined",
+}
 _FORCE = "use --force to process it all the same"
 
 
@@ -48,11 +56,24 @@ def frame_count(header: Dataset) -> int:
     return frames if frames is not None and frames > 0 else 1
 
 
-def eligibility_problem(header: Dataset, identity: Identity) -> NotEligibleError | None:
+def eligibility_problem(
+    header: Dataset, identity: Identity, *, whole: bool = True, specimens: bool = False
+) -> NotEligibleError | None:
     """Return why an image is passed over by default, or None when it is to be searched.
 
     Modality MG is taken in whatever class it is stored; other projection modalities when the header
     says that they show a breast.
+
+    Parameters
+    ----------
+    header : Dataset
+        The image's attributes.
+    identity : Identity
+        What was made of them.
+    whole : bool
+        The image is asked for, not one frame of it.
+    specimens : bool
+        Radiographs of specimens are to be searched, too.
     """
     modality = text(header, "Modality")
     sop_class = text(header, "SOPClassUID")
@@ -64,21 +85,21 @@ def eligibility_problem(header: Dataset, identity: Identity) -> NotEligibleError
         if modality not in PROJECTION_MODALITIES and (modality or sop_class):
             what = OTHER_MODALITIES.get(modality) or _class_name(modality, sop_class)
             return NotEligibleError(f"it is {what}, not a mammogram", _FORCE)
-        if not shows_breast(header, identity):
+        wanted = specimens and "specimen" in identity.flags
+        if not wanted and not shows_breast(header, identity):
             return NotEligibleError(
                 f"nothing in the header says that it shows a breast (Modality {modality or 'missing'})",
                 _FORCE,
             )
-    return _kind_problem(header, identity)
+    return _kind_problem(header, identity, whole, specimens)
 
 
-def _kind_problem(header: Dataset, identity: Identity) -> NotEligibleError | None:
+def _kind_problem(
+    header: Dataset, identity: Identity, whole: bool, specimens: bool
+) -> NotEligibleError | None:
     frames = frame_count(header)
-    if frames > 1:
-        return NotEligibleError(
-            f"it holds {frames} frames (tomosynthesis or another stack), which are not searched",
-            "give 2D mammograms, or use --force to search its first frame",
-        )
+    if frames > 1 and (problem := stack_problem(header, frames, whole=whole)) is not None:
+        return problem
     series = text(header, "SeriesDescription")
     if "ROI MASK" in series or "CROPPED IMAGE" in series:
         return NotEligibleError(
@@ -86,8 +107,13 @@ def _kind_problem(header: Dataset, identity: Identity) -> NotEligibleError | Non
         )
     if "quality control image" in identity.flags:
         return NotEligibleError("it is a quality control image", _FORCE)
-    if "specimen" in identity.flags:
-        return NotEligibleError("it shows a tissue specimen, not a breast", _FORCE)
+    if "specimen" in identity.flags and not specimens:
+        return NotEligibleError(
+            "it shows a tissue specimen, not a breast", "use --specimens to search specimens, too"
+        )
+    for remark, shown in _CONTRAST_ONLY.items():
+        if remark in identity.flags:
+            return NotEligibleError(f"it is {shown}", f"the low-energy image is searched; {_FORCE}")
     if text(header, "ImageType") and "LOCALIZER" in str(header.get("ImageType")).upper():
         return NotEligibleError("it is a localizer image", _FORCE)
     return None
