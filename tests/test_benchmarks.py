@@ -378,7 +378,6 @@ SMALL: dict[str, tuple[str, ...]] = {
     "pairs": ("--pairs", "1"),
     "films": ("--limit", "1", "--times", "1"),
     "repeatability": ("--pairs", "1"),
-    "fuzz": ("--inputs", "8"),
 }
 NOT_IN_SMALL = ("large bodies", "model size")
 """Of images that no small run has; of a model that is written."""
