@@ -274,7 +274,7 @@ def _read_tiff(path: Path, examiner: Examiner, force: bool, frame: int) -> _Pict
     import tifffile
 
     try:
-        with tifffile.TiffFile(path) as file:
+        with path.open("rb") as stream, tifffile.TiffFile(stream) as file:
             pages = len(file.pages)
             if pages > 1:
                 refusal = NotEligibleError(

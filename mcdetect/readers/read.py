@@ -98,7 +98,7 @@ def examine(
     given = given_spacing(pixel_spacing_mm)
     if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0:
         raise ValueError(f"frame must be a non-negative integer, got {frame!r}")
-    file = Path(path)
+    file = path if isinstance(path, Path) else Path(path)  # a `HeldFile` stays one
     try:
         kind = _recognise(file)
         # Each loader is imported when it is first needed: pydicom and the codecs are slow to import.

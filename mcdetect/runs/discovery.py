@@ -12,6 +12,7 @@ from mcdetect.output.files import is_own_picture
 from mcdetect.output.folder import COMPARISON_FILE
 from mcdetect.output.overlays import OVERLAY_FOLDER
 from mcdetect.output.run_record import is_own_folder
+from mcdetect.readers.remote import RemoteFile, basename, is_address
 from mcdetect.readers.signatures import DICOMDIR_CLASS, looks_like_bare_dicom
 
 __all__ = ["DICOM_SUFFIXES", "IMAGE_SUFFIXES", "Discovery", "Input", "find_inputs"]
@@ -81,7 +82,7 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
     Parameters
     ----------
     paths : sequence of path-like
-        Files and folders, in any mix.
+        Files and folders, in any mix, and addresses (see `mcdetect.runs.remote.remote_images`).
 
     Returns
     -------
@@ -94,6 +95,8 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
     ValueError
         When a path is empty.
     """
+    from mcdetect.runs.remote import remote_images
+
     groups: list[list[tuple[Path, str]]] = []
     problems: list[tuple[str, InputFileError]] = []
     seen: set[str] = set()
@@ -104,12 +107,15 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
     for given in paths:
         if not os.fspath(given):
             raise ValueError("a path is empty; name a file or a folder")
-        root = Path(given)
-        label = _printable(root.name or root.resolve().name or "input")
+        root = RemoteFile.at(str(given)) if is_address(given) else Path(given)
+        label = basename(str(given)) if is_address(given) else _label(root)
         members: list[tuple[Path, str]] = []
         groups.append(members)
         try:
-            if root.is_dir():
+            if isinstance(root, RemoteFile):
+                found, passed_over = remote_images(root.address)
+                walk.skipped += passed_over
+            elif root.is_dir():
                 found = list(_images_in(root, walk))
                 if not found:
                     raise UnreadableFileError(
@@ -129,7 +135,7 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
             problems.append((label, _cannot_open(error)))
             continue
         for path, name in found:
-            real = os.path.realpath(path)
+            real = path.address if isinstance(path, RemoteFile) else os.path.realpath(path)
             if real in seen:
                 duplicates += 1
                 continue
@@ -140,6 +146,10 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
         for name in walk.unreadable
     ]
     return Discovery(tuple(_name_apart(groups)), tuple(problems), walk.skipped, duplicates)
+
+
+def _label(root: Path) -> str:
+    return _printable(root.name or root.resolve().name or "input")
 
 
 def _cannot_open(error: OSError) -> InputFileError:
