@@ -8,7 +8,7 @@ import re
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from mcdetect.errors import InputFileError, MissingLibraryError, UnreadableFileError
 from mcdetect.readers.held import HeldFile
@@ -62,11 +62,9 @@ def plain_address(address: str) -> str:
 
 def basename(address: str) -> str:
     """Return the last part of an address's path, as files are called."""
-    plain = plain_address(address).rstrip("/")
-    if plain.lower().startswith(_WEB):
-        parts = urlsplit(plain)
-        return unquote(parts.path.rpartition("/")[2]) or parts.netloc
-    return plain.rpartition("/")[2] or "input"
+    start, sign, rest = plain_address(address).rpartition("://")
+    name = rest.rstrip("/").rpartition("/")[2]
+    return (unquote(name) if f"{start}{sign}".lower().endswith(_WEB) else name) or "input"
 
 
 def file_system(address: str) -> tuple[AbstractFileSystem, str]:

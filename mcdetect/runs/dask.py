@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from mcdetect.errors import McdetectError, MissingLibraryError
 from mcdetect.output.files import write_bytes
-from mcdetect.runs.dask_worker import Found, Order, OtherCodeError, search
+from mcdetect.runs.dask_worker import Found, Order, OtherCodeError, code, search
 from mcdetect.runs.pool import usable_cores
 from mcdetect.runs.worker import REPORT_BUG, Failure, Outcome, Task
 
@@ -197,11 +197,9 @@ class _Run:
         work: Callable[[Task], Outcome] | None,
         in_order: bool,
     ) -> None:
-        from mcdetect.runs.store import detector_digest
-
         self.workers, self.client, self.stop = workers, workers.client, stop
         self.work, self.in_order = work, in_order
-        self.code = detector_digest()
+        self.code = code()
         self.tasks = enumerate(tasks)
         self.more = True
         self.again: deque[_Given] = deque()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mcdetect.runs.worker import Outcome, Task, limit_threads, process_in_worker
 
-__all__ = ["Found", "Order", "OtherCodeError", "search"]
+__all__ = ["Found", "Order", "OtherCodeError", "code", "search"]
 
 
 class OtherCodeError(Exception):
@@ -31,7 +31,7 @@ class Order:
     task : Task
         The image.
     code : str
-        Digest of the detector of the process that owns the run.
+        What `code` returns where the run is owned.
     work : callable, optional
         What turns the task into an outcome.
     threads : int, optional
@@ -63,17 +63,25 @@ class Found:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
+def code() -> str:
+    """Return a digest of the code, models and libraries on which results depend."""
+    from mcdetect.runs.store import result_key
+
+    return result_key("", ())
+
+
 _one_at_a_time = threading.Lock()
 """Held while an image is searched in this worker process, which may have several threads for tasks."""
 
 
 def search(packed: bytes) -> Found:
     """Search one image on a worker, whose disk the owner of the run need not see."""
-    from mcdetect.runs.store import detector_digest
-
     order: Order = pickle.loads(packed)
-    if order.code != detector_digest():
-        raise OtherCodeError("a Dask worker has another mcdetect; install the same on all of them")
+    if order.code != code():
+        raise OtherCodeError(
+            "a Dask worker has another mcdetect, or other versions of what it computes with; "
+            "install the same on all of them"
+        )
     with _one_at_a_time, tempfile.TemporaryDirectory(prefix="mcdetect-") as place:
         limit_threads(_threads() if order.threads is None else order.threads)
         if order.work is None:
