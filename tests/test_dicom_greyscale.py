@@ -17,7 +17,7 @@ from pydicom.sequence import Sequence
 from mcdetect.errors import UnusableImageError
 from mcdetect.image.mammogram import Intent
 from mcdetect.readers.grey import saturation_level
-from mcdetect.readers.polarity import find_air
+from mcdetect.readers.polarity import judge_polarity
 from mcdetect.readers.read import read_mammogram
 
 IMAGE = breast_image()
@@ -229,7 +229,7 @@ def test_air_is_found_on_every_side_and_in_both_polarities(turns: int, mirrored:
     sides = ["right", "top", "left", "bottom"]
     expected = sides[(turns + (2 if mirrored else 0)) % 4]
     for pixels, brighter in ((image, False), (4095 - image, True)):
-        air = find_air(pixels)
+        air = judge_polarity(pixels).air
         assert air is not None
         assert air.side == expected
         assert air.brighter is brighter
@@ -237,18 +237,18 @@ def test_air_is_found_on_every_side_and_in_both_polarities(turns: int, mirrored:
 
 def test_air_is_not_invented() -> None:
     rng = np.random.default_rng(0)
-    assert find_air(rng.normal(size=(200, 200))) is None
-    assert find_air(np.zeros((200, 200))) is None
+    assert judge_polarity(rng.normal(size=(200, 200))).air is None
+    assert judge_polarity(np.zeros((200, 200))).air is None
     y, x = np.mgrid[:200, :200]
-    assert find_air(np.cos(x / 9.0) + np.sin(y / 7.0)) is None
-    assert find_air(IMAGE, np.zeros(IMAGE.shape, dtype=bool)) is None
+    assert judge_polarity(np.cos(x / 9.0) + np.sin(y / 7.0)).air is None
+    assert judge_polarity(IMAGE, np.zeros(IMAGE.shape, dtype=bool)).air is None
 
 
 @settings(max_examples=25)
 @given(gain=st.floats(0.01, 100.0), offset=st.floats(-1e4, 1e4))
 def test_air_does_not_depend_on_gain_and_offset(gain: float, offset: float) -> None:
-    reference = find_air(IMAGE)
-    air = find_air(IMAGE * gain + offset)
+    reference = judge_polarity(IMAGE).air
+    air = judge_polarity(IMAGE * gain + offset).air
     assert reference is not None
     assert air is not None
     assert (air.side, air.brighter) == (reference.side, reference.brighter)

@@ -21,9 +21,11 @@ from mcdetect.breast.marks import CLIP_LEVELS, find_clips, find_markers, find_sa
 from mcdetect.breast.outline import find_air, trace_breast
 from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
 from mcdetect.breast.region import BreastRegion
+from mcdetect.breast.several import count_breasts, further_breasts
 from mcdetect.config import BreastConfig
 from mcdetect.errors import UnusableImageError
 from mcdetect.image.mammogram import MIN_SIDE_PX, Mammogram
+from mcdetect.image.plausible import check_area
 
 __all__ = ["find_breast"]
 
@@ -101,10 +103,13 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
                     "no breast was found in the image", "check that it is a mammogram and how it was windowed"
                 )
             air = None
+    breasts = 1
     if air is None:
         mask[window] = True
+    elif not is_small:
+        breasts = _add_others(mask, share, window, coarse)
     skin_mm = _skin_distance(mask, (top, bottom, left, right), coarse)
-    side = chest_wall_side(mask[window]) if air is not None else None
+    side = chest_wall_side(mask[window]) if air is not None and breasts == 1 else None
     _cross_check(mammogram, side)
     pectoral = np.zeros_like(mask)
     if side is not None:
@@ -143,8 +148,23 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         density_rank=density_rank(values, mask, pectoral, skin_mm, coarse.step_mm),
         has_skin=bool((skin_mm < NO_SKIN_MM)[mask].any()),
         air_unevenness=uneven,
+        n_breasts=breasts,
         implant_mm2=float(np.count_nonzero(implant)) * coarse.cell_mm2,
     )
+
+
+def _add_others(mask: BoolImage, share: FloatImage, window: tuple[slice, slice], coarse: CoarseImage) -> int:
+    """Add further breasts to the mask; return how many there are, and refuse more than could be."""
+    first, part = mask[window].copy(), np.ascontiguousarray(share[window])
+    all_of_them = [first, *further_breasts(part, first, coarse.step_mm)]
+    for other in all_of_them[1:]:
+        mask[window] |= other
+    count = 0
+    for one in all_of_them:
+        here = count_breasts(one, coarse.step_mm)
+        check_area(np.count_nonzero(one) * coarse.cell_mm2 / 100.0, 0, whole=False, breasts=here)
+        count += here
+    return count
 
 
 def _remove_objects(searched: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:

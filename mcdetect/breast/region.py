@@ -50,6 +50,8 @@ class BreastRegion:
     air_unevenness : float
         Share of the air whose grey level is not that of most air, 0 to 1; NaN where there is too little
         air to tell. Digital images have next to none, scanned films more.
+    n_breasts : int
+        Breasts in the image, at least. Where there are several, landmarks and muscle are left out.
     implant_mm2 : float
         Area of a breast implant, 0 where none is seen. It is part of `mask` but not of `searched`.
     """
@@ -64,7 +66,14 @@ class BreastRegion:
     density_rank: npt.NDArray[np.float32] | None = None
     has_skin: bool = True
     air_unevenness: float = math.nan
+    n_breasts: int = 1
     implant_mm2: float = 0.0
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what the user should know of the breast, for the flags of the image."""
+        if self.n_breasts == 1:
+            return ()
+        return ("several breasts in one image: each is searched, without nipple, muscle and chest wall",)
 
     def skin_distance_at(
         self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]

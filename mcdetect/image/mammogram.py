@@ -102,6 +102,9 @@ class Mammogram:
         "CC", "MLO", "ML", "LM", "LMO", "XCCL", ... or None.
     display_window : (float, float), optional
         Grey levels to draw black and white, in units of `pixels`; for pictures only.
+    polarity_source : str
+        Why bright is taken as dense: "header", "header and skin line", "skin line", "skin line against the
+        header", "assumed", or "given" with an array.
     study : str
         Pseudonym of the examination, to tell which images belong together; empty when unknown. It is
         kept in memory only and stands in no output.
@@ -124,6 +127,7 @@ class Mammogram:
     view: str | None = None
     display_window: tuple[float, float] | None = None
     source: str = ""
+    polarity_source: str = field(default="given", kw_only=True)
     study: str = field(default="", repr=False, kw_only=True)
     flags: tuple[str, ...] = ()
     details: dict[str, str] = field(default_factory=dict)

@@ -116,6 +116,8 @@ def take_crop(mammogram: Mammogram, centre: tuple[float, float], side_mm: float,
     last_row = int(np.ceil(centre[0] + 0.5 * size_px * step_row)) + 3
     last_col = int(np.ceil(centre[1] + 0.5 * size_px * step_col)) + 3
     rows, cols = mammogram.shape
+    if min(last_row, last_col) <= 0 or first_row >= rows or first_col >= cols:
+        return np.zeros((size_px, size_px), np.uint8)
     part = np.s_[max(0, first_row) : min(rows, last_row), max(0, first_col) : min(cols, last_col)]
     levels = _for_the_eye(mammogram.pixels[part], mammogram)
     valid = np.ones(levels.shape, np.uint8)

@@ -20,10 +20,11 @@ from mcdetect.errors import (
 )
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
 from mcdetect.image.views import parse_view_name
+from mcdetect.readers.area import plausible_spacing
 from mcdetect.readers.codestream import parse_codestream
 from mcdetect.readers.examination import Examination, Examiner, check_extent, check_size, describe_spacing
 from mcdetect.readers.grey import check_content, saturation_level
-from mcdetect.readers.polarity import find_air
+from mcdetect.readers.polarity import judge_polarity
 
 __all__ = ["examine_raster"]
 
@@ -145,10 +146,11 @@ def _convert(
     inverted = picture.white_is_zero
     if inverted:
         steps.append("white is zero: inverted")
-    air = find_air(-pixels if inverted else pixels, valid)
-    if air is not None and air.brighter:
+    seen = judge_polarity(-pixels if inverted else pixels, valid)
+    if remark := seen.remark(stated=False):
+        examiner.flag(remark)
+    if seen.brighter:
         inverted = not inverted
-        examiner.flag("air was brighter than the breast: inverted")
         steps.append("inverted, since air was brighter than the breast")
     if inverted:
         top = 0.0 if values.dtype.kind == "f" else float(np.iinfo(values.dtype).max)
@@ -156,11 +158,15 @@ def _convert(
     if valid is not None:
         pixels[~valid] = pixels[valid].min()
     examiner.note("grey scale", "; ".join(steps) or "used as stored, bright taken as dense")
+    examiner.note("polarity", seen.source(stated=False))
     saturated = saturation_level(pixels, valid)
     if saturated is not None:
         examiner.note("saturated from", f"{saturated:g}")
+    _check_side(examiner, laterality, seen.side)
     if given is None:
         return examiner.finish(None)
+    _, remark = plausible_spacing(seen.breast, pixels.size, given, given)
+    examiner.flag(*[remark] if remark else [])
     return examiner.finish(
         Mammogram(
             pixels=pixels,
@@ -170,10 +176,18 @@ def _convert(
             laterality=laterality,
             view=view,
             source=path.name,
+            polarity_source=seen.source(stated=False),
             flags=tuple(examiner.flags),
             details=dict(examiner.facts),
         )
     )
+
+
+def _check_side(examiner: Examiner, laterality: str | None, air_side: str) -> None:
+    """Say so where the chest wall is not where that of the breast named by the file usually is."""
+    wall = {"right": "L", "left": "R"}.get(air_side)
+    if wall is not None and laterality is not None and wall != laterality:
+        examiner.flag(f"the chest wall is on the side usual for {wall}, not {laterality}")
 
 
 def _grey(values: npt.NDArray[Any], steps: list[str]) -> npt.NDArray[Any]:

@@ -78,6 +78,7 @@ class Result:
                 "view": image.view or "",
                 "laterality": image.laterality or "",
                 "intent": str(image.intent),
+                "polarity_source": str(image.polarity_source),
                 "digital": is_digital(image.intent, self.breast.air_unevenness),
                 "breast_area_cm2": float(np.count_nonzero(self.breast.mask)) * pixel_cm2,
                 "searched_area_cm2": float(np.count_nonzero(self.breast.searched)) * pixel_cm2,
@@ -95,7 +96,7 @@ class Result:
                 "vascular_length_mm": float(clusters["vascular_length_mm"].sum()),
                 "vascular_area_mm2": float(clusters["vascular_area_mm2"].sum()),
                 "scatter_distribution": self.scatter_distribution,
-                "flags": "; ".join(image.flags),
+                "flags": "; ".join((*image.flags, *self.breast.remarks())),
                 "seconds": self.seconds.get("total", float("nan")),
             },
         )

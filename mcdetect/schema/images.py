@@ -16,6 +16,13 @@ IMAGES: tuple[Column, ...] = (
     Column("view", "str", "", "view, empty when unknown"),
     Column("laterality", "str", "", "L or R, empty when unknown"),
     Column("intent", "str", "", "what the grey levels were made for"),
+    Column(
+        "polarity_source",
+        "str",
+        "",
+        "why bright is taken as dense: header, 'header and skin line', 'skin line', "
+        "'skin line against the header', assumed, or given with an array",
+    ),
     Column("digital", "bool", "", "scored as of a digital detector: by its header, or else by its even air"),
     Column("breast_area_cm2", "float64", "cm2", "area of the breast"),
     Column("searched_area_cm2", "float64", "cm2", "area in which calcifications were looked for"),

@@ -101,14 +101,18 @@ class Registration:
         return np.asarray(points_mm + _look_up(self.field_mm, points_mm), dtype=np.float64)
 
     def to_current(self, points_mm: _Doubles) -> _Doubles:
-        """Map (n, 2) points of the prior image to the current one, in mm from the corner."""
+        """Map (n, 2) points of the prior image to the current one, in mm from the corner.
+
+        Where images do not register the map may have no inverse: places end beside the image at the latest.
+        """
         if not len(points_mm):
             return np.empty((0, 2))
         back = np.linalg.inv(self.linear)
-        middle = np.array(self.field_mm.shape[:2]) * STEP_MM / 2
+        extent = np.array(self.field_mm.shape[:2]) * STEP_MM
+        middle = extent / 2
         start = middle + (points_mm - self.to_prior(middle[None])) @ back.T
         for _ in range(40):
-            start = start + 0.8 * (points_mm - self.to_prior(start)) @ back.T
+            start = np.clip(start + 0.8 * (points_mm - self.to_prior(start)) @ back.T, -extent, 2.0 * extent)
         return np.asarray(start, dtype=np.float64)
 
     def warp(self, image: _Floats, row_mm: float, col_mm: float, fill: float = 0.0) -> _Floats:

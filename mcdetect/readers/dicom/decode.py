@@ -15,6 +15,7 @@ from pydicom.encaps import get_frame
 
 from mcdetect.errors import UnreadableFileError, UnusableImageError
 from mcdetect.readers.codestream import Codestream, parse_codestream
+from mcdetect.readers.dicom.bits import settle_bits
 from mcdetect.readers.dicom.eligibility import frame_count
 from mcdetect.readers.dicom.plugin import PLUGIN, decoder_for, is_available
 from mcdetect.readers.dicom.source import DicomSource, PixelElement
@@ -49,6 +50,8 @@ class StoredPixels:
         What was done to the bits.
     flags : tuple of str
         Remarks.
+    padding : (rows, cols) bool array or None
+        Where the words are padding that lies outside of the range of the values.
     """
 
     values: npt.NDArray[Any]
@@ -56,6 +59,7 @@ class StoredPixels:
     signed: bool
     steps: tuple[str, ...]
     flags: tuple[str, ...]
+    padding: npt.NDArray[np.bool_] | None = None
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -322,28 +326,29 @@ def _apply_bits(
     flags: list[str],
     steps: list[str],
 ) -> StoredPixels:
-    """Drop bits outside Bits Stored, unless the values show that Bits Stored is wrong."""
-    bits = layout.stored
+    """Drop what is no part of the values, as `settle_bits` finds it."""
     shift = 0 if syntax.is_encapsulated else layout.high_bit + 1 - layout.stored
     if shift:
         values = values >> shift
         steps.append(f"shifted right by {shift} bits (High Bit {layout.high_bit})")
-    top = int(values.max())
-    limit = 1 << (bits - 1) if layout.signed else 1 << bits
-    if top >= limit and layout.signed and top < 2 * limit:
-        # The stream held the bits without their sign.
-        spare = 8 * values.dtype.itemsize - bits
-        values = (values << spare) >> spare
-        steps.append(f"sign extended from {bits} bits")
-    elif top >= limit and not layout.signed and _has_overlay_in_pixels(header):
-        values = values & np.asarray(limit - 1, dtype=values.dtype)
-        steps.append(f"bits above Bits Stored {bits} (overlay) dropped")
-    elif top >= limit:
-        bits = top.bit_length() + int(layout.signed)
-        flags.append("pixel values exceed Bits Stored")
-    if bits <= 8:
+    first, second = integer(header, "PixelPaddingValue"), integer(header, "PixelPaddingRangeLimit")
+    found = settle_bits(
+        values,
+        layout.stored,
+        layout.signed,
+        padding=None if first is None else (first, first if second is None else second),
+        has_overlay=_has_overlay_in_pixels(header),
+    )
+    if found.bits <= 8:
         flags.append("8-bit grey scale")
-    return StoredPixels(values, bits, layout.signed, tuple(steps), tuple(dict.fromkeys(flags)))
+    return StoredPixels(
+        found.values,
+        found.bits,
+        found.signed,
+        (*steps, *found.steps),
+        tuple(dict.fromkeys((*flags, *found.flags))),
+        found.padding,
+    )
 
 
 def _has_overlay_in_pixels(header: Dataset) -> bool:

@@ -6,7 +6,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from mcdetect.errors import NotEligibleError
-from mcdetect.readers.dicom.identity import VIEW_CODES, Identity
+from mcdetect.readers.dicom.claims import VIEW_CODES
+from mcdetect.readers.dicom.identity import Identity
 from mcdetect.readers.dicom.tags import code, integer, items, text
 from mcdetect.readers.signatures import DICOMDIR_CLASS
 

@@ -83,7 +83,7 @@ def find_spacing(
     Notes
     -----
     DICOM PS3.3, 10.7 (Basic Pixel Spacing Calibration) and C.8.11.4 (DX Detector), C.7.6.16.2.1
-    (Pixel Measures).
+    (Pixel Measures), C.8.19.6.4 (Frame Pixel Data Properties).
     """
     flags: list[str] = []
     found: dict[str, _Pair] = {}
@@ -171,6 +171,8 @@ def _pairs(header: Dataset, frame: int) -> list[_Pair]:
     for group in groups:
         for measures in items(group, "PixelMeasuresSequence"):
             pairs += _pair(measures, "PixelSpacing")
+        for properties in items(group, "FramePixelDataPropertiesSequence"):
+            pairs += _pair(properties, "ImagerPixelSpacing")
     for keyword in _NAMES:
         pairs += _pair(header, keyword)
     return pairs

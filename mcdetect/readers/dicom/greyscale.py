@@ -11,10 +11,11 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 
 from mcdetect.image.mammogram import Intent
+from mcdetect.readers.air_edge import BreastShare
 from mcdetect.readers.dicom.decode import StoredPixels
 from mcdetect.readers.dicom.tags import integer, items, number, numbers, text
 from mcdetect.readers.grey import check_content, saturation_level
-from mcdetect.readers.polarity import AirSide, find_air
+from mcdetect.readers.polarity import Polarity, PolaritySource, judge_polarity
 
 __all__ = ["GreyScale", "to_grey_scale"]
 
@@ -35,8 +36,12 @@ class GreyScale:
         As in `mcdetect.Mammogram`.
     display_window : (float, float) or None
         Black and white level, in units of `pixels`.
-    air : AirSide or None
-        Where the air was seen.
+    air_side : str
+        Side of the image that is air, opposite to the chest wall; empty when that is not seen.
+    breast : BreastShare or None
+        How much of the image the breast covers, where that is seen.
+    polarity : PolaritySource
+        Why calcifications are taken to be bright.
     steps : tuple of str
         What was done, in order.
     flags : tuple of str
@@ -48,7 +53,9 @@ class GreyScale:
     zero_exposure_level: float | None
     saturation_level: float | None
     display_window: tuple[float, float] | None
-    air: AirSide | None
+    air_side: str
+    breast: BreastShare | None
+    polarity: PolaritySource
     steps: tuple[str, ...]
     flags: tuple[str, ...]
 
@@ -88,11 +95,14 @@ def to_grey_scale(header: Dataset, stored: StoredPixels, intent: Intent) -> Grey
     inverted, relationship = _direction(header, intent, steps, flags)
 
     linear = relationship == "LIN"
-    air = _see_air(pixels, valid, low, high, inverted, linear)
-    if air is not None and air.brighter:
+    stated = bool(text(header, "PhotometricInterpretation")) or intent is Intent.FOR_PROCESSING
+    seen = _see_air(pixels, valid, low, high, inverted, linear)
+    source, air = seen.source(stated), seen.air
+    if remark := seen.remark(stated):
+        flags.append(remark)
+    if seen.brighter:
         inverted = not inverted
-        air = _see_air(pixels, valid, low, high, inverted, linear)
-        flags.append("air was brighter than the breast: inverted against the header")
+        air = _see_air(pixels, valid, low, high, inverted, linear).air
         steps.append("inverted again, since air was brighter than the breast")
     if linear and air is not None and math.exp(air.air - air.breast) > _LINEAR_RATIO:
         linear = False
@@ -114,7 +124,9 @@ def to_grey_scale(header: Dataset, stored: StoredPixels, intent: Intent) -> Grey
         zero_level,
         saturation_level(pixels, valid),
         window,
-        air,
+        seen.side,
+        seen.breast,
+        source,
         tuple(steps),
         tuple(flags),
     )
@@ -122,6 +134,9 @@ def to_grey_scale(header: Dataset, stored: StoredPixels, intent: Intent) -> Grey
 
 def _padding_mask(header: Dataset, stored: StoredPixels, steps: list[str]) -> npt.NDArray[np.bool_] | None:
     first = integer(header, "PixelPaddingValue")
+    if stored.padding is not None:
+        steps.append(f"padding {first} masked ({np.mean(stored.padding):.1%})")
+        return ~stored.padding
     if first is None:
         return None
     second = integer(header, "PixelPaddingRangeLimit")
@@ -193,8 +208,9 @@ def _direction(header: Dataset, intent: Intent, steps: list[str], flags: list[st
     """Return whether to invert, and the relationship to exposure ("LIN", "LOG", ...)."""
     photometric = text(header, "PhotometricInterpretation")
     monochrome1 = photometric == "MONOCHROME1"
-    relationship = text(header, "PixelIntensityRelationship")
-    sign = integer(header, "PixelIntensityRelationshipSign")
+    holder = _intensity_holder(header)
+    relationship = text(holder, "PixelIntensityRelationship")
+    sign = integer(holder, "PixelIntensityRelationshipSign")
     if intent is not Intent.FOR_PROCESSING:
         if monochrome1:
             steps.append("MONOCHROME1: inverted about the range of the stored bits")
@@ -216,6 +232,19 @@ def _direction(header: Dataset, intent: Intent, steps: list[str], flags: list[st
     return inverted, relationship
 
 
+def _intensity_holder(header: Dataset) -> Dataset:
+    """Return what holds the Pixel Intensity Relationship: the header, or the properties of frames."""
+    if text(header, "PixelIntensityRelationship"):
+        return header
+    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in items(header, keyword):
+            for properties in items(group, "FramePixelDataPropertiesSequence"):
+                if text(properties, "PixelIntensityRelationship"):
+                    return properties
+            break  # the first frame's stand for all
+    return header
+
+
 def _see_air(
     pixels: npt.NDArray[np.float32],
     valid: npt.NDArray[np.bool_] | None,
@@ -223,7 +252,7 @@ def _see_air(
     high: float,
     inverted: bool,
     linear: bool,
-) -> AirSide | None:
+) -> Polarity:
     """Look for air in a thinned, dense-bright copy; in minus the logarithm of linear raw signals."""
     step = max(1, max(pixels.shape) // 1024)
     thin = pixels[::step, ::step]
@@ -232,7 +261,7 @@ def _see_air(
         thin = -np.log(np.maximum(signal, np.float32(1e-3 * (high - low))))
     elif inverted:
         thin = -thin
-    return find_air(thin, None if valid is None else valid[::step, ::step])
+    return judge_polarity(thin, None if valid is None else valid[::step, ::step])
 
 
 def _window(header: Dataset, flip: float, inverted: bool, flags: list[str]) -> tuple[float, float] | None:

@@ -9,35 +9,11 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from mcdetect.image.mammogram import Intent
-from mcdetect.image.views import VIEWS, parse_view_name
+from mcdetect.image.views import VIEWS
+from mcdetect.readers.dicom.claims import contradictions, side_claims, view_claims
 from mcdetect.readers.dicom.tags import code, items, text, texts
 
 __all__ = ["Identity", "identify", "study_pseudonym"]
-
-VIEW_CODES = {
-    "399162004": "CC",
-    "R-10242": "CC",
-    "399368009": "MLO",
-    "R-10226": "MLO",
-    "399260004": "ML",
-    "R-10224": "ML",
-    "399352003": "LM",
-    "R-10228": "LM",
-    "399099002": "LMO",
-    "R-10230": "LMO",
-    "399192008": "XCCL",
-    "R-1024A": "XCCL",
-    "399101009": "XCCM",
-    "R-1024B": "XCCM",
-    "399348003": "XCC",
-    "R-10206": "XCC",
-    "399196006": "FB",
-    "R-10244": "FB",
-    "399188001": "SIO",
-    "R-102D0": "SIO",
-    "441555000": "ISO",
-}
-"""View codes, SNOMED CT and the older SNOMED-RT (DICOM PS3.16, CID 4014)."""
 
 MODIFIER_CODES = {
     "399163009": "magnification view",
@@ -116,26 +92,23 @@ def identify(header: Dataset) -> Identity:
     DICOM PS3.3, C.8.11.7 (Mammography Image); view codes of PS3.16, CID 4014 and 4015.
     """
     flags: list[str] = []
-    laterality, laterality_source = _laterality(header)
-    view, view_source = _view(header)
-    if laterality is None or view is None:
-        side, name = parse_view_name(text(header, "SeriesDescription"))
-        if laterality is None and side is not None:
-            laterality, laterality_source = side, "Series Description"
-        if view is None and name is not None:
-            view, view_source = name, "Series Description"
+    sides, views = side_claims(header), view_claims(header)
+    side = sides[0] if sides else None
+    view = views[0] if views else None
+    flags += contradictions(sides)
+    flags += contradictions(views)
     if texts(header, "ImageLaterality")[:1] == ["B"]:
         flags.append("both breasts in one image")
     flags += _modifiers(header)
     flags += _remarks(header)
     direction = text(header, "PatientOrientation")[:1]
     return Identity(
-        laterality,
-        laterality_source,
-        view,
-        view_source,
+        side.value if side else None,
+        side.source if side else "",
+        view.value if view else None,
+        view.source if view else "",
         _intent(header),
-        direction if direction in ("A", "P") and view != text(header, "PatientOrientation") else "",
+        direction if direction in ("A", "P") and text(header, "PatientOrientation") not in VIEWS else "",
         tuple(dict.fromkeys(flags)),
     )
 
@@ -151,33 +124,6 @@ def study_pseudonym(header: Dataset) -> str:
         return ""
     parts = (study, text(header, "PatientID"), text(header, "IssuerOfPatientID"))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _laterality(header: Dataset) -> tuple[str | None, str]:
-    for keyword, name in (("ImageLaterality", "Image Laterality"), ("Laterality", "Laterality")):
-        if (value := text(header, keyword)) in ("L", "R"):
-            return value, name
-    for group in _groups(header):
-        for anatomy in items(group, "FrameAnatomySequence"):
-            if (value := text(anatomy, "FrameLaterality")) in ("L", "R"):
-                return value, "Frame Laterality"
-    return None, ""
-
-
-def _view(header: Dataset) -> tuple[str | None, str]:
-    for item in items(header, "ViewCodeSequence"):
-        if (view := VIEW_CODES.get(code(item))) is not None:
-            return view, "View Code Sequence"
-    written = text(header, "ViewPosition")
-    if written in VIEWS:
-        return written, "View Position"
-    for part in written.replace("/", " ").split():
-        if part in VIEWS:
-            return part, "View Position"
-    orientation = texts(header, "PatientOrientation")
-    if len(orientation) == 1 and orientation[0] in VIEWS:
-        return orientation[0], "Patient Orientation"
-    return None, ""
 
 
 def _modifiers(header: Dataset) -> Iterator[str]:
@@ -231,8 +177,3 @@ def _intent(header: Dataset) -> Intent:
         return Intent.FOR_PRESENTATION
     # A secondary capture that states no intent is a digitised film far more often than not.
     return Intent.FILM if sop_class == SECONDARY_CAPTURE else Intent.UNKNOWN
-
-
-def _groups(header: Dataset) -> list[Dataset]:
-    groups = list(items(header, "SharedFunctionalGroupsSequence"))
-    return groups + list(items(header, "PerFrameFunctionalGroupsSequence"))[:1]

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 
 from mcdetect.errors import InputFileError, MissingSpacingError, UnreadableFileError
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
+from mcdetect.readers.area import plausible_spacing
 from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
 from mcdetect.readers.dicom.eligibility import eligibility_problem, frame_count
 from mcdetect.readers.dicom.geometry import find_spacing
@@ -98,6 +99,12 @@ def _examine(
         return examiner.finish(None)
     try:
         check_extent(grey.pixels.shape[0], grey.pixels.shape[1], spacing)
+        used, remark = plausible_spacing(grey.breast, grey.pixels.size, spacing, given)
+        examiner.flag(*[remark] if remark else [])
+        if used is not spacing:
+            spacing = used
+            examiner.note("pixel spacing", describe_spacing(spacing))
+            examiner.note("given pixel spacing", "used instead of the header's")
     except InputFileError as error:
         examiner.problem(error)
     return examiner.finish(
@@ -111,6 +118,7 @@ def _examine(
             laterality=laterality,
             view=identity.view,
             display_window=grey.display_window,
+            polarity_source=grey.polarity,
             source=path.name,
             study=study_pseudonym(header),
             flags=tuple(examiner.flags),
@@ -188,6 +196,7 @@ def _pixels(
         return stored, None
     examiner.flag(*grey.flags)
     examiner.note("grey scale", "; ".join(grey.steps) or "used as stored")
+    examiner.note("polarity", grey.polarity)
     if grey.display_window is not None:
         examiner.note("display window", "{:g} to {:g}".format(*grey.display_window))
     if grey.saturation_level is not None:
@@ -201,9 +210,13 @@ def _laterality(examiner: Examiner, identity: Identity, grey: GreyScale) -> str 
     Left breasts are shown with the chest wall on the left. Patient Orientation overrides the
     convention: rows that run to anterior start at the chest wall.
     """
-    if grey.air is None or grey.air.side not in ("left", "right"):
+    if grey.air_side in ("top", "bottom"):
+        wall = "top" if grey.air_side == "bottom" else "bottom"
+        examiner.note("chest wall", wall)
+        examiner.flag(f"the chest wall is at the {wall}: the image is turned")
+    if grey.air_side not in ("left", "right"):
         return identity.laterality
-    wall = "L" if grey.air.side == "right" else "R"
+    wall = "L" if grey.air_side == "right" else "R"
     examiner.note("chest wall", "left" if wall == "L" else "right")
     if identity.laterality is None:
         if identity.intent is Intent.FILM or identity.row_direction:
