@@ -302,7 +302,9 @@ def test_a_fit_on_a_part_does_not_replace_the_model(capsys: pytest.CaptureFixtur
 
 def needed(name: str) -> None:
     """Skip where a benchmark needs a library that the tests do not bring."""
-    for library in {"peers": ("trackpy", "sep"), "large_image": ("psutil",)}.get(name, ()):
+    for library in {"peers": ("trackpy", "sep"), "large_image": ("psutil",), "cluster": ("distributed",)}.get(
+        name, ()
+    ):
         pytest.importorskip(library, reason=f"{name} needs the extra bench")
 
 
@@ -362,6 +364,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "peers": ("--data", "fda", "--limit", "1", "--samples", "10"),
     "mini_mias": ("--limit", "5"),
     "large_image": ("--runs", "1"),
+    "cluster": ("--images", "4", "--workers", "1"),
     "stage_cost": ("--only", "groups of points"),
     "size_accuracy": ("--spacing", "0.1", "--diameter", "0.35", "--snr", "12", "--sites", "9"),
     "ellipses": ("--pixel", "0.1", "--snr", "20", "--minor", "0.3", "--aspect", "3", "--bodies", "9"),
@@ -405,7 +408,7 @@ def test_a_small_run(
         if view.fits(run):
             assert to_text(view, run) in printed
     shares = [f.value for f in run.figures if f.unit == "share" and f.name not in ("gain", "bias")]
-    assert shares or name in ("large_image", "stage_cost", "films")
+    assert shares or name in ("large_image", "cluster", "stage_cost", "films")
     assert all(0 <= float(share) <= 1 for share in shares if isinstance(share, float))
     recorded = load_runs().get(name)
     if recorded is not None:  # the same names, so that the page can be made from a new run

@@ -289,33 +289,40 @@ class _Run:
         given.future.add_done_callback(lambda future: self.finished.put(future.key))
 
     def _collect(self) -> None:
-        """Take what is finished, waiting a little for the first."""
+        """Take what is finished, all at once, waiting a little for the first."""
+        keys = []
         with suppress(queue.Empty):
-            key = self.finished.get(timeout=_POLL_S)
+            keys.append(self.finished.get(timeout=_POLL_S))
             while True:
-                given = self.running.pop(key, None)
-                if given is not None:
-                    self._take(given)
-                key = self.finished.get_nowait()
+                keys.append(self.finished.get_nowait())
+        there = []
+        for given in (self.running.pop(key) for key in keys if key in self.running):
+            future = given.future
+            assert future is not None
+            if future.status == "finished":
+                there.append(given)
+            elif future.status == "error":
+                self._take_error(given, future.exception())
+            else:  # the connection broke, or somebody restarted the cluster
+                self.again.append(given)
+        if there:
+            self._take(there)
 
-    def _take(self, given: _Given) -> None:
-        future, given.future = given.future, None
-        assert future is not None
-        if future.status == "error":
-            self._take_error(given, future.exception())
-            return
-        if future.status == "finished":
-            try:
-                found: Found = future.result()
-            except (OSError, TimeoutError, KeyError):
-                pass  # what was found was lost with its worker before it came here, or the connection broke
-            except Exception as error:  # noqa: BLE001  (an outcome that cannot be sent is one bad file)
-                self._take_error(given, error)
-                return
+    def _take(self, there: list[_Given]) -> None:
+        """Fetch what was found; one by one where that fails for all together."""
+        try:
+            fetched: list[Found] = self.client.gather([given.future for given in there])
+        except Exception as error:  # noqa: BLE001  (lost with its worker, or an outcome that cannot be sent)
+            if len(there) > 1:
+                for given in there:
+                    self._take([given])
+            elif isinstance(error, OSError | TimeoutError | KeyError):
+                self.again.append(there[0])
             else:
-                self.done[given.number] = _written(given.task, found)
-                return
-        self.again.append(given)  # the connection broke, or somebody restarted the cluster
+                self._take_error(there[0], error)
+            return
+        for given, found in zip(there, fetched, strict=True):
+            self.done[given.number] = _written(given.task, found)
 
     def _take_error(self, given: _Given, error: BaseException | None) -> None:
         from distributed import KilledWorker
