@@ -15,7 +15,7 @@ LARGEST_CM2 = 750.0
 # Judged: of 199 mammograms the largest breast has 529 cm2, the smallest 40. Narrower limits flag true ones.
 LARGE_CM2 = 600.0
 SMALL_CM2 = 10.0
-SMALLEST_CM2 = 3.0
+SMALLEST_CM2 = 1.0
 """What is smaller is no whole breast, whatever the size of its pixels."""
 MANY_PX = 40_000
 """Breasts of fewer pixels are drawn: nothing is said of them."""
