@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from detector_standin import install, write
 
-from mcdetect.runs import ImageReport, Observer, run_batch
+from mcdetect.runs import ClusterError, ImageReport, Observer, run_batch
 
 distributed = pytest.importorskip("distributed", reason="distributed is not installed (extra cluster)")
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
@@ -23,32 +24,29 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 TESTS = Path(__file__).parent
 
 
-@pytest.fixture(scope="module")
-def scheduler_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A Dask scheduler and three workers with nannies, each a process started from the shell."""
-    folder = tmp_path_factory.mktemp("dask")
+@contextmanager
+def cluster(folder: Path, workers: int) -> Iterator[tuple[Path, int]]:
+    """Start a Dask scheduler and workers with nannies, as from the shell; give its file and process."""
     place = folder / "scheduler.json"
     paths = os.pathsep.join([str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": paths, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
     common = ["--scheduler-file", str(place), "--no-dashboard"]
-    scheduler = ["dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-    workers = ["dask_worker", "--nworkers", "3", "--nthreads", "1", "--preload", "dask_standin"]
-    started = []
+    commands = [
+        ["dask_scheduler", "--host", "127.0.0.1", "--port", "0"],
+        ["dask_worker", "--nworkers", str(workers), "--nthreads", "1", "--preload", "dask_standin"],
+    ]
+    started: list[subprocess.Popen[bytes]] = []
     try:
-        for module, *options in (scheduler, workers):
+        for module, *options in commands:
             with (folder / f"{module}.log").open("w") as log:
                 command = [sys.executable, "-m", f"distributed.cli.{module}", *common, *options]
-                started.append(
-                    subprocess.Popen(
-                        command, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT
-                    )
-                )
+                started.append(subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log))
             while not place.exists() or not place.read_text():
                 assert started[0].poll() is None, (folder / "dask_scheduler.log").read_text()
                 time.sleep(0.1)
         with distributed.Client(scheduler_file=str(place), set_as_default=False) as client:
-            client.wait_for_workers(3)
-        yield place
+            client.wait_for_workers(workers)
+        yield place, started[0].pid
     finally:
         for process in reversed(started):
             process.terminate()
@@ -56,8 +54,14 @@ def scheduler_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             process.wait()
 
 
+@pytest.fixture(scope="module")
+def scheduler_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with cluster(tmp_path_factory.mktemp("dask"), 3) as (place, _):
+        yield place
+
+
 class Killer(Observer):
-    """Kills a worker each time so many images are there."""
+    """Kills a process each time so many images are there."""
 
     def __init__(self, pids: list[int], every: int) -> None:
         self.pids, self.every, self.seen = pids, every, 0
@@ -120,3 +124,19 @@ def test_what_is_known_is_not_searched_again_and_the_deadly_image_is_told(
             "deep.dcm": "RecursionError",
             "deadly.dcm": "WorkerDied",
         }
+
+
+def test_a_scheduler_that_is_gone_ends_the_run_which_then_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcdetect.runs.dask._CONNECT_S", 2.0)
+    source = images(tmp_path / "in", deadly=False)
+    with cluster(tmp_path, 1) as (place, pid):
+        killer = Killer([pid], 5)
+        with pytest.raises(ClusterError, match="run the same command again"):
+            run_batch([source], tmp_path / "out", dask=str(place), overlay=False, observer=killer)
+    assert killer.seen < 44
+    install(monkeypatch)
+    report = run_batch([source], tmp_path / "out", overlay=False, jobs=1)
+    assert 3 <= report.reused <= killer.seen
+    assert len(report.processed) == 42

@@ -6,7 +6,6 @@ import dataclasses
 import logging
 import pickle
 import queue
-import signal
 import time
 import uuid
 import warnings
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from mcdetect.errors import McdetectError, MissingLibraryError
 from mcdetect.output.files import write_bytes
+from mcdetect.runs import dask_worker
 from mcdetect.runs.dask_worker import Found, Order, OtherCodeError, code, search
 from mcdetect.runs.pool import usable_cores
 from mcdetect.runs.worker import REPORT_BUG, Failure, Outcome, Task
@@ -79,11 +79,10 @@ def connected(where: str, *, jobs: int = 1, timeout_s: float | None = None) -> I
             f"{where!r}: write {LOCAL}, an address such as tcp://host:8786, or a scheduler file"
         )
     with ExitStack() as stack:
-        # Versions that differ are no harm as long as those of what computes do not, which is looked at below.
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
         try:
-            with _without_ctrl_c():
+            # Versions that differ are no harm where those of what computes do not, which is looked at below.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 if where == LOCAL:
                     cluster = LocalCluster(
                         n_workers=jobs,
@@ -92,6 +91,7 @@ def connected(where: str, *, jobs: int = 1, timeout_s: float | None = None) -> I
                         dashboard_address=None,
                         silence_logs=logging.CRITICAL,
                         scheduler_kwargs={"allowed_failures": 0},
+                        preload=[dask_worker.__name__],
                     )
                     stack.enter_context(cluster)
                     client = Client(cluster, set_as_default=False)
@@ -105,19 +105,6 @@ def connected(where: str, *, jobs: int = 1, timeout_s: float | None = None) -> I
             raise ClusterError(f"{where}: no Dask scheduler answers ({type(error).__name__})") from error
         with closing(client):
             yield DaskWorkers(client, timeout_s, here=where == LOCAL)
-
-
-@contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """Start threads and processes that leave Ctrl-C to this thread."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class DaskWorkers:
@@ -252,6 +239,8 @@ class _Run:
             self.count = self.workers.count()
         if self.count:
             self.idle_since, self.told = now, False
+        elif self.workers.here and now - self.idle_since > _PATIENCE_S:
+            raise ClusterError("the workers on this machine end before they do anything; memory must suffice")
         elif not self.told and now - self.idle_since > _PATIENCE_S:
             logger.warning("the Dask scheduler has no workers; waiting for some")
             self.told = True
@@ -266,8 +255,8 @@ class _Run:
                 given.alone = True
                 self._submit(given)
             return
-        most = max(_AHEAD * self.count, _LEAST_AHEAD)
-        held = max(_HELD * self.count, _LEAST_AHEAD)
+        least = 1 if self.workers.here else _LEAST_AHEAD
+        most, held = max(_AHEAD * self.count, least), max(_HELD * self.count, least)
         while len(self.running) < most and len(self.running) + len(self.done) < held:
             if self.again:
                 self._submit(self.again.popleft())

@@ -6,6 +6,7 @@ import dataclasses
 import faulthandler
 import os
 import pickle
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from mcdetect.runs.worker import Outcome, Task, limit_threads, process_in_worker
 
-__all__ = ["Found", "Order", "OtherCodeError", "code", "search"]
+__all__ = ["Found", "Order", "OtherCodeError", "code", "dask_setup", "search"]
 
 
 class OtherCodeError(Exception):
@@ -61,6 +62,11 @@ class Found:
 
     outcome: Outcome
     files: dict[str, bytes] = field(default_factory=dict)
+
+
+def dask_setup(worker: object) -> None:
+    """Called by the workers of a local cluster when they start: Ctrl-C is for the owner of the run."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def code() -> str:
