@@ -17,11 +17,13 @@ import pandas as pd
 import pytest
 from dask_standin import a_bug, name_only, name_or_die, no_disk, no_library
 from output_fakes import fake_image, fake_result
+from typer.testing import CliRunner
 
+from mcdetect.cli import app
 from mcdetect.errors import MissingLibraryError
 from mcdetect.output.overlays import Overlays
 from mcdetect.readers.image_file import ImageFile
-from mcdetect.runs import dask_worker, run_batch
+from mcdetect.runs import LostClusterError, dask_worker, run_batch
 from mcdetect.runs.dask import ClusterError, DaskWorkers, connected
 from mcdetect.runs.dask_worker import Found
 from mcdetect.runs.worker import Outcome, Task
@@ -170,6 +172,23 @@ def test_the_number_of_workers_is_that_of_the_scheduler(
     with pytest.raises(ClusterError, match="no Dask scheduler answers"):
         run_batch([tmp_path], tmp_path / "out", dask="tcp://127.0.0.1:1")
     assert not (tmp_path / "out" / "run.json").exists()
+
+
+def test_the_command_line_tells_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end_of(error: Exception) -> tuple[int, str]:
+        def fail(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("mcdetect.runs.run_batch", fail)
+        arguments = ["detect", str(tmp_path), "-o", str(tmp_path / "out"), "--dask", "local"]
+        result = CliRunner().invoke(app, arguments)
+        return result.exit_code, result.stderr.strip()
+
+    assert end_of(ClusterError("no answer")) == (2, "error: --dask: no answer")
+    assert end_of(LostClusterError("gone")) == (1, "error: gone")
+    code, text = end_of(MissingLibraryError("--dask needs distributed", "cluster"))
+    assert code == 2
+    assert "[cluster]" in text
 
 
 def test_files_that_are_sent_back_can_be_pickled() -> None:

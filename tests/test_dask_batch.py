@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from detector_standin import install, write
 
-from mcdetect.runs import ClusterError, ImageReport, Observer, run_batch
+from mcdetect.runs import ImageReport, LostClusterError, Observer, run_batch
 
 distributed = pytest.importorskip("distributed", reason="distributed is not installed (extra cluster)")
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
@@ -133,7 +133,7 @@ def test_a_scheduler_that_is_gone_ends_the_run_which_then_goes_on(
     source = images(tmp_path / "in", deadly=False)
     with cluster(tmp_path, 1) as (place, pid):
         killer = Killer([pid], 5)
-        with pytest.raises(ClusterError, match="run the same command again"):
+        with pytest.raises(LostClusterError, match="run the same command again"):
             run_batch([source], tmp_path / "out", dask=str(place), overlay=False, observer=killer)
     assert killer.seen < 44
     install(monkeypatch)

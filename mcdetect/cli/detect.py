@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mcdetect.cli.exits import FAILED, stopped_by, written, wrong_usage
+from mcdetect.cli.exits import FAILED, given_up, stopped_by, written, wrong_usage
 from mcdetect.cli.options import ConfigFile, Jobs, OutFolder, PixelSpacing, Quiet, Verbose, named
 from mcdetect.config import GroupConfig
 from mcdetect.output.further import FURTHER, UnknownOutputError
@@ -95,7 +95,7 @@ def detect(
     from mcdetect.config import Config
     from mcdetect.errors import ConfigError, MissingLibraryError, MissingSpacingError, UnreadableFileError
     from mcdetect.output.folder import OutputError
-    from mcdetect.runs import ClusterError, run_batch
+    from mcdetect.runs import ClusterError, LostClusterError, run_batch
     from mcdetect.schema import CLUSTERS
     from mcdetect.training import ClusterModel
 
@@ -106,6 +106,7 @@ def detect(
         written(),
         wrong_usage(ConfigError, OutputError, MissingLibraryError),
         wrong_usage(ClusterError, option="--dask"),
+        given_up(LostClusterError),
         wrong_usage(UnknownOutputError, option="--also"),
         wrong_usage(UnreadableFileError, option="--model"),
         wrong_usage(MissingSpacingError, option="--pixel-spacing"),

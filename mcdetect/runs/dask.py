@@ -27,7 +27,7 @@ from mcdetect.runs.worker import REPORT_BUG, Failure, Outcome, Task
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-__all__ = ["LOCAL", "ClusterError", "DaskWorkers", "connected"]
+__all__ = ["LOCAL", "ClusterError", "DaskWorkers", "LostClusterError", "connected"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,11 @@ _PATIENCE_S = 60.0  # seconds without any worker after which that is told
 
 
 class ClusterError(McdetectError):
-    """A Dask cluster cannot be used, or is gone."""
+    """A Dask cluster cannot be used."""
+
+
+class LostClusterError(McdetectError):
+    """A Dask cluster is gone; what was found is kept."""
 
 
 @contextmanager
@@ -154,7 +158,9 @@ class DaskWorkers:
         Raises
         ------
         ClusterError
-            The scheduler is gone, or its workers cannot be used.
+            Its workers cannot be used.
+        LostClusterError
+            The scheduler is gone.
         """
         run = _Run(self, iter(tasks), stop or Event(), work, in_order)
         try:
@@ -228,7 +234,7 @@ class _Run:
     def _look(self) -> None:
         """Count the workers now and then; tell when there are none."""
         if self.client.status in ("closed", "closing"):
-            raise ClusterError(
+            raise LostClusterError(
                 "the Dask scheduler is gone; what was found is kept: run the same command again to go on"
             )
         now = time.monotonic()
