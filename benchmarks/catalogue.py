@@ -278,6 +278,23 @@ BENCHMARKS: dict[str, Benchmark] = {
         "images with insertions.",
         _FIT_VIEWS,
     ),
+    "slice_score": Benchmark(
+        "benchmarks.fit.slice_score",
+        "Held-out figures of the fit for tomosynthesis",
+        "Drawn tomosynthesis of narrow and wide sweeps, 40 slices each; calcifications of SNR 5 and more, "
+        "single ones and those of groups. Scored by weights that did not see the volume, without context.",
+        (
+            View(
+                "",
+                (
+                    *_ALL_AND_SINGLES,
+                    Column("volumes", "volumes"),
+                    Column("searched, cm²", "searched"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
     "spot_model_digital": Benchmark(
         "benchmarks.fit.spot_model_digital",
         "Held-out figures of the fit for digital images",
@@ -354,6 +371,44 @@ BENCHMARKS: dict[str, Benchmark] = {
             ),
         ),
     ),
+    "tomosynthesis": Benchmark(
+        "benchmarks.detection.tomosynthesis",
+        "Tomosynthesis",
+        "Drawn breasts of 40 slices, calcifications of SNR 5 to 20 in their sharpest slice, half of them in "
+        "groups; narrow and wide sweeps. A mark within 0.5 mm in the plane finds a calcification, every "
+        "further mark there is a false one. Time and memory: 60 slices of 2457 x 1890 as a file, against one "
+        "drawn mammogram of that size.",
+        (
+            View("", _rates("at {:g}", "sensitivity", 0.1, 0.4), down=("part",)),
+            View("", (Column("at 0.1", "sensitivity of a sweep"),), down=("sweep",)),
+            View(
+                "",
+                (
+                    Column("volumes", "volumes"),
+                    Column("calcifications", "calcifications"),
+                    Column("searched, cm²", "searched"),
+                    Column("found at score 0.5", "sensitivity at score 0.5"),
+                    Column("false marks per cm² there", "false marks at score 0.5"),
+                    Column("slice exact", "slice exact"),
+                    Column("slice right within one", "slice right within one"),
+                    Column("marks per calcification found", "marks per calcification found", form=".3f"),
+                    Column("groups flagged at their depth", "groups flagged"),
+                    Column("false flagged groups per volume", "false flagged groups", form=".2f"),
+                ),
+                turned=True,
+            ),
+            View(
+                "",
+                (
+                    Column("mammogram, s", "seconds of a mammogram", form=".2f"),
+                    Column("stack, s", "seconds of a stack", form=".1f"),
+                    Column("stack over mammogram", "stack over mammogram", form=".1f"),
+                    Column("memory added, MiB", "memory added", form=".0f"),
+                ),
+                down=("syntax",),
+            ),
+        ),
+    ),
     "large_image": Benchmark(
         "benchmarks.measurement.large_image",
         "Time and memory",
@@ -371,6 +426,20 @@ BENCHMARKS: dict[str, Benchmark] = {
                     Column("memory added, MiB", "memory added"),
                     Column("copying the image, ms", "copying the image"),
                 ),
+                turned=True,
+            ),
+        ),
+    ),
+    "fuzz": Benchmark(
+        "benchmarks.reading.fuzz",
+        "Damaged inputs",
+        "Small inputs of every transfer syntax and picture kind, damaged by number, so that each can be made "
+        "again: bits, lengths and blocks changed, cut, spliced, odd headers. None may end the reader, take "
+        "10 s of processor time, or raise another error than those of the package.",
+        (
+            View(
+                "",
+                (Column("kinds", "kinds"), Column("inputs", "inputs"), Across("became", "what")),
                 turned=True,
             ),
         ),

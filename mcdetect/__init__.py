@@ -19,10 +19,12 @@ _PUBLIC = {
     "McdetectWarning": "mcdetect.errors",
     "PixelSpacing": "mcdetect.image.mammogram",
     "Result": "mcdetect.result.result",
+    "Volume": "mcdetect.image.volume",
     "compare": "mcdetect.exams.comparison.compare",
     "detect": "mcdetect.pipeline.detection",
     "feature_dictionary": "mcdetect.clusters.features.dictionary",
     "read_mammogram": "mcdetect.readers.read",
+    "read_volume": "mcdetect.readers.read",
 }
 
 __all__ = sorted([*_PUBLIC, "__version__"])
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
     from mcdetect.image.mammogram import Intent as Intent
     from mcdetect.image.mammogram import Mammogram as Mammogram
     from mcdetect.image.mammogram import PixelSpacing as PixelSpacing
+    from mcdetect.image.volume import Volume as Volume
     from mcdetect.pipeline import detect as detect
     from mcdetect.readers.read import read_mammogram as read_mammogram
+    from mcdetect.readers.read import read_volume as read_volume
     from mcdetect.result import Result as Result
 
 

@@ -239,7 +239,7 @@ class Config:
             return cls.from_dict(data)
         except OSError as error:
             raise ConfigError(f"{file.name}: cannot be read ({error.strerror})") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ConfigError(f"{file.name}: not valid TOML: {error}") from error
         except ConfigError as error:
             raise ConfigError(f"{file.name}: {error}") from error

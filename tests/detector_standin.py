@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ class Detector:
             warnings.warn(f"{path.name} is odd", McdetectWarning, stacklevel=1)
             warnings.warn("PatientName DOE^JANE", UserWarning, stacklevel=1)
         study = text.removeprefix("study ") if text.startswith("study") else ""
-        return dataclasses.replace(fake_image(source=str(path)), study=study)
+        image = dataclasses.replace(fake_image(source=str(path)), study=study)
+        image.pixels[0, 0] += zlib.crc32(str(path).encode()) % 1000 / 1000  # no copy of another
+        return image
 
     def detect(
         self, mammogram: Mammogram, config: Config | None = None, *, spot_model: SpotModel | None = None

@@ -40,6 +40,7 @@ def test_everything_is_written(tmp_path: Path) -> None:
                 for e in ("csv", "parquet")
             ),
             "failures.csv",
+            "skipped.csv",
             "run.json",
             "results.sqlite",
             "overlays",

@@ -300,11 +300,13 @@ def test_a_fit_on_a_part_does_not_replace_the_model(capsys: pytest.CaptureFixtur
 # ---------------------------------------------------------------- a small run of each
 
 
+NEEDED = {"peers": ("trackpy", "sep"), "large_image": ("psutil",), "tomosynthesis": ("psutil",)}
+NEEDED |= {"cluster": ("distributed",)}
+
+
 def needed(name: str) -> None:
     """Skip where a benchmark needs a library that the tests do not bring."""
-    for library in {"peers": ("trackpy", "sep"), "large_image": ("psutil",), "cluster": ("distributed",)}.get(
-        name, ()
-    ):
+    for library in NEEDED.get(name, ()):
         pytest.importorskip(library, reason=f"{name} needs the extra bench")
 
 
@@ -363,6 +365,8 @@ SMALL: dict[str, tuple[str, ...]] = {
     "ablation": ("--kinds", "phantom", "--least-mm", "0.08", "--trees", "5"),
     "peers": ("--data", "fda", "--limit", "1", "--samples", "10"),
     "mini_mias": ("--limit", "5"),
+    "slice_score": ("--volumes", "5", "--report"),
+    "tomosynthesis": ("--volumes", "1", "--stack", "600", "480", "16"),
     "large_image": ("--runs", "1"),
     "cluster": ("--images", "4", "--workers", "1"),
     "stage_cost": ("--only", "groups of points"),

@@ -250,10 +250,14 @@ def mixed(
 def test_bad_input_costs_one_line_each_and_no_other_file(
     mixed: tuple[Path, dict[str, str], subprocess.CompletedProcess[str]],
 ) -> None:
-    root, words, result = mixed
+    root, every, result = mixed
+    words = dict(every)
     assert result.returncode == 1
     lines = result.stderr.splitlines()
-    assert len(lines) == len(words), result.stderr
+    assert len(lines) == len(words) - 1, result.stderr
+    skipped = pd.read_csv(root / "out" / "skipped.csv").set_index("file")["reason"]
+    assert set(skipped.index) == {"README.txt", "ct.dcm"}
+    assert words.pop("ct.dcm") in skipped["ct.dcm"]
     failures = pd.read_csv(root / "out" / "failures.csv").set_index("file")
     assert set(failures.index) == set(words)
     for file, word in words.items():

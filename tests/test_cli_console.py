@@ -72,13 +72,15 @@ def test_hostile_names_stay_on_their_line_and_are_no_markup() -> None:
 def test_the_summary_lists_every_image_of_a_small_batch() -> None:
     screen = console(terminal=False)
     images = [report_of("a.dcm", 2, 0.87), report_of("b.dcm"), ImageReport("c.dcm", failure=FAILURE)]
-    print_summary(screen, BatchReport(images, skipped=1, duplicates=2), "out")
+    print_summary(
+        screen, BatchReport(images, passed_over=[("a.txt", "it is a text file")], duplicates=2), "out"
+    )
     text = text_of(screen)
     for words in ("a.dcm", "b.dcm", "0.87", "L CC", "2 images processed", "2 flagged groups in 1"):
         assert words in text
     for words in (
         "1 failed (see failures.csv)",
-        "1 other file skipped",
+        "1 file passed over (see skipped.csv)",
         "2 duplicates left out",
         "results in out",
     ):

@@ -298,3 +298,16 @@ def test_cbis_films_are_told_the_two_digitisers() -> None:
 def test_impossible_given_spacing_is_a_value_error(tmp_path: Path, value: Any) -> None:
     with pytest.raises(ValueError, match="pixel_spacing_mm"):
         read_mammogram(write_dicom(tmp_path / "a.dcm"), pixel_spacing_mm=value)
+
+
+@pytest.mark.parametrize("keyword", ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"])
+@pytest.mark.parametrize("spacing", [[0.14, 0.14], [0.085, 0.09]])
+def test_spacing_of_frame_properties(keyword: str, spacing: list[float]) -> None:
+    properties, group, header = Dataset(), Dataset(), Dataset()
+    properties.ImagerPixelSpacing = spacing
+    group.FramePixelDataPropertiesSequence = Sequence([properties])
+    setattr(header, keyword, Sequence([group]))
+    header.EstimatedRadiographicMagnificationFactor = "1.25"
+    found, flags = find_spacing(header)
+    assert (found.row_mm, found.col_mm) == pytest.approx((spacing[0] / 1.25, spacing[1] / 1.25))
+    assert not flags

@@ -171,7 +171,6 @@ def test_problems_of_paths_are_told_to_the_word(tmp_path: Path, monkeypatch: pyt
     assert told == [
         ("missing.dcm", "the file does not exist", "check the path"),
         ("empty", *nothing),
-        ("shut", *nothing),
         ("locked", "the folder cannot be read", "check its permissions"),
         ("shut", "the folder cannot be read", "check its permissions"),
     ]
@@ -215,10 +214,10 @@ def test_every_suffix_of_ours_is_known_in_any_case(tmp_path: Path) -> None:
     (tmp_path / "dicomdir").write_bytes(DICOM)
     (tmp_path / "index.dcm").write_bytes(DICOM + b"1.2.840.10008.1.3.10\0")
     (tmp_path / "like.dcm").write_bytes(DICOM + b"1.2.840.10008.1.3.100")
-    (tmp_path / "bare.raw").write_bytes(b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100")  # a suffix, no magic
+    (tmp_path / "bare.raw").write_bytes(b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100")  # by its content
     found = find_inputs([tmp_path])
-    assert len(found.inputs) == 2 * len(names) + 1
-    assert found.skipped == 5
+    assert len(found.inputs) == 2 * len(names) + 2
+    assert found.skipped == 4
 
 
 def test_a_file_that_cannot_be_looked_into_is_judged_by_its_suffix(
@@ -236,7 +235,10 @@ def test_a_file_that_cannot_be_looked_into_is_judged_by_its_suffix(
     monkeypatch.setattr(Path, "open", refuse)
     found = find_inputs([tmp_path])
     assert [item.file for item in found.inputs] == ["a.dcm", "c.png"]
-    assert found.skipped == 1
+    assert found.skipped == 0
+    assert [(name, error.cause) for name, error in found.problems] == [
+        ("b", "cannot be opened (permission denied)")
+    ]
 
 
 def test_dead_links_are_inputs_by_their_suffix_only(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ COLUMNS = {"calcification": CALCIFICATIONS, "cluster": CLUSTERS}
 LEVELS = list(COLUMNS)
 COUNTS = ("n_calcifications", "max_in_window", "n_foci")
 CHANGES = ("noise", "shift", "resampling")
-NO_FEATURE = re.compile(r"(own_)?score|flagged|suspicion.*|((min|max)_)?(row|col)_px")
+NO_FEATURE = re.compile(
+    r"(own_)?score|flagged|suspicion.*|((min|max)_)?(row|col)_px|slice|(extent_)?depth_mm"
+)
 
 
 @pytest.mark.parametrize("level", LEVELS)

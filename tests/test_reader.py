@@ -90,7 +90,7 @@ def test_compressed_without_meta_information(tmp_path: Path) -> None:
 
 
 def _gzip(path: Path) -> None:
-    path.write_bytes(gzip.compress(b"DICM" * 100))
+    path.write_bytes(gzip.compress(b"only text\n" * 100))
 
 
 def _zip(path: Path) -> None:
@@ -109,8 +109,11 @@ def _zip(path: Path) -> None:
         (b"%PDF-1.7\n", "a PDF document"),
         (bytes(128) + b"DICM", "a.dcm: .+; .+"),
         (bytes(128) + b"DICM" + b"\xff" * 60, "a.dcm: .+; .+"),
-        (_gzip, "a gzip archive, not an image; unpack it first"),
-        (_zip, "a zip archive, not an image; unpack it first"),
+        (_gzip, "it is a text file, not an image"),
+        (_zip, "it is a zip archive with no image; unpack it first"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(40), "it is a 7z archive, not an image; unpack it first"),
+        (b"\x1f\x8b" + bytes(40), "the archive is damaged"),
+        (b"PK\x03\x04" + bytes(40), "the archive is damaged"),
     ],
 )
 def test_files_that_are_no_images(tmp_path: Path, content: object, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import http.server
 import pickle
 import sys
@@ -115,6 +116,7 @@ def test_a_folder_is_listed_as_a_local_one_is(memory: Any, tmp_path: Path) -> No
         "a/empty": b"",
         ".hidden/x.dcm": dicom,
         "DICOMDIR": dicom,
+        "b/packed.dcm.gz": gzip.compress(dicom),
     }
     local = tmp_path / "local"
     for name, content in contents.items():
@@ -123,7 +125,9 @@ def test_a_folder_is_listed_as_a_local_one_is(memory: Any, tmp_path: Path) -> No
         memory.pipe_file(f"/study/{name}", content)
     here, there = find_inputs([local]), find_inputs(["memory://study"])
     assert [item.file for item in there.inputs] == [item.file for item in here.inputs]
-    assert there.skipped == 5
+    folder, hidden = (".hidden", "it is hidden"), (".hidden/x.dcm", "it is hidden")
+    assert there.passed_over == tuple(hidden if entry == folder else entry for entry in here.passed_over)
+    assert there.skipped == 6
     assert [item.path.read_bytes() for item in there.inputs] == [
         item.path.read_bytes() for item in here.inputs
     ]

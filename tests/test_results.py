@@ -46,7 +46,8 @@ def outcome(name: str, image: Mammogram | None = None, **changes: Any) -> Outcom
         "calcifications": result.calcifications,
         "clusters": result.clusters,
     }
-    given = {"sha256": "ab", "size_bytes": 9, "seconds": {"spots": 0.25}, "study": "1.2.3"}
+    given: dict[str, Any] = {"sha256": "ab", "size_bytes": 9, "seconds": {"spots": 0.25}, "study": "1.2.3"}
+    given |= {"origin": {"event": ["4.5"]}, "sketch": "AAAA"}
     whole = Outcome(
         name, "k", tables=tables, outputs={"tables": (), "overlays": ("overlays/p.png",)}, **given
     )
@@ -62,6 +63,8 @@ def test_an_image_is_kept_with_all_that_is_asked_of_it_later(run: RunResults, st
         "size_bytes": 9,
         "seconds": {"spots": 0.25},
         "study": store.alias("1.2.3"),
+        "origin": {"event": [store.alias("4.5")]},
+        "sketch": "AAAA",
         "outputs": {"tables": [], "overlays": ["overlays/p.png"]},
         "model_columns": [],
     }

@@ -67,13 +67,13 @@ def no_equalisation() -> Iterator[None]:
 @contextmanager
 def no_local_normalisation() -> Iterator[None]:
     """Give every tile the median spread of its band."""
-    real: Callable[..., npt.NDArray[np.float32]] = spots._band_spread
+    real: Callable[..., npt.NDArray[np.float32]] = spots.band_spread
 
     def flat(*args: object) -> npt.NDArray[np.float32]:
         spread = real(*args)
         return np.full_like(spread, np.median(spread))
 
-    with mock.patch.object(spots, "_band_spread", flat):
+    with mock.patch.object(spots, "band_spread", flat):
         yield
 
 

@@ -55,7 +55,8 @@ def further_breasts(share: FloatImage, first: BoolImage, step_mm: tuple[float, f
         if np.count_nonzero(rest > BRIGHT) < least:
             break
         other = trace_breast(np.ascontiguousarray(rest), step_mm) & ~taken
-        if np.count_nonzero(other) < least or not _has_chest_wall(other, step_mm):
+        is_breast = _has_chest_wall(other, step_mm) or count_breasts(other, step_mm) == 2
+        if np.count_nonzero(other) < least or not is_breast:
             break
         found.append(other)
         taken = taken | other

@@ -162,7 +162,7 @@ def print_summary(console: Console, report: BatchReport, out: str) -> None:
         f"{_count(total, 'flagged group')} in {with_flags}",
     ]
     parts += [f"{len(report.failed)} failed (see failures.csv)"] if report.failed else []
-    parts += [f"{_count(report.skipped, 'other file')} skipped"] if report.skipped else []
+    parts += [f"{_count(report.skipped, 'file')} passed over (see skipped.csv)"] if report.skipped else []
     parts += [f"{_count(report.duplicates, 'duplicate')} left out"] if report.duplicates else []
     parts += ["stopped early"] if report.interrupted else []
     console.print(", ".join(parts), highlight=False)

@@ -87,7 +87,8 @@ def detect(
 ) -> None:
     """Find calcifications and flag groups in mammograms.
 
-    Exit code 0: all well; 1: some files failed (see failures.csv); 2: wrong usage.
+    Exit code 0: all well, though files that are no mammograms were passed over (see skipped.csv); 1: some
+    files failed (see failures.csv), or no image was searched; 2: wrong usage.
     """
     from rich.console import Console
 
@@ -138,5 +139,5 @@ def detect(
         print_summary(output_console(), report, str(out))
     if report.interrupted:
         raise typer.Exit(stopped_by(report.signal))
-    if report.failed:
+    if report.failed or not report.processed:
         raise typer.Exit(FAILED)

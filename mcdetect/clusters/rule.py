@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
+from mcdetect.clusters.reach import links_within
 from mcdetect.config import GroupConfig
 from mcdetect.kernels.discs import join_full_discs, most_in_disc
 
@@ -224,8 +224,7 @@ def link_components(
     """
     n = row.size
     # The tree may round otherwise than the rule does: it proposes pairs, and the rule decides.
-    tree = cKDTree(np.stack([row, col], axis=1))
-    first, second = tree.query_pairs(link * (1.0 + 1e-9), output_type="ndarray").T
+    first, second = links_within(np.stack([row, col], axis=1), link * (1.0 + 1e-9)).T
     d_row, d_col = row[second] - row[first], col[second] - col[first]
     near = d_row * d_row + d_col * d_col <= link * link
     graph = coo_array((np.ones(np.count_nonzero(near)), (first[near], second[near])), shape=(n, n))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mcdetect.errors import MissingSpacingError
 
-__all__ = ["MIN_SIDE_PX", "Intent", "Mammogram", "PixelSpacing", "Plane"]
+__all__ = ["MIN_SIDE_PX", "Intent", "Mammogram", "Origin", "PixelSpacing", "Plane"]
 
 # Physics: detectors and digitisers sample mammograms at about 0.025 to 0.2 mm; the limits leave room.
 SPACING_LIMITS_MM = (0.01, 0.5)
@@ -76,6 +76,25 @@ class PixelSpacing:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Pseudonyms that tell which images are copies of one exposure.
+
+    Parameters
+    ----------
+    instance : str
+        Of the SOP instance; empty when unknown, as are the others.
+    sources : tuple of str
+        Of the instances that it was made from.
+    event : str
+        Of the exposure: its irradiation event, or its moment, side and view.
+    """
+
+    instance: str = ""
+    sources: tuple[str, ...] = ()
+    event: str = ""
+
+
+@dataclass(frozen=True)
 class Mammogram:
     """One mammogram, calcification bright.
 
@@ -108,6 +127,8 @@ class Mammogram:
     study : str
         Pseudonym of the examination, to tell which images belong together; empty when unknown. It is
         kept in memory only and stands in no output.
+    origin : Origin
+        What tells its copies; kept like `study`.
     source : str
         Name of the file, relative to the input it was found in; empty for arrays.
     flags : tuple of str
@@ -129,6 +150,7 @@ class Mammogram:
     source: str = ""
     polarity_source: str = field(default="given", kw_only=True)
     study: str = field(default="", repr=False, kw_only=True)
+    origin: Origin = field(default=Origin(), repr=False, kw_only=True)
     flags: tuple[str, ...] = ()
     details: dict[str, str] = field(default_factory=dict)
 

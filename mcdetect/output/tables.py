@@ -23,6 +23,7 @@ from mcdetect.schema import (
     MEMBERS,
     MODEL_COLUMNS,
     SCHEMA_VERSION,
+    SKIPPED,
     STUDIES,
     Column,
 )
@@ -52,12 +53,13 @@ SCHEMAS: dict[str, tuple[Column, ...]] = {
     "studies": STUDIES,
     "findings": FINDINGS,
     "failures": FAILURES,
+    "skipped": SKIPPED,
     "changes": CHANGES,
     "members": MEMBERS,
 }
 """Name of every table and its columns."""
 
-CSV_ONLY = frozenset({"failures"})
+CSV_ONLY = frozenset({"failures", "skipped"})
 """Tables that are written as CSV only."""
 
 # Technical: digits in CSV. Six say a measure better than it is known; a distance of 0.2 mm that is computed
@@ -261,7 +263,7 @@ class TableWriters:
 
 @dataclass(frozen=True)
 class Tables(Output):
-    """Images, calcifications, clusters, studies, findings and failures.
+    """Images, calcifications, clusters, studies, findings, failures and what was passed over.
 
     Parameters
     ----------
@@ -283,7 +285,7 @@ class Tables(Output):
         """Write every table."""
         model = self.model
         added = () if model is None else tuple(c for c in MODEL_COLUMNS if c.name in model.columns)
-        names = ("images", "calcifications", "clusters", "studies", "findings", "failures")
+        names = ("images", "calcifications", "clusters", "studies", "findings", "failures", "skipped")
         return _write(folder, names, results, {"clusters": added})
 
 

@@ -34,18 +34,23 @@ _LATER = {
     "InsertedBodies": "mcdetect.phantom.bodies",
     "PhantomMammogram": "mcdetect.phantom.frame",
     "PhantomPair": "mcdetect.phantom.pairs",
+    "PhantomTomosynthesis": "mcdetect.phantom.tomosynthesis",
     "Scatter": "mcdetect.phantom.placement",
     "Storage": "mcdetect.phantom.pairs",
+    "Sweep": "mcdetect.phantom.tomosynthesis",
     "Tissue": "mcdetect.phantom.anatomy",
     "called_verdicts": "mcdetect.phantom.pairs",
     "deform_image": "mcdetect.phantom.deformation",
     "draw_body": "mcdetect.phantom.bodies",
     "draw_mammogram": "mcdetect.phantom.frame",
     "draw_pair": "mcdetect.phantom.pairs",
+    "draw_tomosynthesis": "mcdetect.phantom.tomosynthesis",
     "insert_bodies": "mcdetect.phantom.bodies",
     "random_body": "mcdetect.phantom.bodies",
     "random_deformation": "mcdetect.phantom.deformation",
     "write_dicom": "mcdetect.phantom.dicom_writer",
+    "write_projections": "mcdetect.phantom.dicom_tomosynthesis",
+    "write_tomosynthesis": "mcdetect.phantom.dicom_tomosynthesis",
 }
 
 __all__ = [
@@ -65,8 +70,10 @@ __all__ = [
     "MemberForm",
     "PhantomMammogram",
     "PhantomPair",
+    "PhantomTomosynthesis",
     "Scatter",
     "Storage",
+    "Sweep",
     "SystemBlur",
     "Tissue",
     "bandpass",
@@ -77,6 +84,7 @@ __all__ = [
     "draw_mammogram",
     "draw_member",
     "draw_pair",
+    "draw_tomosynthesis",
     "group_positions_mm",
     "insert_bodies",
     "insert_calcifications",
@@ -87,6 +95,8 @@ __all__ = [
     "scattered_positions_mm",
     "vessel_walls_mm",
     "write_dicom",
+    "write_projections",
+    "write_tomosynthesis",
 ]
 
 if TYPE_CHECKING:
@@ -101,12 +111,14 @@ if TYPE_CHECKING:
     )
     from mcdetect.phantom.body_forms import BodyForm
     from mcdetect.phantom.deformation import Deformation, deform_image, random_deformation
+    from mcdetect.phantom.dicom_tomosynthesis import write_projections, write_tomosynthesis
     from mcdetect.phantom.dicom_writer import Encoding, write_dicom
     from mcdetect.phantom.exposure import Acquisition
     from mcdetect.phantom.film import FilmLook
     from mcdetect.phantom.frame import PhantomMammogram, draw_mammogram
     from mcdetect.phantom.pairs import PhantomPair, Storage, called_verdicts, draw_pair
     from mcdetect.phantom.placement import Calcifications, Group, Scatter
+    from mcdetect.phantom.tomosynthesis import PhantomTomosynthesis, Sweep, draw_tomosynthesis
 
 
 def __getattr__(name: str) -> Any:

@@ -36,7 +36,7 @@ from pydicom.uid import (
 from mcdetect.image.mammogram import Intent
 from mcdetect.phantom.frame import PhantomMammogram
 
-__all__ = ["Encoding", "write_dicom"]
+__all__ = ["ORIENTATION", "VIEWS", "Encoding", "code_item", "encode_frame", "uid_of", "write_dicom"]
 
 
 class Encoding(StrEnum):
@@ -52,12 +52,12 @@ class Encoding(StrEnum):
     JPEG_2000 = JPEG2000Lossless
 
 
-_VIEWS = {
+VIEWS = {
     "CC": ("399162004", "cranio-caudal"),
     "MLO": ("399368009", "medio-lateral oblique"),
 }
 # Direction of the rows and of the columns of the picture (PS3.3 C.7.6.1.1.1).
-_ORIENTATION = {
+ORIENTATION = {
     ("CC", "L"): ["A", "R"],
     ("CC", "R"): ["P", "L"],
     ("MLO", "L"): ["A", "F"],
@@ -120,7 +120,7 @@ def write_dicom(
     _patient_and_study(ds, phantom)
     _series(ds, phantom)
     ds.SOPClassUID = _SOP_CLASS[phantom.intent]
-    ds.SOPInstanceUID = _uid("instance", phantom.seed, phantom.view, photometric, digest)
+    ds.SOPInstanceUID = uid_of("instance", phantom.seed, phantom.view, photometric, digest)
     _image(ds, phantom, photometric, bits)
     if padding_value is not None:
         ds.add_new("PixelPaddingValue", "US", int(padding_value))
@@ -132,13 +132,13 @@ def write_dicom(
     return stored
 
 
-def _uid(*parts: object) -> UID:
+def uid_of(*parts: object) -> UID:
     """A UID below 2.25 made of the first 128 bits of a hash."""
     digest = hashlib.sha256("|".join(str(part) for part in ("mcdetect phantom", *parts)).encode()).digest()
     return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
 
 
-def _code(value: str, meaning: str, scheme: str = "SCT") -> Dataset:
+def code_item(value: str, meaning: str, scheme: str = "SCT") -> Dataset:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
     return item
@@ -152,7 +152,7 @@ def _patient_and_study(ds: Dataset, phantom: PhantomMammogram) -> None:
     ds.PatientSex = "F"
     ds.PatientIdentityRemoved = "YES"
     ds.DeidentificationMethod = "Synthetic image without a patient"
-    ds.StudyInstanceUID = _uid("study", phantom.seed)
+    ds.StudyInstanceUID = uid_of("study", phantom.seed)
     ds.StudyDate = ds.StudyTime = ""
     ds.ReferringPhysicianName = ""
     ds.StudyID = "1"
@@ -161,7 +161,7 @@ def _patient_and_study(ds: Dataset, phantom: PhantomMammogram) -> None:
 
 def _series(ds: Dataset, phantom: PhantomMammogram) -> None:
     ds.Modality = "MG"
-    ds.SeriesInstanceUID = _uid("series", phantom.seed, phantom.intent, phantom.view, phantom.laterality)
+    ds.SeriesInstanceUID = uid_of("series", phantom.seed, phantom.intent, phantom.view, phantom.laterality)
     ds.SeriesNumber = 1
     ds.SeriesDescription = f"Phantom {phantom.laterality} {phantom.view}"
     ds.Manufacturer = "mcdetect"
@@ -172,7 +172,7 @@ def _series(ds: Dataset, phantom: PhantomMammogram) -> None:
 
 def _image(ds: Dataset, phantom: PhantomMammogram, photometric: str, bits: int) -> None:
     ds.ImageType = ["DERIVED" if phantom.intent is Intent.FOR_PRESENTATION else "ORIGINAL", "PRIMARY"]
-    ds.PatientOrientation = _ORIENTATION[phantom.view, phantom.laterality]
+    ds.PatientOrientation = ORIENTATION[phantom.view, phantom.laterality]
     ds.SamplesPerPixel = 1
     ds.PhotometricInterpretation = photometric
     ds.Rows, ds.Columns = phantom.pixels.shape
@@ -206,9 +206,9 @@ def _mammography(ds: Dataset, phantom: PhantomMammogram, dense_is_dark: bool, bi
     spacing = [f"{phantom.spacing.row_mm:.10g}", f"{phantom.spacing.col_mm:.10g}"]
     ds.ImagerPixelSpacing = spacing
     ds.ImageLaterality = phantom.laterality
-    region = _code("76752008", "Breast")
+    region = code_item("76752008", "Breast")
     ds.AnatomicRegionSequence = Sequence([region])
-    view = _code(*_VIEWS[phantom.view])
+    view = code_item(*VIEWS[phantom.view])
     view.ViewModifierCodeSequence = Sequence([])
     ds.ViewCodeSequence = Sequence([view])
     ds.PositionerType = "MAMMOGRAPHIC"
@@ -233,7 +233,7 @@ def _secondary_capture(ds: Dataset, phantom: PhantomMammogram, write_spacing: bo
     ds.SecondaryCaptureDeviceManufacturer = "mcdetect"
 
 
-def _encode(stored: npt.NDArray[np.uint16], bits: int, encoding: Encoding) -> bytes:
+def encode_frame(stored: npt.NDArray[np.uint16], bits: int, encoding: Encoding) -> bytes:
     """Return one encoded frame."""
     if encoding is Encoding.JPEG_LOSSLESS:
         # The size of the stored bits is kept: predictor 1 is the selection value of the SV1 syntax.
@@ -256,7 +256,7 @@ def _save(ds: Dataset, stored: npt.NDArray[np.uint16], bits: int, encoding: Enco
     meta.MediaStorageSOPClassUID = ds.SOPClassUID
     meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     meta.TransferSyntaxUID = UID(encoding.value)
-    meta.ImplementationClassUID = _uid("implementation")
+    meta.ImplementationClassUID = uid_of("implementation")
     meta.ImplementationVersionName = "MCDETECT"
     ds.file_meta = meta
     if encoding is Encoding.RLE:
@@ -274,7 +274,7 @@ def _save(ds: Dataset, stored: npt.NDArray[np.uint16], bits: int, encoding: Enco
         )
         ds.PixelData = encapsulate([frame], has_bot=True)
     elif meta.TransferSyntaxUID.is_encapsulated:
-        ds.PixelData = encapsulate([_encode(np.ascontiguousarray(stored), bits, encoding)], has_bot=True)
+        ds.PixelData = encapsulate([encode_frame(np.ascontiguousarray(stored), bits, encoding)], has_bot=True)
     else:
         order = ">u2" if encoding is Encoding.BIG_ENDIAN else "<u2"
         ds.PixelData = np.ascontiguousarray(stored, dtype=order).tobytes()

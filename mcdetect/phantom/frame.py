@@ -35,7 +35,7 @@ from mcdetect.phantom.insertion import (
 from mcdetect.phantom.marker import draw_label
 from mcdetect.phantom.placement import Group, Scatter, place_calcifications
 
-__all__ = ["PhantomMammogram", "draw_mammogram"]
+__all__ = ["PhantomMammogram", "cluster_table", "draw_mammogram"]
 
 _Array = npt.NDArray[np.float32]
 _RAW_OFFSET = 50  # Judged: stored value without exposure in raw images, as detectors add one
@@ -219,7 +219,7 @@ def draw_mammogram(
         pixels=pixels,
         spacing=spacing,
         truth=truth,
-        clusters=_cluster_table(truth),
+        clusters=cluster_table(truth),
         breast=breast,
         pectoral=pectoral,
         view=view,
@@ -325,7 +325,7 @@ def _burn_label(
     pixels[place] = np.rint(under + letters * (np.float32(saturated) - under)).astype(np.uint16)
 
 
-def _cluster_table(truth: pd.DataFrame) -> pd.DataFrame:
+def cluster_table(truth: pd.DataFrame) -> pd.DataFrame:
     """One row per group of a truth table."""
     members = truth[truth["group_id"] > 0].groupby("group_id", sort=True)
     table = pd.DataFrame(

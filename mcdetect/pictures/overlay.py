@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from mcdetect import __version__
 from mcdetect.image.mammogram import Mammogram
+from mcdetect.image.slab import Slab
 from mcdetect.pictures import drawing
 from mcdetect.pictures.display import shrink, take_crop
 from mcdetect.pictures.drawing import FAINT, INK, MOST_PANELS, OUTLINE_MM, PAPER, Colour, Picture
@@ -80,6 +82,7 @@ def draw_overlay(
     calcifications: pd.DataFrame,
     clusters: pd.DataFrame,
     *,
+    slabs: Mapping[int, Slab] | None = None,
     width_px: int = 1600,
 ) -> Picture:
     """Draw a mammogram with its findings.
@@ -94,6 +97,8 @@ def draw_overlay(
         The image.
     calcifications, clusters : DataFrame
         Tables with the columns of `mcdetect.schema`.
+    slabs : mapping of int to Slab, optional
+        For tomosynthesis: what to magnify of each group, by its number.
     width_px : int
         Largest width of the picture, in px; at least 800.
 
@@ -110,7 +115,8 @@ def draw_overlay(
     picture: Picture = np.full((layout.height, layout.width, 3), PAPER, dtype=np.uint8)
     whole = _draw_whole(picture, mammogram, layout, calcifications, flagged)
     for place, (_, cluster) in zip(layout.panels, shown.iterrows(), strict=True):
-        _draw_panel(picture, place, mammogram, calcifications, flagged, cluster)
+        slab = (slabs or {}).get(int(cluster["cluster_id"]))
+        _draw_panel(picture, place, mammogram, calcifications, flagged, cluster, slab)
     _write_header(picture, mammogram, calcifications, flagged)
     _write_footer(picture, whole, layout.image[1] + layout.image[3], len(flagged) - len(shown))
     return picture
@@ -242,6 +248,7 @@ def _draw_panel(
     calcifications: pd.DataFrame,
     flagged: pd.DataFrame,
     cluster: pd.Series,
+    slab: Slab | None,
 ) -> None:
     top, left, side = place
     spacing = mammogram.spacing
@@ -260,6 +267,13 @@ def _draw_panel(
     )
     px_per_mm = side / side_mm
     title = f"n = {cluster['n_calcifications']}   score {float(cluster['score']):.2f}"
+    if slab is not None:
+        own = calcifications["cluster_id"] == cluster["cluster_id"]
+        near = calcifications["slice"].between(slab.first, slab.last)
+        calcifications = calcifications[own | near]
+        title += (
+            f"   slices {slab.first} to {slab.last}" if slab.last > slab.first else f"   slice {slab.first}"
+        )
     base = top + _TITLE - 28
     number = str(cluster["cluster_id"])
     drawing.text(picture, number, base, left, _FLAGGED, height=13, bold=True)
@@ -268,7 +282,11 @@ def _draw_panel(
     drawing.scale_bar(picture, base, left + 2 * side + _GAP, px_per_mm, side // 3, INK, height=10)
     words = drawing.fit_text(_describe(cluster), 2 * side + _GAP, height=10)
     drawing.text(picture, words, base + 20, left, FAINT, height=10)
-    crop = take_crop(mammogram, centre, side_mm, side)
+    if slab is None:
+        crop = take_crop(mammogram, centre, side_mm, side)
+    else:
+        down, across = slab.origin_px
+        crop = take_crop(slab.image, (centre[0] - down, centre[1] - across), side_mm, side)
     top += _TITLE
     picture[top : top + side, left : left + side] = crop[:, :, None]
     marked = picture[top : top + side, left + side + _GAP : left + 2 * side + _GAP]

@@ -60,7 +60,7 @@ def find_bodies(
     rows, cols = found.equalised.shape
     searched = found.breast.searched[top : top + rows, left : left + cols]
     bodies = find_large_bodies(found.equalised, row, col, candidates.log_odds, certain, spacing, searched)
-    bodies = [body for body in bodies if certain[body.marks].any() or not _at_skin(body, found)]
+    bodies = [body for body in bodies if certain[body.marks].any() or not _doubtful(body, found)]
     candidates, bodies = _all_marked(candidates, bodies, found, spacing)
     certain = np.pad(certain, (0, len(candidates) - certain.size))
     keep, number = one_mark_per_large_body(bodies, candidates.log_odds, certain)
@@ -124,8 +124,12 @@ def _all_marked(
     return candidates.joined(added), marked
 
 
-def _at_skin(body: LargeBody, found: Searched) -> bool:
-    """Tell whether a body lies where skin and folds, too, are bright and steep."""
+def _doubtful(body: LargeBody, found: Searched) -> bool:
+    """Tell whether a body without a certain mark is none: where skin and folds, too, are bright and steep,
+    and in a picture of several slices, which shows parts of lines.
+    """
+    if found.focus is not None:
+        return True
     place = np.array([body.row_px]) + found.origin_px[0], np.array([body.col_px]) + found.origin_px[1]
     return bool(found.breast.skin_distance_at(*place)[0] < _SKIN_MM)
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+
 import numpy as np
 import numpy.typing as npt
 
 from mcdetect.breast import BreastRegion, is_digital
+from mcdetect.clusters.depth import extents_mm, middles
 from mcdetect.clusters.descriptors import count_suspicious, describe_clusters
 from mcdetect.clusters.features import build_features
 from mcdetect.clusters.scoring import default_scorer, score_groups
 from mcdetect.config import Config
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
+from mcdetect.image.volume import Volume
 from mcdetect.pipeline.bodies import find_bodies, measured_whole
 from mcdetect.pipeline.clock import Clock
+from mcdetect.pipeline.plausibility import TOO_MANY, implausibly_many
 from mcdetect.pipeline.searching import Searched, search
+from mcdetect.pipeline.slabs import cut_slabs
 from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
+from mcdetect.pipeline.volume import Score, search_volume
 from mcdetect.result import Calcifications, Clusters, Marks, Result
+from mcdetect.result.result import Stack
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
 from mcdetect.shapes.large import LargeBody
 from mcdetect.shapes.outlines import measure_shapes
@@ -25,12 +34,15 @@ from mcdetect.spots.context import in_context, nearest_mm
 from mcdetect.spots.duplicates import one_mark_per_body
 from mcdetect.spots.edges import MUSCLE_REACH_MM, least_contrast, lowered_on_edges
 from mcdetect.spots.score import DigitalScore, SpotModel, default_spot_model, digital_score
+from mcdetect.spots.slice_score import PlainScore, slice_score
 
 __all__ = ["detect"]
 
+_ALIKE_MM = 2.0  # Judged: depth over which the noise of neighbouring slices is alike
+
 
 def detect(
-    image: Mammogram | npt.ArrayLike,
+    image: Mammogram | Volume | npt.ArrayLike,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     config: Config | None = None,
     *,
@@ -40,8 +52,9 @@ def detect(
 
     Parameters
     ----------
-    image : Mammogram or (rows, cols) array
-        A mammogram as `read_mammogram` gives it, or grey levels with calcifications bright.
+    image : Mammogram, Volume or (rows, cols) array
+        A mammogram as `read_mammogram` gives it, a stack of slices as `read_volume` gives it, or grey levels
+        with calcifications bright.
     pixel_spacing_mm : float or (float, float), optional
         Pixel spacing in mm, or (row spacing, column spacing); needed for an array.
     config : Config, optional
@@ -54,13 +67,16 @@ def detect(
     Result
         Its tables have the columns of `mcdetect.schema`.
     """
-    mammogram = _as_mammogram(image, pixel_spacing_mm)
     config = config or Config()
     clock = Clock()
     with clock.stage("total"):
-        found = search(mammogram, config, clock)
+        if isinstance(image, Volume):
+            found, mammogram = search_volume(image, _score_of_slices(image, spot_model), config, clock)
+        else:
+            mammogram = _as_mammogram(image, pixel_spacing_mm)
+            found = search(mammogram, config, clock)
         with clock.stage("score"):
-            digital = is_digital(mammogram.intent, found.breast.air_unevenness)
+            digital = found.focus is not None or is_digital(mammogram.intent, found.breast.air_unevenness)
             model = spot_model or (digital_score() if digital else default_spot_model())
             candidates = _score(found, mammogram.spacing, model, config, processed=digital)
             likely = _accept(candidates, found, mammogram.spacing, config)
@@ -71,12 +87,20 @@ def detect(
         with clock.stage("outlines"):
             calcifications = _measure(candidates.take(accepted), bodies, found, mammogram.spacing, config)
         with clock.stage("groups"):
-            clusters = _group(calcifications, found.breast, mammogram.spacing, config)
+            clusters = _group(calcifications, found, mammogram.spacing, config)
             cluster_id = np.zeros(len(candidates), np.int64)
             cluster_id[accepted] = clusters.groups.label
-            candidate_rows = candidate_table(mammogram, candidates, cluster_id)
+            where = found.slices(candidates.row_px, candidates.col_px)
+            candidate_rows = candidate_table(mammogram, candidates, cluster_id, where)
             calcification_rows = calcification_table(mammogram, calcifications, clusters)
             cluster_rows = cluster_table(mammogram, clusters)
+        slabs, stack = {}, None
+        if isinstance(image, Volume):
+            with clock.stage("slabs"):
+                slabs, stack = cut_slabs(image, calcification_rows, cluster_rows), Stack.of(image)
+    marks = calcifications.marks
+    if implausibly_many(marks.row_mm, marks.col_mm, found.area_cm2):
+        mammogram = dataclasses.replace(mammogram, flags=(*mammogram.flags, TOO_MANY))
     return Result(
         mammogram=mammogram,
         breast=found.breast,
@@ -86,6 +110,8 @@ def detect(
         config=config,
         scatter_distribution=clusters.scatter_distribution,
         seconds=clock.seconds,
+        slabs=slabs,
+        stack=stack,
     )
 
 
@@ -99,6 +125,14 @@ def _as_mammogram(
     if pixel_spacing_mm is None:
         raise ValueError("give pixel_spacing_mm (in mm) with an array: sizes mean nothing without it")
     return Mammogram.from_array(image, pixel_spacing_mm)
+
+
+def _score_of_slices(volume: Volume, model: SpotModel | DigitalScore | None) -> Score:
+    """Return the score of slices, or one of plain mammograms with as many chances as there are slices."""
+    if model is None:
+        return slice_score()
+    alike = len(volume) * volume.slice_spacing_mm / _ALIKE_MM
+    return PlainScore(model, -math.log(max(1.0, alike)))
 
 
 def _score(
@@ -118,8 +152,10 @@ def _score(
     if processed:  # only processing leaves a halo beside the muscle
         at_muscle = found.breast.near_muscle_edge(spots.row_px, spots.col_px, MUSCLE_REACH_MM, pixel_mm)
     least = least_contrast(found.coarse, row_mm, col_mm, at_muscle)
-    own = lowered_on_edges(model.log_odds(found.features), contrast, least)
-    log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications)
+    looks = model.log_odds(found.features) if found.log_odds is None else found.log_odds
+    own = lowered_on_edges(looks, contrast, least)
+    depth_mm = found.depths(spots.row_px, spots.col_px)
+    log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications, depth_mm)
     candidates = Marks(
         row_px=spots.row_px,
         col_px=spots.col_px,
@@ -169,6 +205,7 @@ def _measure(
     )
     kind[(kind == "object") & (marks.vessel > 0)] = "rod"  # long and dense, in the wall of an artery
     breast = found.breast
+    frame, depth_mm = found.slices(marks.row_px, marks.col_px)
     in_skin = breast.in_skin_at(marks.row_px, marks.col_px)
     return Calcifications(
         marks=marks,
@@ -180,16 +217,20 @@ def _measure(
         in_pectoral=breast.pectoral[
             np.rint(marks.row_px).astype(np.intp), np.rint(marks.col_px).astype(np.intp)
         ],
+        slice=frame,
+        depth_mm=depth_mm,
     )
 
 
 def _group(
-    calcifications: Calcifications, breast: BreastRegion, spacing: PixelSpacing, config: Config
+    calcifications: Calcifications, found: Searched, spacing: PixelSpacing, config: Config
 ) -> Clusters:
     """Group the calcifications; measure, name and score the groups."""
+    breast = found.breast
     marks, measures = calcifications.marks, calcifications.measures
     apart = np.isin(calcifications.kind, ("object", "skin"))
-    groups = find_groups_and_vessels(marks, apart, config.groups)
+    depth_mm = None if found.focus is None else calcifications.depth_mm
+    groups = find_groups_and_vessels(marks, apart, config.groups, depth_mm)
     score = score_groups(groups.label, marks.log_odds, config.groups.min_count)
     rank = np.lexsort((-groups.n_members, -score, ~groups.flagged))
     groups, score = groups.in_order(rank), score[rank]
@@ -227,6 +268,7 @@ def _group(
         **features,
         **described.columns(),
         **measure_vessels(groups.label, marks, measures["area_mm2"]),
+        **_in_depth(groups.label, calcifications),
     }
     columns["suspicious_in_window"] = count_suspicious(groups.max_in_window, columns["benign_share"])
     scored = default_scorer().score(columns)
@@ -238,6 +280,18 @@ def _group(
         scatter_distribution=described.scatter.best if described.scatter else "",
     )
     return clusters.benign_last(hidden=config.groups.hide_benign)
+
+
+def _in_depth(
+    label: npt.NDArray[np.int64], calcifications: Calcifications
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return slice, depth and extent in depth of each group; NaN in a plain mammogram."""
+    middle = middles(label, calcifications.depth_mm)
+    return {
+        "slice": calcifications.slice[middle],
+        "depth_mm": calcifications.depth_mm[middle],
+        "extent_depth_mm": extents_mm(label, calcifications.depth_mm),
+    }
 
 
 def _nipple_mm(breast: BreastRegion, spacing: PixelSpacing) -> tuple[float, float] | None:

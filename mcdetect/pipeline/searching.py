@@ -13,13 +13,16 @@ from mcdetect.config import Config
 from mcdetect.errors import UnusableImageError
 from mcdetect.image.mammogram import Mammogram
 from mcdetect.pipeline.clock import Clock
+from mcdetect.pipeline.focus import Focus
 from mcdetect.result import Marks
 from mcdetect.spots.appearance import describe_spots
 from mcdetect.spots.coarse import Coarse, coarsen
 from mcdetect.spots.find import Spots, find_spots
 from mcdetect.spots.noise import equalise
 
-__all__ = ["Searched", "search"]
+__all__ = ["Searched", "bounding_box", "search"]
+
+_Depths = npt.NDArray[np.float64] | None
 
 _MARGIN_MM = 2.0  # Judged: around the breast's bounding box, for the filters' reach
 
@@ -44,6 +47,12 @@ class Searched:
         Area searched.
     coarse : Coarse
         `equalised` on a coarse grid, for what tissue does over millimetres.
+    log_odds : (n,) float64 array, optional
+        Individual scores, for a stack of slices.
+    near : (n, 4) float64 array, optional
+        Response of neighbouring slices at each candidate, for a stack of slices.
+    focus : Focus, optional
+        Which slice each place shows, for a stack of slices.
     """
 
     breast: BreastRegion
@@ -53,6 +62,23 @@ class Searched:
     origin_px: tuple[int, int]
     area_cm2: float
     coarse: Coarse
+    log_odds: npt.NDArray[np.float64] | None = None
+    near: npt.NDArray[np.float64] | None = None
+    focus: Focus | None = None
+
+    def slices(
+        self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return the frame of the file, and its depth in mm, of places; NaN in a plain mammogram."""
+        if self.focus is None:
+            nothing = np.full(row_px.shape, np.nan)
+            return nothing, nothing
+        frames = self.focus.frames_at(row_px, col_px).astype(np.float64)
+        return frames, self.focus.depths_at(row_px, col_px)
+
+    def depths(self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]) -> _Depths:
+        """Return the depth in mm of places of a stack of slices, None of those of a plain mammogram."""
+        return None if self.focus is None else self.focus.depths_at(row_px, col_px)
 
     def in_part(self, marks: Marks) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return rows and columns of marks in px of `equalised`."""
@@ -79,7 +105,7 @@ def search(mammogram: Mammogram, config: Config | None = None, clock: Clock | No
     clock = clock or Clock()
     with clock.stage("breast"):
         breast = find_breast(mammogram, config.breast)
-        part = _bounding_box(breast.mask, mammogram)
+        part = bounding_box(breast.mask, mammogram)
         pixels = np.ascontiguousarray(mammogram.pixels[part])
         searched = np.ascontiguousarray(breast.searched[part])
         mask = searched if searched.any() else np.ascontiguousarray(breast.mask[part])
@@ -98,7 +124,8 @@ def search(mammogram: Mammogram, config: Config | None = None, clock: Clock | No
     return Searched(breast, spots, features, equal.pixels, (top, left), area, coarse)
 
 
-def _bounding_box(mask: npt.NDArray[np.bool_], mammogram: Mammogram) -> tuple[slice, slice]:
+def bounding_box(mask: npt.NDArray[np.bool_], mammogram: Mammogram) -> tuple[slice, slice]:
+    """Return rows and columns of the part that holds the breast."""
     sides = []
     for axis, step in ((1, mammogram.spacing.row_mm), (0, mammogram.spacing.col_mm)):
         there = np.flatnonzero(mask.any(axis=axis))

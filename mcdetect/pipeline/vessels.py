@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from mcdetect.clusters.arteries import find_arteries, length_along
+from mcdetect.clusters.depth import find_groups_in_depth
 from mcdetect.clusters.plaques import find_plaque_rows
 from mcdetect.clusters.rule import Groups, find_groups
 from mcdetect.config import Config, GroupConfig
@@ -78,6 +79,7 @@ def follow_vessels(
         candidates.snr[beside],
         found.area_cm2,
         config.calcifications,
+        found.depths(candidates.row_px[beside], candidates.col_px[beside]),
     )
     whole = candidates.body > 0  # a large body is certain by its border, whatever lies around
     log_odds[whole] = np.maximum(log_odds[whole], candidates.log_odds[whole])
@@ -132,7 +134,12 @@ def _on_plaques(
     return plaque
 
 
-def find_groups_and_vessels(marks: Marks, objects: npt.NDArray[np.bool_], config: GroupConfig) -> Groups:
+def find_groups_and_vessels(
+    marks: Marks,
+    objects: npt.NDArray[np.bool_],
+    config: GroupConfig,
+    depth_mm: npt.NDArray[np.float64] | None = None,
+) -> Groups:
     """Group the calcifications that lie on no artery; every artery is a group of its own.
 
     Parameters
@@ -143,10 +150,16 @@ def find_groups_and_vessels(marks: Marks, objects: npt.NDArray[np.bool_], config
         Clips and the like, which belong to no group.
     config : GroupConfig
         The rule, which flags arteries as it flags groups.
+    depth_mm : (n,) float64 array, optional
+        Depth of each in a stack of slices: what lies at other depths belongs to another group.
     """
     n = len(marks)
     free = np.flatnonzero((marks.vessel == 0) & ~objects)
-    groups = find_groups(marks.row_mm[free], marks.col_mm[free], config).spread_over(free, n)
+    if depth_mm is None:
+        groups = find_groups(marks.row_mm[free], marks.col_mm[free], config)
+    else:
+        groups = find_groups_in_depth(marks.row_mm[free], marks.col_mm[free], depth_mm[free], config)
+    groups = groups.spread_over(free, n)
     for number in range(1, int(marks.vessel.max(initial=0)) + 1):
         members = np.flatnonzero((marks.vessel == number) & ~objects)
         whole = dataclasses.replace(config, link_mm=_WHOLE_MM)

@@ -30,7 +30,7 @@ class Codestream:
     lossless : bool or None
         None where the stream does not tell.
     complete : bool
-        Whether the end marker is there.
+        Whether the end marker is there, and, of JPEG 2000 and HTJ2K, all of each tile before it.
     """
 
     codec: str
@@ -128,7 +128,18 @@ def _jpeg2000(data: bytes, start: int) -> Codestream | None:
         elif marker == 0x52:  # COD: the last byte of its fixed part is the wavelet
             lossless = data[position + 13] == 1
         position += 2 + length
-    return Codestream(codec, bottom - top, right - left, components, precision, lossless, _complete(data))
+    complete = _complete(data) and _tiles_are_there(data, position)
+    return Codestream(codec, bottom - top, right - left, components, precision, lossless, complete)
+
+
+def _tiles_are_there(data: bytes, position: int) -> bool:
+    """Walk from tile-part to tile-part by their lengths (T.800 A.4.2); the last may leave its own open."""
+    while data[position : position + 2] == b"\xff\x90":
+        (length,) = struct.unpack_from(">I", data, position + 6)
+        if length == 0:
+            return True
+        position += length
+    return data[position : position + 2] == b"\xff\xd9"
 
 
 def _tiles_are_legal(

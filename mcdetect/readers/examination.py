@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mcdetect.errors import InputFileError, UnusableImageError
 from mcdetect.image.mammogram import MIN_SIDE_PX, Mammogram, PixelSpacing, Plane
+from mcdetect.image.volume import Volume
 
 __all__ = [
     "MAX_PIXELS",
@@ -37,14 +38,19 @@ class Examination:
         Remarks that the user should know.
     problems : tuple of InputFileError
         Every reason why the file would not be processed; empty when it would be.
-    mammogram : Mammogram or None
-        The image; None when a problem prevented it from being built.
+    image : Mammogram, Volume or None
+        The image, or a stack of slices; None when a problem prevented it from being built.
     """
 
     facts: dict[str, str]
     flags: tuple[str, ...]
     problems: tuple[InputFileError, ...]
-    mammogram: Mammogram | None
+    image: Mammogram | Volume | None
+
+    @property
+    def mammogram(self) -> Mammogram | None:
+        """The image, where it is no stack of slices."""
+        return self.image if isinstance(self.image, Mammogram) else None
 
 
 @dataclass
@@ -78,9 +84,9 @@ class Examiner:
             raise error
         self.problems.append(error)
 
-    def finish(self, mammogram: Mammogram | None) -> Examination:
+    def finish(self, image: Mammogram | Volume | None) -> Examination:
         """Return what was collected."""
-        usable = None if self.problems else mammogram
+        usable = None if self.problems else image
         return Examination(dict(self.facts), tuple(self.flags), tuple(self.problems), usable)
 
 

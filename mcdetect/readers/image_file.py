@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from mcdetect.image.mammogram import Mammogram
+    from mcdetect.image.volume import Volume
 
 __all__ = ["ImageFile", "OpenedFile", "Source"]
 
@@ -20,8 +21,8 @@ class Source(Protocol):
     def path(self) -> Path:
         """The file."""
 
-    def read(self) -> Mammogram:
-        """Read it."""
+    def read(self) -> Mammogram | Volume:
+        """Read it; of a stack of slices only the header."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,23 @@ class ImageFile:
         Spacing in mm, for images whose header has none.
     force : bool
         Also read images that are not taken for plain mammograms.
+    member : str, optional
+        Its name within `path`, a zip archive.
     """
 
     path: Path
     name: str
     pixel_spacing_mm: float | None = None
     force: bool = False
+    member: str | None = None
 
-    def read(self) -> Mammogram:
+    def read(self) -> Mammogram | Volume:
         """Read the image; it carries `name`, never the path."""
-        from mcdetect.readers.read import read_mammogram
+        from mcdetect.readers.read import read_image
 
-        image = read_mammogram(self.path, pixel_spacing_mm=self.pixel_spacing_mm, force=self.force)
+        image = read_image(
+            self.path, pixel_spacing_mm=self.pixel_spacing_mm, force=self.force, member=self.member
+        )
         return dataclasses.replace(image, source=self.name)
 
     def opened(self) -> OpenedFile:
@@ -65,13 +71,13 @@ class OpenedFile:
     ----------
     path : Path
         Its file.
-    image : Mammogram
+    image : Mammogram or Volume
         What was read.
     """
 
     path: Path
-    image: Mammogram
+    image: Mammogram | Volume
 
-    def read(self) -> Mammogram:
+    def read(self) -> Mammogram | Volume:
         """Return the image."""
         return self.image

@@ -68,4 +68,4 @@ def inspect(
     """
     found = examine(path, pixel_spacing_mm=pixel_spacing_mm, force=force, thorough=True)
     reasons = tuple(f"{problem.cause}; {problem.remedy}" for problem in found.problems)
-    return Inspection(found.facts, found.flags, not reasons and found.mammogram is not None, reasons)
+    return Inspection(found.facts, found.flags, not reasons and found.image is not None, reasons)

@@ -14,22 +14,24 @@ import numpy.typing as npt
 from mcdetect.errors import (
     InputFileError,
     MissingSpacingError,
-    NotEligibleError,
     UnreadableFileError,
     UnusableImageError,
 )
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
 from mcdetect.image.views import parse_view_name
 from mcdetect.readers.area import plausible_spacing
+from mcdetect.readers.bmp import read_bmp
 from mcdetect.readers.codestream import parse_codestream
 from mcdetect.readers.examination import Examination, Examiner, check_extent, check_size, describe_spacing
 from mcdetect.readers.grey import check_content, saturation_level
 from mcdetect.readers.polarity import judge_polarity
+from mcdetect.readers.signatures import PNM_HEADER
+from mcdetect.readers.tiff import read_tiff
+from mcdetect.readers.whole import check_jpeg
 
 __all__ = ["examine_raster"]
 
 _AGAIN = "obtain the file again"
-_PNM_HEADER = re.compile(rb"P([1-6])((?:\s+|#[^\n]*\n)+)(\d{1,6})\s+(?:#[^\n]*\n\s*)*(\d{1,6})\s+")
 _DECODER_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -216,7 +218,8 @@ def _decode(path: Path, kind: str, examiner: Examiner, force: bool, frame: int) 
     """Decode a picture; None when a problem was kept."""
     try:
         if kind == "TIFF":
-            return _read_tiff(path, examiner, force, frame)
+            page = read_tiff(path, examiner, force, frame)
+            return None if page is None else _Picture(page.values, page.white_is_zero, page.lossy)
         data = path.read_bytes()
         if kind == "PNM":
             return _read_pnm(data)
@@ -237,13 +240,15 @@ def _read_compressed(data: bytes, kind: str) -> _Picture:
         check_size(rows, cols)
         return _Picture(np.asarray(imagecodecs.png_decode(data)))
     if kind == "BMP":
-        cols, rows = struct.unpack_from("<ii", data, 18)
-        check_size(abs(rows), abs(cols))
-        return _Picture(np.asarray(imagecodecs.bmp_decode(data)))
+        return _Picture(read_bmp(data))
     stream = parse_codestream(data)
     if stream is None:
         raise ValueError("no image in the stream")
     check_size(stream.rows, stream.cols)
+    if stream.components == 4 and stream.codec == "jpeg":
+        raise UnusableImageError(
+            "the picture is in the colours of print (CMYK)", "save it as plain grey scale"
+        )
     if not stream.complete:
         raise EOFError("no end marker")
     decoders = {
@@ -252,12 +257,15 @@ def _read_compressed(data: bytes, kind: str) -> _Picture:
         "jpeg2000": imagecodecs.jpeg2k_decode,
         "htj2k": imagecodecs.htj2k_decode,
     }
-    return _Picture(np.asarray(decoders[stream.codec](data)), lossy=not stream.lossless)
+    decoded = np.asarray(decoders[stream.codec](data))
+    if stream.codec == "jpeg":
+        check_jpeg(data, stream, decoded, imagecodecs.jpeg8_decode)
+    return _Picture(decoded, lossy=not stream.lossless)
 
 
 def _read_pnm(data: bytes) -> _Picture:
     """Read PGM or PPM, plain or raw, 8 or 16 bit (Netpbm formats)."""
-    match = _PNM_HEADER.match(data[:4096])
+    match = PNM_HEADER.match(data[:4096])
     if match is None:
         raise ValueError("malformed header")
     number, cols, rows = int(match[1]), int(match[3]), int(match[4])
@@ -282,33 +290,3 @@ def _read_pnm(data: bytes) -> _Picture:
         kind = np.dtype("u1" if top < 256 else ">u2")
         values = np.frombuffer(body, kind, count).astype(kind.newbyteorder("="))
     return _Picture(values.reshape((rows, cols, 3) if channels == 3 else (rows, cols)))
-
-
-def _read_tiff(path: Path, examiner: Examiner, force: bool, frame: int) -> _Picture | None:
-    import tifffile
-
-    try:
-        with path.open("rb") as stream, tifffile.TiffFile(stream) as file:
-            pages = len(file.pages)
-            if pages > 1:
-                refusal = NotEligibleError(
-                    f"it holds {pages} pictures, which are not searched",
-                    "give single pictures, or use --force to search the first one",
-                )
-                if not force:
-                    examiner.problem(refusal)
-                    return None
-                examiner.flag(f"forced: {refusal.cause}")
-            if frame >= pages:
-                raise UnreadableFileError(
-                    f"frame {frame} was asked for, but there are {pages}", "ask for a frame that is there"
-                )
-            page: Any = file.pages[frame]
-            check_size(int(page.imagelength), int(page.imagewidth))
-            if str(page.photometric.name) == "PALETTE":
-                raise UnusableImageError("the picture has a colour palette", "save it as plain grey scale")
-            white_is_zero = page.photometric.name == "MINISWHITE"
-            lossy = "JPEG" in page.compression.name and "2000" not in page.compression.name
-            return _Picture(np.asarray(page.asarray()), white_is_zero, lossy)
-    except tifffile.TiffFileError as error:
-        raise UnreadableFileError("the TIFF picture is truncated or damaged", _AGAIN) from error

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcdetect.errors import InputFileError, UnreadableFileError
-from mcdetect.image.mammogram import Mammogram
+from mcdetect.errors import InputFileError, NotEligibleError, UnreadableFileError
+from mcdetect.image.mammogram import Mammogram, PixelSpacing
+from mcdetect.image.volume import Volume
 from mcdetect.readers.examination import Examination, given_spacing
-
-__all__ = ["examine", "read_mammogram"]
-
-_FOREIGN = (
-    (b"\x1f\x8b", "a gzip archive", "unpack it first"),
-    (b"PK\x03\x04", "a zip archive", "unpack it first"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
-    (b"%PDF", "a PDF document", "give DICOM, PNG, TIFF or PGM images"),
-    (b"\x93NUMPY", "a NumPy array", "load it and pass the array to mcdetect.detect"),
+from mcdetect.readers.packed import unpacked
+from mcdetect.readers.signatures import (
+    HEAD_BYTES,
+    archive_kind,
+    looks_like_bare_dicom,
+    picture_kind,
+    what_it_is,
 )
+
+__all__ = ["examine", "read_image", "read_mammogram", "read_volume"]
+
 _SUPPORTED = "give DICOM, PNG, TIFF, PGM, BMP or JPEG images"
+_NO_FORMAT = "it is of no format that mcdetect reads"
+_REMEDIES = {"archive": "unpack it first", "NumPy": "load it and pass the array to mcdetect.detect"}
 
 
 def read_mammogram(
@@ -25,12 +29,14 @@ def read_mammogram(
     *,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
-    frame: int = 0,
+    frame: int | None = None,
+    member: str | None = None,
 ) -> Mammogram:
     """Read one mammogram.
 
     The format is recognised by content, not by name: DICOM with or without its preamble, in every
-    common transfer syntax, or a PNG, TIFF, PGM, BMP or JPEG picture.
+    common transfer syntax, or a PNG, TIFF, PGM, BMP or JPEG picture; either also packed by gzip, or as the
+    only image in a zip archive.
 
     Parameters
     ----------
@@ -39,12 +45,16 @@ def read_mammogram(
     pixel_spacing_mm : float or (float, float), optional
         Pixel spacing in mm, or (row, column) spacing, for images whose header has none or an
         impossible one. A usable spacing in a DICOM header wins, so that one value can be given
-        for a mixed folder. Pictures other than DICOM always need it, since the resolution that
-        they state is rarely the detector's.
+        for a mixed folder; one at which the breast would be larger or smaller than any is not
+        usable. Pictures other than DICOM always need it, since the resolution that they state is
+        rarely the detector's.
     force : bool, default False
         Read images that would be passed over: other modalities, stacks, specimens, patches.
-    frame : int, default 0
-        Frame of a multi-frame image, from 0.
+    frame : int, optional
+        Frame of a multi-frame image, from 0: a slice or a projection of tomosynthesis. All slices
+        together are read with `read_volume`.
+    member : str, optional
+        Name of a file within a zip archive; by default its only image.
 
     Returns
     -------
@@ -71,10 +81,52 @@ def read_mammogram(
     >>> image.shape, image.spacing.source  # doctest: +SKIP
     ((4432, 2864), 'given by the user')
     """
-    mammogram = examine(path, pixel_spacing_mm=pixel_spacing_mm, force=force, frame=frame).mammogram
-    if mammogram is None:  # a problem raises unless the examination is thorough
+    if force and frame is None:
+        frame = 0
+    image = read_image(path, pixel_spacing_mm=pixel_spacing_mm, force=force, frame=frame, member=member)
+    if not isinstance(image, Mammogram):
+        raise NotEligibleError(
+            f"it holds {len(image)} slices of tomosynthesis, not one image",
+            "read them with read_volume, or one of them with frame=0, or use detect, which searches all",
+            path,
+        )
+    return image
+
+
+def read_volume(path: str | Path, *, pixel_spacing_mm: float | tuple[float, float] | None = None) -> Volume:
+    """Read a stack of tomosynthesis slices; pixels are decoded slice by slice when they are asked for.
+
+    Parameters
+    ----------
+    path : path-like
+        A DICOM file: Breast Tomosynthesis Image Storage, or a multi-frame secondary capture of slices.
+    pixel_spacing_mm : float or (float, float), optional
+        As for `read_mammogram`.
+
+    Raises
+    ------
+    InputFileError
+        As for `read_mammogram`; `NotEligibleError` where the file is no such stack.
+    """
+    image = read_image(path, pixel_spacing_mm=pixel_spacing_mm)
+    if not isinstance(image, Volume):
+        raise NotEligibleError("it holds one image, no slices", "read it with read_mammogram", path)
+    return image
+
+
+def read_image(
+    path: str | Path,
+    *,
+    pixel_spacing_mm: float | tuple[float, float] | None = None,
+    force: bool = False,
+    frame: int | None = None,
+    member: str | None = None,
+) -> Mammogram | Volume:
+    """Read one mammogram or one stack of slices, whichever the file holds; see `read_mammogram`."""
+    image = examine(path, pixel_spacing_mm=pixel_spacing_mm, force=force, frame=frame, member=member).image
+    if image is None:  # a problem raises unless the examination is thorough
         raise UnreadableFileError("nothing could be read", _SUPPORTED, path)
-    return mammogram
+    return image
 
 
 def examine(
@@ -82,8 +134,9 @@ def examine(
     *,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
-    frame: int = 0,
+    frame: int | None = None,
     thorough: bool = False,
+    member: str | None = None,
 ) -> Examination:
     """Read one file and report everything that was understood.
 
@@ -94,26 +147,37 @@ def examine(
     thorough : bool, default False
         Collect the problems that would prevent processing instead of raising the first. A file
         that cannot be parsed at all raises nevertheless.
+    member : str, optional
+        Name of a file within a zip archive; by default its only image.
     """
     given = given_spacing(pixel_spacing_mm)
-    if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0:
+    if frame is not None and (isinstance(frame, bool) or not isinstance(frame, int) or frame < 0):
         raise ValueError(f"frame must be a non-negative integer, got {frame!r}")
     file = path if isinstance(path, Path) else Path(path)  # a `HeldFile` stays one
     try:
-        kind = _recognise(file)
-        # Each loader is imported when it is first needed: pydicom and the codecs are slow to import.
-        if kind == "dicom":
-            from mcdetect.readers.dicom.read import examine_dicom
-
-            found = examine_dicom(file, given, force=force, frame=frame, thorough=thorough)
+        if archive_kind(_first_bytes(file)) is None:
+            found = _examine(file, given, force=force, frame=frame, thorough=thorough)
         else:
-            from mcdetect.readers.raster import examine_raster
-
-            found = examine_raster(file, kind, given, force=force, frame=frame, thorough=thorough)
+            with unpacked(file, member) as inner:
+                found = _examine(inner, given, force=force, frame=frame, thorough=thorough)
     except InputFileError as error:
         raise error.with_path(file) from error.__cause__
     problems = tuple(problem.with_path(file) for problem in found.problems)
-    return Examination(found.facts, found.flags, problems, found.mammogram)
+    return Examination(found.facts, found.flags, problems, found.image)
+
+
+def _examine(
+    file: Path, given: PixelSpacing | None, *, force: bool, frame: int | None, thorough: bool
+) -> Examination:
+    kind = _recognise(file)
+    # Each loader is imported when it is first needed: pydicom and the codecs are slow to import.
+    if kind == "dicom":
+        from mcdetect.readers.dicom.read import examine_dicom
+
+        return examine_dicom(file, given, force=force, frame=frame, thorough=thorough)
+    from mcdetect.readers.raster import examine_raster
+
+    return examine_raster(file, kind, given, force=force, frame=frame or 0, thorough=thorough)
 
 
 def _recognise(path: Path) -> str:
@@ -123,21 +187,15 @@ def _recognise(path: Path) -> str:
         raise UnreadableFileError("the file is empty", "obtain the file again")
     if start[128:132] == b"DICM":
         return "dicom"
-    from mcdetect.readers.signatures import looks_like_bare_dicom, picture_kind
-
     if (kind := picture_kind(start)) is not None:
         return kind
     if looks_like_bare_dicom(start):
         return "dicom"
-    for magic, what, remedy in _FOREIGN:
-        if start.startswith(magic):
-            raise UnreadableFileError(f"it is {what}, not an image", remedy)
     if not start.strip(b"\x00"):
         raise UnreadableFileError("it starts with nothing but zero bytes", "obtain the file again")
-    printable = sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in start)
-    if printable > 0.95 * len(start):
-        raise UnreadableFileError("it is a text file, not an image", _SUPPORTED)
-    raise UnreadableFileError("it is of no format that mcdetect reads", _SUPPORTED)
+    what = what_it_is(start)
+    remedy = next((remedy for word, remedy in _REMEDIES.items() if word in what), _SUPPORTED)
+    raise UnreadableFileError(f"it is {what}, not an image" if " format " not in what else _NO_FORMAT, remedy)
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -145,7 +203,7 @@ def _first_bytes(path: Path) -> bytes:
         raise UnreadableFileError("it is a folder", "give a file")
     try:
         with path.open("rb") as file:
-            return file.read(1024)
+            return file.read(HEAD_BYTES)
     except FileNotFoundError as error:
         raise UnreadableFileError("the file does not exist", "check the path") from error
     except OSError as error:

@@ -107,6 +107,8 @@ class Calcifications:
         Distance to the skin line and to the chest wall, in mm.
     in_pectoral : bool array
         Lies on the pectoral muscle.
+    slice, depth_mm : float64 array
+        Frame of the file in which it is sharpest, and depth of that slice in mm; NaN in a plain mammogram.
     """
 
     marks: Marks
@@ -116,6 +118,8 @@ class Calcifications:
     skin_distance_mm: _Floats
     chest_distance_mm: _Floats
     in_pectoral: npt.NDArray[np.bool_]
+    slice: _Floats
+    depth_mm: _Floats
 
     def __len__(self) -> int:
         return len(self.marks)

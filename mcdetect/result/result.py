@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from mcdetect.config import Config
 from mcdetect.image.mammogram import Mammogram
+from mcdetect.image.slab import Slab
+from mcdetect.image.volume import Volume
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +20,25 @@ if TYPE_CHECKING:
     from mcdetect.breast import BreastRegion
 
 __all__ = ["Result"]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The slices of a stack.
+
+    Parameters
+    ----------
+    n_slices : int
+    slice_spacing_mm : float
+    """
+
+    n_slices: int
+    slice_spacing_mm: float
+
+    @classmethod
+    def of(cls, volume: Volume) -> Stack:
+        """Describe a volume."""
+        return cls(len(volume), volume.slice_spacing_mm)
 
 
 @dataclass(frozen=True)
@@ -39,6 +60,11 @@ class Result:
         BI-RADS word for the calcifications outside flagged groups and arteries; empty below ten of them.
     seconds : dict of str to float
         Wall time of each stage, in s; "total" from pixels to result.
+    slabs : dict of int to Slab
+        For tomosynthesis: the slices of the first flagged groups, by their `cluster_id`. `mammogram` is then
+        the brightest value of all slices.
+    stack : Stack, optional
+        For tomosynthesis: its slices.
     """
 
     mammogram: Mammogram
@@ -49,6 +75,8 @@ class Result:
     config: Config
     scatter_distribution: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
+    slabs: dict[int, Slab] = field(default_factory=dict, repr=False)
+    stack: Stack | None = None
 
     @property
     def flagged(self) -> pd.DataFrame:
@@ -75,6 +103,8 @@ class Result:
                 "row_spacing_mm": spacing.row_mm,
                 "col_spacing_mm": spacing.col_mm,
                 "spacing_source": spacing.source,
+                "n_slices": 1 if self.stack is None else self.stack.n_slices,
+                "slice_spacing_mm": math.nan if self.stack is None else self.stack.slice_spacing_mm,
                 "view": image.view or "",
                 "laterality": image.laterality or "",
                 "intent": str(image.intent),
@@ -96,6 +126,8 @@ class Result:
                 "vascular_length_mm": float(clusters["vascular_length_mm"].sum()),
                 "vascular_area_mm2": float(clusters["vascular_area_mm2"].sum()),
                 "scatter_distribution": self.scatter_distribution,
+                "exposure_id": 0,
+                "same_as": "",
                 "flags": "; ".join((*image.flags, *self.breast.remarks())),
                 "seconds": self.seconds.get("total", float("nan")),
             },
@@ -112,6 +144,6 @@ class Result:
         from mcdetect.pictures.overlay import draw_overlay
 
         picture: npt.NDArray[np.uint8] = draw_overlay(
-            self.mammogram, self.calcifications, self.clusters, width_px=width_px
+            self.mammogram, self.calcifications, self.clusters, slabs=self.slabs, width_px=width_px
         )
         return picture

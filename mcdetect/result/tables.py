@@ -19,7 +19,10 @@ __all__ = ["calcification_table", "candidate_table", "cluster_table"]
 
 
 def candidate_table(
-    mammogram: Mammogram, candidates: Marks, cluster_id: npt.NDArray[np.int64]
+    mammogram: Mammogram,
+    candidates: Marks,
+    cluster_id: npt.NDArray[np.int64],
+    where: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
 ) -> pd.DataFrame:
     """Return the table of candidates.
 
@@ -31,6 +34,8 @@ def candidate_table(
         Everything that was considered, by falling score.
     cluster_id : (n,) int64 array
         Group of each, 0 for none.
+    where : ((n,) float64 array, (n,) float64 array)
+        Slice and depth in mm of each; NaN in a plain mammogram.
     """
     return make_table(
         CANDIDATES,
@@ -39,6 +44,8 @@ def candidate_table(
             "candidate_id": np.arange(1, len(candidates) + 1),
             "row_px": candidates.row_px,
             "col_px": candidates.col_px,
+            "slice": where[0],
+            "depth_mm": where[1],
             "diameter_mm": candidates.scale_diameter_mm,
             "scale_mm": candidates.scale_mm,
             "snr": candidates.snr,
@@ -62,6 +69,8 @@ def calcification_table(
             "calcification_id": np.arange(1, len(marks) + 1),
             "row_px": marks.row_px,
             "col_px": marks.col_px,
+            "slice": calcifications.slice,
+            "depth_mm": calcifications.depth_mm,
             "score": marks.score,
             "own_score": marks.own_score,
             "cluster_id": clusters.groups.label,

@@ -6,14 +6,16 @@ import hashlib
 from pathlib import Path
 
 from mcdetect.config import Config
-from mcdetect.errors import InputFileError
+from mcdetect.errors import InputFileError, NotComparableError
 from mcdetect.exams.comparison.compare import Comparison, check_alike, compare
+from mcdetect.image.mammogram import Mammogram
+from mcdetect.image.volume import Volume
 from mcdetect.output.folder import COMPARISON_FILE, prepare_output
 from mcdetect.output.overlays import write_png
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.tables import TableWriters
 from mcdetect.pipeline import detect_file
-from mcdetect.readers.image_file import ImageFile
+from mcdetect.readers.image_file import ImageFile, OpenedFile
 
 __all__ = ["compare_files"]
 
@@ -69,9 +71,10 @@ def compare_files(
         ImageFile(file, name, spacing, force).opened()
         for file, name, spacing in zip(files, names, spacings, strict=True)
     ]
+    images = [_mammogram(source) for source in sources]
     if not force:
         try:
-            check_alike(*(source.read() for source in sources))
+            check_alike(*images)
         except InputFileError as error:
             raise error if error.path is not None else error.with_path(names[1]) from error
     prepare_output(folder)
@@ -110,6 +113,17 @@ def compare_files(
     record.status = "complete"
     record.write(folder)
     return found
+
+
+def _mammogram(source: OpenedFile) -> Mammogram:
+    image = source.read()
+    if isinstance(image, Volume):
+        raise NotComparableError(
+            f"it holds {len(image)} slices of tomosynthesis, which are not compared",
+            "give a mammogram of each date, plain or synthetic",
+            source.path,
+        )
+    return image
 
 
 def _names(files: tuple[Path, Path]) -> tuple[str, str]:

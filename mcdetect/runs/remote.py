@@ -10,8 +10,9 @@ from urllib.parse import unquote
 
 from mcdetect.errors import UnreadableFileError
 from mcdetect.output.files import is_own_picture
+from mcdetect.readers.packed import is_image
 from mcdetect.readers.remote import RemoteFile, basename, cannot_fetch, file_system
-from mcdetect.readers.signatures import DICOMDIR_CLASS, looks_like_bare_dicom
+from mcdetect.readers.signatures import HEAD_BYTES, archive_kind, is_dicomdir, what_it_is
 from mcdetect.runs.discovery import DICOM_SUFFIXES, IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -19,12 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["remote_images"]
 
-# Technical: looks inside files.
-_HEAD_BYTES = 1024
-_HEADS_AT_ONCE = 500  # fetched side by side where the file system can
+_HEADS_AT_ONCE = 500  # Technical: first bytes fetched side by side where the file system can
 
 
-def remote_images(address: str) -> tuple[list[tuple[Path, str]], int]:
+def remote_images(address: str) -> tuple[list[tuple[Path, str]], list[tuple[str, str]]]:
     """List the images of an address: a file, a folder with all below it, or a pattern with ``*``.
 
     Names in the tables are as for local paths: the name of a file that was named, and the path relative to
@@ -41,8 +40,8 @@ def remote_images(address: str) -> tuple[list[tuple[Path, str]], int]:
     -------
     list of (RemoteFile, str)
         The images and their names, sorted.
-    int
-        Files that are no images.
+    list of (str, str)
+        Files that are no images, and why.
 
     Raises
     ------
@@ -52,14 +51,14 @@ def remote_images(address: str) -> tuple[list[tuple[Path, str]], int]:
         What reads such addresses is not installed.
     """
     if "*" not in address and Path(basename(address)).suffix.lower() in DICOM_SUFFIXES | IMAGE_SUFFIXES:
-        return [(RemoteFile.at(address), basename(address))], 0  # whether it is there shows when it is read
+        return [(RemoteFile.at(address), basename(address))], []  # whether it is there shows when it is read
     system, path = file_system(address)
     try:
         root, paths = _listed(system, path)
     except Exception as error:  # each file system has its own errors
         raise cannot_fetch(error) from error
     if root is None:
-        return [(RemoteFile.at(address), basename(address))], 0
+        return [(RemoteFile.at(address), basename(address))], []
     folder = address.partition("*")[0].rpartition("/")[0] if "*" in address else address.rstrip("/")
     web = path.startswith(("http://", "https://"))
     members = []
@@ -69,18 +68,20 @@ def remote_images(address: str) -> tuple[list[tuple[Path, str]], int]:
         if name and not name.endswith("/"):
             members.append((PurePosixPath(name).parts, place, _below(folder, relative), name))
     members.sort()
-    wanted = _wanted(system, [(place, name) for _, place, _, name in members])
-    found: list[tuple[Path, str]] = [
-        (RemoteFile.at(member), name)
-        for (_, _, member, name), yes in zip(members, wanted, strict=True)
-        if yes
-    ]
+    found: list[tuple[Path, str]] = []
+    passed_over = []
+    problems = _problems(system, [(place, name) for _, place, _, name in members])
+    for (_, _, member, name), problem in zip(members, problems, strict=True):
+        if problem:
+            passed_over.append((name, problem))
+        else:
+            found.append((RemoteFile.at(member), name))
     if not found:
         raise UnreadableFileError(
             "no mammogram was found in the folder",
             "give a folder with DICOM files, or name the files one by one",
         )
-    return found, len(members) - len(found)
+    return found, passed_over
 
 
 def _listed(system: AbstractFileSystem, path: str) -> tuple[str | None, Sequence[str]]:
@@ -104,8 +105,8 @@ def _below(folder: str, relative: str) -> str:
     return f"{folder}/{relative}"
 
 
-def _wanted(system: AbstractFileSystem, files: Iterable[tuple[str, str]]) -> Iterator[bool]:
-    """Tell of each file, by path and name, whether it is one to work on."""
+def _problems(system: AbstractFileSystem, files: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Tell of each file, by path and name, why it is not one to work on; nothing of one that is."""
     files = iter(files)
     while some := list(itertools.islice(files, _HEADS_AT_ONCE)):
         unsure = [place for place, name in some if _by_name(name) is None]
@@ -115,28 +116,34 @@ def _wanted(system: AbstractFileSystem, files: Iterable[tuple[str, str]]) -> Ite
             yield _by_content(name, heads[place]) if known is None else known
 
 
-def _by_name(name: str) -> bool | None:
-    """Tell from its name whether a file is an image; None where only a look tells."""
+def _by_name(name: str) -> str | None:
+    """Tell from its name why a file is no image, or that it is one; None where only a look tells."""
     path = PurePosixPath(name)
-    if path.name.upper() == "DICOMDIR" or any(part.startswith(".") for part in path.parts):
-        return False
-    return True if path.suffix.lower() in DICOM_SUFFIXES else None
+    if any(part.startswith(".") for part in path.parts):
+        return "it is hidden"
+    if path.name.upper() == "DICOMDIR":
+        return "it is a DICOMDIR index"
+    return "" if path.suffix.lower() in DICOM_SUFFIXES else None
 
 
-def _by_content(name: str, head: bytes | None) -> bool:
-    suffix = PurePosixPath(name).suffix.lower()
+def _by_content(name: str, head: bytes | None) -> str:
+    meant = PurePosixPath(name).suffix.lower() in DICOM_SUFFIXES | IMAGE_SUFFIXES
     if head is None:
-        return suffix in IMAGE_SUFFIXES
-    if suffix in IMAGE_SUFFIXES:
-        return not is_own_picture(head)
-    if DICOMDIR_CLASS.encode("ascii") + b"\0" in head:
-        return False
-    return head[128:132] == b"DICM" or (not suffix and looks_like_bare_dicom(head))
+        return "" if meant else "it cannot be read"
+    if is_dicomdir(head):
+        return "it is a DICOMDIR index"
+    if is_own_picture(head):
+        return "it is a picture that mcdetect drew"
+    if (kind := archive_kind(head)) is not None and not meant:
+        inner = PurePosixPath(name).stem if kind == "gzip" else ""
+        packed = PurePosixPath(inner).suffix.lower() in DICOM_SUFFIXES | IMAGE_SUFFIXES
+        return "" if packed else f"it is a {kind} archive, which is looked into on disks only"
+    return "" if meant or is_image(head) else f"it is {what_it_is(head)}"
 
 
 def _heads(system: AbstractFileSystem, paths: Sequence[str]) -> list[bytes | None]:
     """Return the first bytes of files; None of those that cannot be read."""
     if not paths:
         return []
-    found = system.cat_ranges(list(paths), [0] * len(paths), [_HEAD_BYTES] * len(paths), on_error="return")
-    return [bytes(head)[:_HEAD_BYTES] if isinstance(head, bytes) else None for head in found]
+    found = system.cat_ranges(list(paths), [0] * len(paths), [HEAD_BYTES] * len(paths), on_error="return")
+    return [bytes(head)[:HEAD_BYTES] if isinstance(head, bytes) else None for head in found]

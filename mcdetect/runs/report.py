@@ -24,6 +24,8 @@ class ImageReport:
         Highest score of its flagged groups; not-a-number when there is none.
     failure : Failure or None
         What went wrong.
+    skipped : str
+        Why it was passed over; empty when it was not.
     reused : bool
         Its results were there already.
     """
@@ -33,6 +35,7 @@ class ImageReport:
     best_score: float = float("nan")
     failure: Failure | None = None
     reused: bool = False
+    skipped: str = ""
 
 
 @dataclass
@@ -43,8 +46,10 @@ class BatchReport:
     ----------
     images : list of ImageReport
         What became of each input.
-    skipped, duplicates : int
-        Files that are no images, and files met more than once.
+    passed_over : list of (str, str)
+        Files that are no images, or no mammograms that are searched, and why.
+    duplicates : int
+        Files met more than once.
     interrupted : bool
         It was stopped before its end.
     signal : int or None
@@ -52,10 +57,15 @@ class BatchReport:
     """
 
     images: list[ImageReport] = field(default_factory=list)
-    skipped: int = 0
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
     duplicates: int = 0
     interrupted: bool = False
     signal: int | None = None
+
+    @property
+    def skipped(self) -> int:
+        """Files that were passed over."""
+        return len(self.passed_over)
 
     @property
     def reused(self) -> int:

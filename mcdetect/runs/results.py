@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mcdetect.exams.studies import ViewImage
+from mcdetect.exams.studies import Trace, ViewImage, find_exposures, same_pixels, shared_instances
+from mcdetect.exams.studies.grouping import BOX_COLUMNS
 from mcdetect.exams.studies.matching import MATCHING_COLUMNS
 from mcdetect.output.overlays import Overlays
 from mcdetect.output.run_record import InputRecord, RunRecord
@@ -16,7 +18,7 @@ from mcdetect.output.tables import SCHEMAS
 from mcdetect.runs.report import BatchReport, ImageReport, Observer
 from mcdetect.runs.store import Entry, Store
 from mcdetect.runs.worker import Failure, Outcome
-from mcdetect.schema import FAILURES, MODEL_COLUMNS, make_table
+from mcdetect.schema import FAILURES, MODEL_COLUMNS, SKIPPED, make_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +30,8 @@ STORED = {
     "clusters": (*SCHEMAS["clusters"], *MODEL_COLUMNS),
 }
 """Tables that the store of a run holds, image by image."""
+
+_CLASH = "SOP Instance UID and other pixels than those of"
 
 _SPECIAL = frozenset(
     {"magnification view", "spot compression view", "specimen", "stereotactic image", "partial view"}
@@ -82,6 +86,8 @@ class RunResults:
         self._entries: dict[str, Entry] = {}
         self._failures: list[dict[str, str]] = []
         self._whole: dict[str, pd.DataFrame] = {}
+        self._traces: list[Trace] = []
+        self._copies: dict[str, dict[str, Any]] = {}
 
     @property
     def files(self) -> Sequence[str]:
@@ -93,7 +99,13 @@ class RunResults:
         columns = SCHEMAS[table]
         if table == "clusters":
             columns = (*columns, *(c for c in MODEL_COLUMNS if c.name in self._model_columns(file)))
-        return self.store.rows(self._entries[file], table, columns)
+        rows = self.store.rows(self._entries[file], table, columns)
+        if table == "images" and file in self._copies:
+            remark = self._copies[file].get("flag", "")
+            flags = ["; ".join(part for part in (str(text), remark) if part) for text in rows["flags"]]
+            columns_told = {name: value for name, value in self._copies[file].items() if name != "flag"}
+            rows = rows.assign(**columns_told, flags=flags)
+        return rows
 
     def _model_columns(self, file: str) -> Sequence[str]:
         columns: list[str] = self._entries[file].facts["model_columns"]
@@ -118,14 +130,20 @@ class RunResults:
             self._entries[outcome.file] = entry
             images, clusters = self.rows("images", outcome.file), self.rows("clusters", outcome.file)
             row = {str(key): value for key, value in images.iloc[0].to_dict().items()}
-            self.views.append(_view(outcome.file, str(entry.facts["study"]), row, clusters))
+            view = _view(outcome.file, str(entry.facts["study"]), row, clusters)
+            self.views.append(view)
+            self._traces.append(_trace(view, entry.facts["origin"], str(entry.facts["sketch"])))
             scores = clusters.loc[clusters["flagged"], "score"]
             best = float(scores.max()) if len(scores) else best
+        skipped = ""
+        if failure is not None and failure.passed_over and entry is None:
+            skipped, failure = failure.cause, None
+            self.report.passed_over.append((outcome.file, skipped))
         if failure is not None:
             what = {"error": failure.error, "cause": failure.cause, "remedy": failure.remedy}
             self._failures.append({"file": outcome.file} | what)
-        self.record.inputs.append(_input_record(outcome, entry))
-        image = ImageReport(outcome.file, row=row, best_score=best, failure=failure, reused=outcome.known)
+        self.record.inputs.append(_input_record(outcome, entry, skipped))
+        image = ImageReport(outcome.file, row, best, failure, reused=outcome.known, skipped=skipped)
         self.report.images.append(image)
         self.observer.finished(image)
 
@@ -137,6 +155,10 @@ class RunResults:
             "size_bytes": outcome.size_bytes,
             "seconds": outcome.seconds,
             "study": self.store.alias(outcome.study),
+            "origin": {
+                kind: [self.store.alias(value) for value in values] for kind, values in outcome.origin.items()
+            },
+            "sketch": outcome.sketch,
             "outputs": {name: list(files) for name, files in outcome.outputs.items()},
             "model_columns": [c.name for c in MODEL_COLUMNS if c.name in clusters.columns],
         }
@@ -147,21 +169,39 @@ class RunResults:
             cause = f"its results could not be written ({error})"
             return None, Failure("OutputError", cause, "make room and run it again")
 
+    def told_apart(self) -> list[ViewImage]:
+        """Tell the copies among the images, once all are there, and return what examinations need of them."""
+        exposure, same = find_exposures(self._traces), same_pixels(self._traces)
+        clash = shared_instances(self._traces)
+        self._copies = {
+            file: {"exposure_id": number, "same_as": same.get(file, "")}
+            | ({"flag": f"{_CLASH} {clash[file]}"} if file in clash else {})
+            for file, number in exposure.items()
+        }
+        self.views = [dataclasses.replace(view, exposure=exposure[view.file]) for view in self.views]
+        return self.views
+
     def finish(self, whole: Mapping[str, pd.DataFrame]) -> None:
         """Take the tables of the run as a whole."""
         rows = {
             name: [failure[name] for failure in self._failures]
             for name in (column.name for column in FAILURES)
         }
-        self._whole = {**whole, "failures": make_table(FAILURES, rows)}
+        passed = self.report.passed_over
+        skipped = {"file": [file for file, _ in passed], "reason": [reason for _, reason in passed]}
+        self._whole = {
+            **whole,
+            "failures": make_table(FAILURES, rows),
+            "skipped": make_table(SKIPPED, skipped),
+        }
 
 
-def _input_record(outcome: Outcome, entry: Entry | None) -> InputRecord:
+def _input_record(outcome: Outcome, entry: Entry | None, skipped: str) -> InputRecord:
     facts = {} if entry is None else entry.facts
     pictures = facts.get("outputs", {}).get(Overlays.name, [])
     return InputRecord(
         outcome.file,
-        "failed" if entry is None else "processed",
+        "processed" if entry is not None else "skipped" if skipped else "failed",
         outcome.sha256,
         outcome.size_bytes,
         pictures[0].rpartition("/")[2] if pictures else None,
@@ -171,7 +211,7 @@ def _input_record(outcome: Outcome, entry: Entry | None) -> InputRecord:
 
 def _view(file: str, study: str, row: Mapping[str, Any], clusters: pd.DataFrame) -> ViewImage:
     """Return what the table of examinations needs of one image, which is little."""
-    kept = [name for name in ("cluster_id", *MATCHING_COLUMNS) if name in clusters.columns]
+    kept = [name for name in ("cluster_id", *MATCHING_COLUMNS, *BOX_COLUMNS) if name in clusters.columns]
     return ViewImage(
         file=file,
         study=study,
@@ -179,4 +219,22 @@ def _view(file: str, study: str, row: Mapping[str, Any], clusters: pd.DataFrame)
         view=str(row["view"]),
         special=any(remark in _SPECIAL for remark in str(row["flags"]).split("; ")),
         clusters=clusters[kept],
+        intent=str(row["intent"]),
+        spacing_mm=(float(row["row_spacing_mm"]), float(row["col_spacing_mm"])),
+    )
+
+
+def _trace(view: ViewImage, origin: Mapping[str, Sequence[str]], sketch: str) -> Trace:
+    """Return what tells the copies of an image."""
+    (pixels, instance, event) = (
+        next(iter(origin.get(kind, ())), "") for kind in ("pixels", "instance", "event")
+    )
+    return Trace(
+        file=view.file,
+        pixels=pixels,
+        instance=instance,
+        event=event,
+        sources=tuple(origin.get("sources", ())),
+        place=(view.study, view.laterality, view.view),
+        sketch=sketch,
     )

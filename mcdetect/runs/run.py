@@ -188,7 +188,7 @@ def _run(
     record.inputs = [InputRecord(file, "pending", overlay=pictures.get(file)) for file in files]
     record.write(folder)
     record.inputs = []
-    report = BatchReport(skipped=found.skipped, duplicates=found.duplicates)
+    report = BatchReport(passed_over=list(found.passed_over), duplicates=found.duplicates)
     observer.started(len(found.inputs), jobs)
     with Store(folder / STORE_FILE, STORED) as store, stop_on_signal(observer) as stop:
         for output in outputs:
@@ -207,7 +207,8 @@ def _run(
                 run.take(outcome)
         report.interrupted = stop.is_set() and len(record.inputs) < len(tasks) + len(found.problems)
         report.signal = stop.signal
-        run.finish(study_tables(run.views, config.studies, by=str(options["studies_by"])))
+        run.finish(study_tables(run.told_apart(), config.studies, by=str(options["studies_by"])))
+        record.skipped = report.skipped
         for output in outputs:
             record.rows = {**record.rows, **output.close(folder, run)}
     record.status = "interrupted" if report.interrupted else "complete"
@@ -240,7 +241,7 @@ def _tasks(
     parts = (config.digest, repr(pixel_spacing_mm), repr(force), "" if model is None else model.digest)
     return [
         Task(
-            source=ImageFile(item.path, item.file, pixel_spacing_mm, force),
+            source=ImageFile(item.path, item.file, pixel_spacing_mm, force, item.member),
             file=item.file,
             folder=folder,
             config=config,

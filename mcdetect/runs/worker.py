@@ -13,18 +13,19 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcdetect.config import Config
-from mcdetect.errors import InputFileError, McdetectWarning
+from mcdetect.errors import InputFileError, McdetectWarning, NotEligibleError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mcdetect.image.mammogram import Mammogram
     from mcdetect.output.seam import Output
     from mcdetect.readers.image_file import Source
     from mcdetect.result import Result
@@ -85,6 +86,11 @@ class Failure:
     def __str__(self) -> str:
         return f"{self.cause}; {self.remedy}"
 
+    @property
+    def passed_over(self) -> bool:
+        """Whether nothing is wrong with the file: it is no mammogram that is searched."""
+        return self.error == NotEligibleError.__name__
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -106,6 +112,12 @@ class Outcome:
         What went wrong. With `tables` filled, only what another output makes of it is missing.
     seconds : dict of str to float
         Wall time of each stage, in s.
+    study : str
+        Pseudonym of its examination.
+    origin : mapping of str to sequence of str
+        Pseudonyms that tell its copies, by kind: "pixels", "instance", "sources", "event".
+    sketch : str
+        Texture of its breast, which tells them, too.
     records : tuple of LogRecord
         What was logged on the way, when that happened in another process.
     """
@@ -120,6 +132,8 @@ class Outcome:
     size_bytes: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     study: str = ""
+    origin: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sketch: str = ""
     records: tuple[logging.LogRecord, ...] = ()
 
 
@@ -169,6 +183,7 @@ def _holding(source: Source, data: bytes) -> Source:
 
 
 def _work(task: Task, digest: str) -> Outcome:
+    from mcdetect.image.sketch import sketch
     from mcdetect.pipeline import detect_file
     from mcdetect.runs.store import result_key
 
@@ -193,7 +208,23 @@ def _work(task: Task, digest: str) -> Outcome:
         failure=failure,
         seconds=seconds,
         study=result.mammogram.study,
+        origin=_origin(result.mammogram),
+        sketch=sketch(result.mammogram.pixels, result.breast.mask),
     )
+
+
+def _origin(image: Mammogram) -> dict[str, list[str]]:
+    """Return what tells the copies of an image."""
+    pixels = hashlib.sha256(repr((image.shape, image.spacing.row_mm, image.spacing.col_mm)).encode())
+    pixels.update(image.pixels.data)
+    origin = image.origin
+    found = {
+        "pixels": [pixels.hexdigest()],
+        "instance": [origin.instance],
+        "sources": list(origin.sources),
+        "event": [origin.event],
+    }
+    return {kind: kept for kind, values in found.items() if (kept := [value for value in values if value])}
 
 
 def _hand_over(

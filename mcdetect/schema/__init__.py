@@ -6,7 +6,7 @@ from mcdetect.schema.calcifications import CALCIFICATIONS, CANDIDATES
 from mcdetect.schema.changes import CHANGES, MEMBERS
 from mcdetect.schema.clusters import CLUSTERS, MODEL_COLUMNS
 from mcdetect.schema.column import Column, empty_table, make_table
-from mcdetect.schema.images import FAILURES, FINDINGS, IMAGES, STUDIES
+from mcdetect.schema.images import FAILURES, FINDINGS, IMAGES, SKIPPED, STUDIES
 from mcdetect.schema.measures import MEASURES, SHAPE_MEASURES, Measure
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "MODEL_COLUMNS",
     "SCHEMA_VERSION",
     "SHAPE_MEASURES",
+    "SKIPPED",
     "STUDIES",
     "Column",
     "Measure",
@@ -29,4 +30,4 @@ __all__ = [
     "make_table",
 ]
 
-SCHEMA_VERSION = "5.0"
+SCHEMA_VERSION = "5.2"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mcdetect.schema.column import FILE, POSITION, Column
+from mcdetect.schema.depth import POINT_DEPTH
 from mcdetect.schema.measures import MEASURES
 from mcdetect.schema.references import BIRADS, NEAREST
 
@@ -19,6 +20,7 @@ CANDIDATES: tuple[Column, ...] = (
     FILE,
     Column("candidate_id", "int64", "", "number within the image, from 1, by falling score"),
     *POSITION,
+    *POINT_DEPTH,
     Column("diameter_mm", "float64", "mm", "diameter of the spot from its scale"),
     Column("scale_mm", "float64", "mm", "Gaussian scale of strongest response"),
     Column("snr", "float64", "SD", "strongest band-pass response over its local robust spread"),
@@ -29,6 +31,7 @@ CALCIFICATIONS: tuple[Column, ...] = (
     FILE,
     Column("calcification_id", "int64", "", "number within the image, from 1, by falling score"),
     *POSITION,
+    *POINT_DEPTH,
     _MEASURES["diameter_mm"],
     _MEASURES["snr"],
     *_SCORES,

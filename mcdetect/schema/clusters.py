@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mcdetect.schema.column import FILE, Column
+from mcdetect.schema.depth import GROUP_DEPTH
 from mcdetect.schema.references import (
     ALONE,
     BETAL,
@@ -52,6 +53,7 @@ CLUSTERS: tuple[Column, ...] = (
     Column("min_col_px", "float64", "px", "first column of the members' bounding box"),
     Column("max_row_px", "float64", "px", "last row of the members' bounding box"),
     Column("max_col_px", "float64", "px", "last column of the members' bounding box"),
+    *GROUP_DEPTH,
     Column("score", "float64", "0-1", "how sure the detector is of the group; not a probability of disease"),
     Column(
         "hull_area_mm2",

@@ -1,10 +1,11 @@
-"""Columns of the tables of images, examinations and failures."""
+"""Columns of the tables of images, examinations, failures and files passed over."""
 
 from __future__ import annotations
 
 from mcdetect.schema.column import FILE, Column
+from mcdetect.schema.depth import STACK
 
-__all__ = ["FAILURES", "FINDINGS", "IMAGES", "STUDIES"]
+__all__ = ["FAILURES", "FINDINGS", "IMAGES", "SKIPPED", "STUDIES"]
 
 IMAGES: tuple[Column, ...] = (
     FILE,
@@ -13,6 +14,7 @@ IMAGES: tuple[Column, ...] = (
     Column("row_spacing_mm", "float64", "mm", "distance between rows"),
     Column("col_spacing_mm", "float64", "mm", "distance between columns"),
     Column("spacing_source", "str", "", "where the spacing came from"),
+    *STACK,
     Column("view", "str", "", "view, empty when unknown"),
     Column("laterality", "str", "", "L or R, empty when unknown"),
     Column("intent", "str", "", "what the grey levels were made for"),
@@ -42,6 +44,8 @@ IMAGES: tuple[Column, ...] = (
     Column(
         "scatter_distribution", "str", "", "distribution of ten or more calcifications outside flagged groups"
     ),
+    Column("exposure_id", "int64", "", "number of the exposure in the run; copies of one share it; 0 alone"),
+    Column("same_as", "str", "", "first image of the run with the same pixels, empty when there is none"),
     Column("flags", "str", "", "remarks of the loader, joined by '; '"),
     Column("seconds", "float64", "s", "time from pixels to result"),
 )
@@ -89,4 +93,9 @@ FAILURES: tuple[Column, ...] = (
     Column("error", "str", "", "kind of error"),
     Column("cause", "str", "", "what is wrong"),
     Column("remedy", "str", "", "what to do about it"),
+)
+
+SKIPPED: tuple[Column, ...] = (
+    FILE,
+    Column("reason", "str", "", "why it was passed over"),
 )

@@ -39,6 +39,7 @@ def in_context(
     snr: npt.NDArray[np.float64],
     area_cm2: float,
     config: CalcificationConfig,
+    depth_mm: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Raise the scores of spots that have calcifications around them.
 
@@ -71,6 +72,8 @@ def in_context(
         Area that was searched.
     config : CalcificationConfig
         Distance and weight.
+    depth_mm : (n,) float64 array, optional
+        Depth in a stack of slices; distances are then those in space.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def in_context(
     clear = np.flatnonzero(log_odds > _LEAST_LOG_ODDS)
     if clear.size < 2 or config.context_weight == 0.0:
         return log_odds.copy()
-    place = np.stack([row_mm, col_mm], axis=1)
+    place = np.stack([row_mm, col_mm] if depth_mm is None else [row_mm, col_mm, depth_mm], axis=1)
     near = cKDTree(place).sparse_distance_matrix(
         cKDTree(place[clear]), config.near_mm, output_type="coo_matrix"
     )

@@ -27,6 +27,7 @@ _RING_MM = 2.2  # radius at which the surroundings are measured
 # Technical: how finely is sampled.
 _STEPS = 11  # along the line between two marks
 _RING_SAMPLES = 24  # on the ring
+_AT_ONCE = 20_000  # pairs that are sampled together
 
 
 def one_mark_per_body(
@@ -68,11 +69,12 @@ def one_mark_per_body(
     )
     if len(pairs) == 0:
         return np.ones(n, np.bool_)
-    share = np.linspace(0.0, 1.0, _STEPS)[:, None]
-    along = place[pairs[:, 0], None] * (1.0 - share) + place[pairs[:, 1], None] * share
-    height = _values(pixels, along, spacing) - _surroundings(pixels, along[:, _STEPS // 2], spacing)[:, None]
-    lower = np.minimum(height[:, 0], height[:, -1])
-    one = (lower >= LEAST_HEIGHT) & (height.min(axis=1) >= SADDLE * lower)
+    one = np.concatenate(
+        [
+            _on_one_body(pixels, place, pairs[start : start + _AT_ONCE], spacing)
+            for start in range(0, len(pairs), _AT_ONCE)
+        ]
+    )
     neighbours: list[list[int]] = [[] for _ in range(n)]
     for a, b in pairs[one]:
         neighbours[a].append(b)
@@ -82,6 +84,18 @@ def one_mark_per_body(
         if keep[k]:
             keep[neighbours[k]] = False
     return keep
+
+
+def _on_one_body(
+    pixels: npt.NDArray[np.float32], place: _Floats, pairs: npt.NDArray[np.int64], spacing: PixelSpacing
+) -> npt.NDArray[np.bool_]:
+    """Tell of which pairs of marks no valley lies between the two."""
+    share = np.linspace(0.0, 1.0, _STEPS)[:, None]
+    along = place[pairs[:, 0], None] * (1.0 - share) + place[pairs[:, 1], None] * share
+    height = _values(pixels, along, spacing) - _surroundings(pixels, along[:, _STEPS // 2], spacing)[:, None]
+    lower = np.minimum(height[:, 0], height[:, -1])
+    one: npt.NDArray[np.bool_] = (lower >= LEAST_HEIGHT) & (height.min(axis=1) >= SADDLE * lower)
+    return one
 
 
 def _values(pixels: npt.NDArray[np.float32], place_mm: _Floats, spacing: PixelSpacing) -> _Floats:

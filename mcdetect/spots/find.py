@@ -15,7 +15,7 @@ from mcdetect.kernels.gaussian import discrete_gaussian, smooth
 from mcdetect.kernels.spots import keep_strongest, local_maxima, tile_spread
 from mcdetect.spots.observer import LEVELS_MM, band_covariance, spread_at
 
-__all__ = ["Spots", "find_spots"]
+__all__ = ["Peaks", "Spots", "band_spread", "find_spots", "peaks_of", "smooth_mm", "tile_of"]
 
 # Judged: a lower floor or fewer samples follow quiet places more closely, and mark the noise in them. The
 # score is fitted to the spots found (python -m benchmarks spot_model): fit it again after a change.
@@ -85,10 +85,7 @@ def find_spots(
     Spots
     """
     levels, bands = LEVELS_MM, LEVELS_MM.size - 1
-    tile = (
-        max(8, round(config.tile_mm / spacing.row_mm)),
-        max(8, round(config.tile_mm / spacing.col_mm)),
-    )
+    tile = tile_of(spacing, config)
     grid = (-(-pixels.shape[0] // tile[0]), -(-pixels.shape[1] // tile[1]))
     spread = np.empty((bands, *grid), np.float32)
     best = np.full(pixels.shape, -np.inf, np.float32)
@@ -96,16 +93,16 @@ def find_spots(
     lattice = _Lattice.over(searched)
     samples = []
     finer, coarser = np.empty_like(pixels), np.empty_like(pixels)
-    _smooth_mm(pixels, levels[0], spacing, finer)
+    smooth_mm(pixels, levels[0], spacing, finer)
     for band in range(bands):
-        _smooth_mm(finer, float(np.sqrt(levels[band + 1] ** 2 - levels[band] ** 2)), spacing, coarser)
-        spread[band] = _band_spread(finer, coarser, searched, tile)
+        smooth_mm(finer, float(np.sqrt(levels[band + 1] ** 2 - levels[band] ** 2)), spacing, coarser)
+        spread[band] = band_spread(finer, coarser, searched, tile)
         samples.append(lattice.values(finer) - lattice.values(coarser))
         keep_strongest(finer, coarser, 1.0 / spread[band], *tile, band, best, best_band)
         finer, coarser = coarser, finer
         if band == _FINE_BANDS - 1:
-            fine = _peaks(best, best_band, searched, spacing, config.min_snr_fine)
-    found = _peaks(best, best_band, searched, spacing, config.min_snr)
+            fine = peaks_of(best, best_band, searched, spacing, config.min_snr_fine)
+    found = peaks_of(best, best_band, searched, spacing, config.min_snr)
     found = found.joined(fine.part(_hidden(fine, found, spacing))).part(slice(config.max_candidates))
     local = spread_at(spread, *lattice.place_px, tile)
     return Spots(
@@ -118,6 +115,11 @@ def find_spots(
         tile_px=tile,
         covariance=band_covariance(np.stack(samples, axis=1) / local),
     )
+
+
+def tile_of(spacing: PixelSpacing, config: SpotConfig) -> tuple[int, int]:
+    """Return rows and columns of a tile, in pixels."""
+    return max(8, round(config.tile_mm / spacing.row_mm)), max(8, round(config.tile_mm / spacing.col_mm))
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class _Lattice:
 
 
 @dataclass(frozen=True)
-class _Peaks:
+class Peaks:
     """Maxima, strongest first, as in `Spots`."""
 
     row_px: npt.NDArray[np.float64]
@@ -153,7 +155,7 @@ class _Peaks:
     snr: npt.NDArray[np.float64]
     band: npt.NDArray[np.int64]
 
-    def joined(self, other: _Peaks) -> _Peaks:
+    def joined(self, other: Peaks) -> Peaks:
         """Both, strongest first."""
         order = np.argsort(-np.concatenate([self.snr, other.snr]), kind="stable")
 
@@ -161,24 +163,24 @@ class _Peaks:
             joined: npt.NDArray[np.float64] = np.concatenate([getattr(self, name), getattr(other, name)])
             return joined[order]
 
-        return _Peaks(both("row_px"), both("col_px"), both("snr"), both("band").astype(np.int64))
+        return Peaks(both("row_px"), both("col_px"), both("snr"), both("band").astype(np.int64))
 
-    def part(self, chosen: npt.NDArray[np.int64] | slice) -> _Peaks:
+    def part(self, chosen: npt.NDArray[np.int64] | slice) -> Peaks:
         """Some of them."""
-        return _Peaks(self.row_px[chosen], self.col_px[chosen], self.snr[chosen], self.band[chosen])
+        return Peaks(self.row_px[chosen], self.col_px[chosen], self.snr[chosen], self.band[chosen])
 
     def place_mm(self, spacing: PixelSpacing) -> npt.NDArray[np.float64]:
         """(n, 2) positions."""
         return np.stack([self.row_px * spacing.row_mm, self.col_px * spacing.col_mm], axis=1)
 
 
-def _peaks(
+def peaks_of(
     best: npt.NDArray[np.float32],
     best_band: npt.NDArray[np.uint8],
     searched: npt.NDArray[np.bool_],
     spacing: PixelSpacing,
     min_snr: float,
-) -> _Peaks:
+) -> Peaks:
     """Maxima of the strongest response so far; none in the shadow of a stronger one."""
     peaks = local_maxima(best, searched, min_snr)
     order = np.argsort(-best[peaks[:, 0], peaks[:, 1]], kind="stable")
@@ -188,10 +190,10 @@ def _peaks(
     keep = _not_shadowed(peaks * np.array([spacing.row_mm, spacing.col_mm]), reach_mm)
     peaks, band = peaks[keep], band[keep]
     row, col = _sub_pixel(best, peaks)
-    return _Peaks(row, col, best[peaks[:, 0], peaks[:, 1]].astype(np.float64), band)
+    return Peaks(row, col, best[peaks[:, 0], peaks[:, 1]].astype(np.float64), band)
 
 
-def _hidden(fine: _Peaks, found: _Peaks, spacing: PixelSpacing) -> npt.NDArray[np.int64]:
+def _hidden(fine: Peaks, found: Peaks, spacing: PixelSpacing) -> npt.NDArray[np.int64]:
     """Indices of the fine peaks that no peak over all bands stands for."""
     if fine.snr.size == 0 or found.snr.size == 0:
         return np.arange(fine.snr.size)
@@ -199,7 +201,7 @@ def _hidden(fine: _Peaks, found: _Peaks, spacing: PixelSpacing) -> npt.NDArray[n
     return np.flatnonzero(np.asarray(distance) > _SAME_MM)
 
 
-def _smooth_mm(
+def smooth_mm(
     source: npt.NDArray[np.float32], sigma_mm: float, spacing: PixelSpacing, out: npt.NDArray[np.float32]
 ) -> None:
     smooth(
@@ -210,16 +212,20 @@ def _smooth_mm(
     )
 
 
-def _band_spread(
+def band_spread(
     finer: npt.NDArray[np.float32],
     coarser: npt.NDArray[np.float32],
     searched: npt.NDArray[np.bool_],
     tile: tuple[int, int],
+    samples: int = 28,
 ) -> npt.NDArray[np.float32]:
-    """Spread of a band per tile; tiles with few pixels take it from their neighbours."""
+    """Spread of a band per tile; tiles with few pixels take it from their neighbours.
+
+    About so many `samples` are taken along a side of a tile.
+    """
     grid = (-(-finer.shape[0] // tile[0]), -(-finer.shape[1] // tile[1]))
     spread, count = np.empty(grid, np.float32), np.empty(grid, np.int64)
-    stride = max(1, min(tile) // 28)
+    stride = max(1, min(tile) // samples)
     tile_spread(finer, coarser, searched, *tile, stride, spread, count)
     weight = np.minimum(count / _MIN_SAMPLES, 1.0) * (spread > 0)
     if not weight.any():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from mcdetect.kernels.constants import MAD_TO_SD
 from mcdetect.kernels.gaussian import discrete_gaussian, smooth
 from mcdetect.kernels.lookup import apply_lookup
 
-__all__ = ["Equalised", "equalise"]
+__all__ = ["Equalised", "NoiseScale", "equalise", "noise_scale"]
 
 _log = logging.getLogger(__name__)
 
@@ -93,9 +94,65 @@ def equalise(
     doi:10.1109/TMI.2018.2814058, for its worth in the detection of microcalcifications, and Foi et al.,
     doi:10.1109/TIP.2008.2001399, for the model.
     """
-    level, residual = _samples(pixels, mask, spacing)
+    scale = noise_scale([pixels], mask, spacing, config, zero_exposure_level)
+    return Equalised(scale.equalised(pixels), scale.levels, scale.noise, scale.parametric)
+
+
+@dataclass(frozen=True)
+class NoiseScale:
+    """How grey levels are changed so that noise has the same spread at all of them.
+
+    Parameters
+    ----------
+    low, step : float
+        First knot and distance of knots, in grey levels.
+    table : (knots,) float32 array
+        Equalised grey levels at the knots.
+    levels, noise, parametric
+        As of `Equalised`.
+    """
+
+    low: float
+    step: float
+    table: npt.NDArray[np.float32]
+    levels: npt.NDArray[np.float64]
+    noise: npt.NDArray[np.float64]
+    parametric: bool
+
+    def equalised(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the equalised grey levels of (rows, cols) pixels."""
+        out = np.empty_like(pixels)
+        apply_lookup(pixels, self.low, self.step, self.table, out)
+        return out
+
+
+def noise_scale(
+    images: Sequence[npt.NDArray[np.float32]],
+    mask: npt.NDArray[np.bool_],
+    spacing: PixelSpacing,
+    config: NoiseConfig,
+    zero_exposure_level: float | None = None,
+    *,
+    margin: float = 0.0,
+) -> NoiseScale:
+    """Measure the noise of one image, or of several that are alike, and how it is made equal.
+
+    Parameters
+    ----------
+    images : sequence of (rows, cols) float32 array
+        Grey levels, denser is brighter.
+    mask, spacing, config, zero_exposure_level
+        As for `equalise`.
+    margin : float
+        How far the scale reaches beyond the grey levels found, as a share of their range: for images of
+        the same kind that are not at hand.
+    """
+    parts = [_samples(pixels, mask, spacing) for pixels in images]
+    level, residual = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
     levels, noise = _noise_curve(level, residual, config.bins)
-    low, high = _range(pixels, mask)
+    ranges = [_range(pixels, mask) for pixels in images]
+    low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
+    low, high = low - margin * (high - low), high + margin * (high - low)
     knots = np.linspace(low, high, _KNOTS)
     line = None
     if zero_exposure_level is not None:
@@ -112,9 +169,9 @@ def equalise(
         a, b = line
         table = -(2.0 / a) * np.sqrt(a * (float(zero_exposure_level or 0.0) - knots) + b)
     table -= np.interp(np.median(level), knots, table)
-    out = np.empty_like(pixels)
-    apply_lookup(pixels, low, float(knots[1] - knots[0]), table.astype(np.float32), out)
-    return Equalised(out, levels, noise, line is not None)
+    return NoiseScale(
+        low, float(knots[1] - knots[0]), table.astype(np.float32), levels, noise, line is not None
+    )
 
 
 def _samples(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mcdetect.errors import InputFileError
+from mcdetect.image.volume import Volume
 from mcdetect.output.overlays import write_png
 from mcdetect.pictures import drawing
 from mcdetect.pictures.display import take_crop
@@ -113,17 +114,18 @@ def draw_examples(
     dict of int to Path
         By row; without those whose image is not there or cannot be read.
     """
-    paths = {entry.file: entry.path for entry in find_inputs(images).inputs}
+    inputs = {entry.file: entry for entry in find_inputs(images).inputs}
     clusters = training.examples.clusters
     written: dict[int, Path] = {}
     for number, (verdict, row) in enumerate(zip(shown["verdict"], shown["row"], strict=True), start=1):
         cluster = clusters.iloc[int(row)]
-        path = paths.get(str(cluster["file"]))
-        if path is None:
+        entry = inputs.get(str(cluster["file"]))
+        if entry is None:
             logger.warning("an image of the examples is not among those given (--images)")
             continue
         try:
-            picture = _picture(ImageFile(path, "image", _spacing(tables, str(cluster["file"]))), cluster)
+            spacing = _spacing(tables, str(cluster["file"]))
+            picture = _picture(ImageFile(entry.path, "image", spacing, member=entry.member), cluster)
         except InputFileError as error:
             logger.warning("an image of the examples cannot be shown: %s", error.cause)
             continue
@@ -142,7 +144,11 @@ def _spacing(tables: pd.DataFrame | None, file: str) -> float | None:
 
 
 def _picture(source: ImageFile, cluster: pd.Series) -> drawing.Picture:
-    mammogram = source.read()
+    image = source.read()
+    if isinstance(image, Volume):  # of a stack, the slice that the group is in
+        mammogram = image.mammogram(image.frames.index(int(cluster["slice"])))
+    else:
+        mammogram = image
     spacing = mammogram.spacing
     ends = [[float(cluster[f"{end}_{axis}_px"]) for end in ("min", "max")] for axis in ("row", "col")]
     extent = max((ends[0][1] - ends[0][0]) * spacing.row_mm, (ends[1][1] - ends[1][0]) * spacing.col_mm)

@@ -36,6 +36,9 @@ _SMOOTHING_MM = 2.0  # SD of the Gaussian along the curve that the middle line i
 _DIRECTIONS = 36  # tried for each calcification, over half a turn
 _ROUNDS = 3  # of smoothing the middle line
 _STEP_MM = 0.5  # between the points of the middle line
+_MOST = 2000  # members that a middle line is drawn through; of more, evenly as many
+_CROWD = 5000  # calcifications beyond which no curves are looked for: noise over the whole breast has so many
+_CELLS = 1 << 22  # distances that are held at once
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def find_curves(row_mm: _Floats, col_mm: _Floats, least: int = 5) -> Curves:
     label = np.zeros(n, np.int64)
     heading, offset = np.full(n, np.nan), np.full(n, np.nan)
     none = Curves(label, heading, offset, np.zeros(0), np.zeros(0))
-    if n < least:
+    if n < least or n > _CROWD:
         return none
     points = np.column_stack([row_mm, col_mm])
     tree = cKDTree(points)
@@ -136,6 +139,7 @@ def middle_line(points: _Floats) -> _Floats:
 
     doi:10.2307/2289936
     """
+    points = points[:: -(-len(points) // _MOST)]
     walk = points[longest_path(np.ascontiguousarray(points))]
     for _ in range(_ROUNDS):
         walk = _smoothed(points, walk)
@@ -149,8 +153,7 @@ def _smoothed(points: _Floats, line: _Floats) -> _Floats:
         return line
     even = np.linspace(0.0, arc[-1], max(3, math.ceil(arc[-1] / _STEP_MM)))
     sampled = np.column_stack([np.interp(even, arc, line[:, k]) for k in (0, 1)])
-    distance2 = ((points[:, None] - sampled[None]) ** 2).sum(axis=2)
-    place = even[np.argmin(distance2, axis=1)]
+    place = even[_nearest_on(points, sampled)]
     even = even[(even >= place.min()) & (even <= place.max())]
     away = place[None] - even[:, None]
     weight = np.exp(-0.5 * (away / _SMOOTHING_MM) ** 2)
@@ -165,10 +168,20 @@ def _smoothed(points: _Floats, line: _Floats) -> _Floats:
 def place_on(points: _Floats, line: _Floats) -> tuple[_Floats, _Floats]:
     """Signed distance of points to a line, and its displayed direction (degrees) there."""
     ahead = np.gradient(line, axis=0) if len(line) > 1 else np.array([[0.0, 1.0]])
-    nearest = np.argmin(((points[:, None] - line[None]) ** 2).sum(axis=2), axis=1)
+    nearest = _nearest_on(points, line)
     tangent = ahead[nearest]
     tangent = tangent / np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-12)[:, None]
     step = points - line[nearest]
     side = step[:, 0] * tangent[:, 1] - step[:, 1] * tangent[:, 0]
     degrees = np.degrees(np.arctan2(-tangent[:, 0], tangent[:, 1]))
     return side, (degrees + 90.0) % 180.0 - 90.0
+
+
+def _nearest_on(points: _Floats, line: _Floats) -> npt.NDArray[np.int64]:
+    """Return the nearest point of a line to each point, in parts, so that memory stays flat."""
+    nearest = np.empty(len(points), np.int64)
+    at_once = max(1, _CELLS // len(line))
+    for start in range(0, len(points), at_once):
+        part = slice(start, start + at_once)
+        nearest[part] = np.argmin(((points[part, None] - line[None]) ** 2).sum(axis=2), axis=1)
+    return nearest

@@ -22,6 +22,7 @@ from mcdetect.clusters.descriptors.morphology import (
     read_members,
 )
 from mcdetect.clusters.descriptors.vessels import Vessels, find_vessels, judge_groups
+from mcdetect.clusters.reach import links_within
 
 __all__ = ["ClusterDescription", "ImageDescription", "describe_clusters"]
 
@@ -242,8 +243,8 @@ def _joined(points: _Floats, group: _Ints, taking_part: npt.NDArray[np.bool_], g
     part = np.flatnonzero((group > 0) & np.concatenate([[False], taking_part])[group])
     links = np.zeros((0, 2), np.int64)
     if part.size > 1:
-        pairs = part[cKDTree(points[part]).query_pairs(gap_mm, output_type="ndarray")]
-        links = np.unique(group[pairs] - 1, axis=0)
+        pairs = group[part[links_within(points[part], gap_mm)]] - 1
+        links = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
     graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(n_groups, n_groups))
     if n_groups == 0:
         return np.zeros(0, np.int64)
@@ -259,7 +260,7 @@ def _crowds(points: _Floats, taking_part: npt.NDArray[np.bool_]) -> _Ints:
     crowd = np.zeros(len(points), np.int64)
     part = np.flatnonzero(taking_part)
     if part.size > 1:
-        pairs = cKDTree(points[part]).query_pairs(CONTEXT_GAP_MM, output_type="ndarray")
+        pairs = links_within(points[part], CONTEXT_GAP_MM)
         graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(part.size, part.size))
         crowd[part] = connected_components(graph, directed=False)[1] + 1
     return crowd

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from mcdetect.clusters.features.axes import angle_to_line, axis_measures
 from mcdetect.clusters.features.concave import concave_area
 from mcdetect.clusters.features.hull import hull_measures
 from mcdetect.clusters.features.kinds import kind_fractions
 from mcdetect.clusters.features.spread import group_spread
-from mcdetect.clusters.features.topology import join_curves, topology_measures
+from mcdetect.clusters.features.topology import join_curves, join_many, topology_measures
 from mcdetect.clusters.features.tree import spanning_tree, tree_measures
+from mcdetect.kernels.spanning import spanning_net
 from mcdetect.schema import MEASURES, SHAPE_MEASURES
 from mcdetect.schema.spread import STATISTICS, has_log_bins
 
@@ -22,6 +24,10 @@ __all__ = ["build_features", "cluster_features"]
 
 _Floats = npt.NDArray[np.float64]
 _NEIGHBOUR_STATISTICS = ("mean", "sd", "cv", "iqr", "min", "max")
+
+CROWD = 1000
+"""Technical: members from which on no matrix of all pairs is made (time and memory): time then grows with the
+square of the members, memory with the members. Findings have at most some hundred."""
 
 
 def cluster_features(
@@ -47,7 +53,7 @@ def cluster_features(
     if len(points) == 0:
         raise ValueError("a group has at least one member")
     diameter = np.zeros(len(points)) if diameter_mm is None else np.asarray(diameter_mm, dtype=np.float64)
-    return _placement(points, _distances(points), diameter)
+    return _placement(points, diameter)[0]
 
 
 def _distances(points: _Floats) -> _Floats:
@@ -55,16 +61,26 @@ def _distances(points: _Floats) -> _Floats:
     return np.hypot(step[..., 0], step[..., 1])
 
 
-def _placement(points: _Floats, distance: _Floats, diameter_mm: _Floats) -> dict[str, float]:
+def _placement(points: _Floats, diameter_mm: _Floats) -> tuple[dict[str, float], _Floats]:
+    """Return the features of a group's place, and the distance of each member to the nearest other."""
+    if len(points) > CROWD:
+        nearest = np.asarray(cKDTree(points).query(points, k=2)[0], np.float64)[:, 1]
+        length = np.empty(len(points) - 1)
+        spanning_net(points, np.zeros(len(points)), np.empty((len(points) - 1, 2), np.int64), length)
+        curves = join_many(points, diameter_mm)
+    else:
+        distance = _distances(points)
+        nearest = _nearest(distance)
+        _, length = spanning_tree(distance)
+        curves = join_curves(distance, diameter_mm)
     points = points - points.mean(axis=0)
-    _, length = spanning_tree(distance)
     return {
         **hull_measures(points),
         "concave_area_mm2": concave_area(points, float(length.max(initial=0.0))),
         **axis_measures(points),
         **tree_measures(length),
-        **topology_measures(join_curves(distance, diameter_mm)),
-    }
+        **topology_measures(curves),
+    }, nearest
 
 
 def _nearest(distance: _Floats) -> _Floats:
@@ -150,9 +166,7 @@ def build_features(
     names = (*cluster_features([0.0], [0.0]), *_to_nipple(np.zeros(2), math.nan, None))
     where: dict[str, _Floats] = {name: np.empty(n_groups) for name in names}
     for k, members in enumerate(np.split(order, np.cumsum(count)[:-1]) if n_groups else []):
-        distance = _distances(points[members])
-        nearest[members] = _nearest(distance)
-        found = _placement(points[members], distance, values["diameter_mm"][members])
+        found, nearest[members] = _placement(points[members], values["diameter_mm"][members])
         found |= _to_nipple(points[members].mean(axis=0), found["axis_deg"], nipple_mm)
         for name, value in found.items():
             where[name][k] = value

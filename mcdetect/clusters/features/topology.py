@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.clusters.features.tree import spanning_tree
+from mcdetect.kernels.spanning import count_steps, spanning_net
 
-__all__ = ["N_STEPS", "SCALES", "STEP_MM", "JoinCurves", "join_curves", "topology_measures"]
+__all__ = ["N_STEPS", "SCALES", "STEP_MM", "JoinCurves", "join_curves", "join_many", "topology_measures"]
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -26,6 +27,8 @@ SCALES = {"500um": 5, "1000um": 10, "2000um": 20}
 _TIE = 1e-9  # of a step: a gap that a step just closes counts as closed, so that rounding decides nothing
 _CELLS = 1 << 18
 """Graphs of this many cells together are worked on at once."""
+_SAMPLE = 400
+"""Of a crowd so many members, and so many pairs of what each touches, tell the clustering: to about 0.01."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,68 @@ def join_curves(distance: _Floats, diameter_mm: _Floats) -> JoinCurves:
         clustering=_clustering(step),
         joins_mm=joins,
     )
+
+
+def join_many(points: _Floats, diameter_mm: _Floats) -> JoinCurves:
+    """Do what `join_curves` does for a crowd, in memory that grows with its members and no matrix.
+
+    Parameters
+    ----------
+    points : (n, 2) float64 array
+        Centres in mm.
+    diameter_mm : (n,) float64 array
+        As for `join_curves`.
+
+    Returns
+    -------
+    JoinCurves
+        As of `join_curves`, but the clustering is that of an even sample of the members, for each of which
+        an even sample of the pairs that it touches is looked at.
+    """
+    n = len(points)
+    radius = 0.5 * np.where(np.isfinite(diameter_mm), diameter_mm, 0.0)
+    edges, length = np.empty((n - 1, 2), np.int64), np.empty(n - 1)
+    spanning_net(points, radius, edges, length)
+    order = np.argsort(length, kind="stable")
+    at = _step(length[order])
+    counts = np.zeros(N_STEPS + 1, np.int64)
+    count_steps(points, radius, STEP_MM, _TIE, counts)
+    return JoinCurves(
+        parts=(n - np.searchsorted(at, np.arange(1, N_STEPS + 1), "right")).astype(np.int64),
+        giant=_giant(edges[order], at, n),
+        degree=2.0 * np.cumsum(counts)[1:] / n,
+        clustering=_sampled_clustering(points, radius),
+        joins_mm=0.5 * length[order],
+    )
+
+
+def _sampled_clustering(points: _Floats, radius: _Floats) -> _Floats:
+    """Mean local clustering coefficient after each step, of some members and some pairs of each."""
+    draw = np.random.default_rng(0)
+    chosen = np.unique(np.linspace(0, len(points) - 1, _SAMPLE).round().astype(np.int64))
+    total = np.zeros(N_STEPS)
+    for member in chosen:
+        gap = np.hypot(*(points - points[member]).T) - radius - radius[member]
+        step = _step(np.maximum(gap, 0.0))
+        step[member] = N_STEPS + 1
+        order = np.argsort(step, kind="stable")
+        touched = np.searchsorted(step[order], np.arange(1, N_STEPS + 1), "right")
+        for k in np.flatnonzero(touched > 1):
+            pairs = _pairs_of(order[: touched[k]], draw)
+            between = np.hypot(*(points[pairs[0]] - points[pairs[1]]).T) - radius[pairs[0]] - radius[pairs[1]]
+            total[k] += np.mean(_step(np.maximum(between, 0.0)) <= k + 1)
+    return total / len(chosen)
+
+
+def _pairs_of(members: _Ints, draw: np.random.Generator) -> tuple[_Ints, _Ints]:
+    """All pairs of few members, or so many drawn at random, with the same seed for each group."""
+    n = len(members)
+    if n * (n - 1) // 2 <= _SAMPLE:
+        one, two = np.triu_indices(n, 1)
+    else:
+        one = draw.integers(0, n, _SAMPLE)
+        two = (one + draw.integers(1, n, _SAMPLE)) % n
+    return members[one], members[two]
 
 
 def _step(gap: _Floats) -> _Ints:

@@ -9,11 +9,21 @@ import numpy as np
 import pandas as pd
 
 from mcdetect.config import StudyConfig
-from mcdetect.exams.studies.grouping import CRANIOCAUDAL, OBLIQUE, ViewImage, family, group_images
+from mcdetect.exams.studies.grouping import (
+    BOX_COLUMNS,
+    CRANIOCAUDAL,
+    OBLIQUE,
+    ViewImage,
+    family,
+    group_images,
+)
 from mcdetect.exams.studies.matching import match_views
 from mcdetect.schema import FINDINGS, STUDIES, make_table
 
 __all__ = ["BOTH", "NOT_COMPARED", "ONE", "study_tables", "two_view_score"]
+
+_RAW_LAST = {"FOR PRESENTATION": 0, "FOR PROCESSING": 2}  # Technical: order
+_MARGIN_MM = 2.0  # Judged: by which the box of one group may miss that of the same group in a copy
 
 BOTH, ONE, NOT_COMPARED = "both views", "one of two views", "not compared"
 
@@ -65,6 +75,7 @@ def study_tables(
         found: list[dict[str, Any]] = []
         for side in sorted({image.laterality for image in members}):
             found += _findings_of_breast([image for image in members if image.laterality == side], config)
+        found = _once_each(found, members)
         found.sort(key=lambda row: (-row["two_view_score"], row["file"], row["cluster_id"]))
         for finding_id, row in enumerate(found, start=1):
             findings.append({"study": number, "finding_id": finding_id} | row)
@@ -146,7 +157,67 @@ def _seen(image: ViewImage, index: int) -> dict[str, Any]:
 def _representative(images: list[ViewImage], views: tuple[str, ...]) -> ViewImage | None:
     """Return the image to compare of those that show the breast in one direction."""
     fit = [image for image in images if image.view in views and not image.special]
-    return min(fit, key=lambda image: (views.index(image.view), image.file), default=None)
+    return min(fit, key=lambda image: (views.index(image.view), *_rank(image)), default=None)
+
+
+def _rank(image: ViewImage) -> tuple[bool, int, str]:
+    """Order the copies of an exposure: those of known view first, of them what is made to be looked at."""
+    return not image.view, _RAW_LAST.get(image.intent, 1), image.file
+
+
+def _once_each(findings: list[dict[str, Any]], images: Sequence[ViewImage]) -> list[dict[str, Any]]:
+    """Leave out what is found in a copy of an exposure where its leading image shows a group, too.
+
+    A group that is flagged in any copy is flagged, and has the highest of the scores.
+    """
+    of = {image.file: image for image in images}
+    leading: dict[int, ViewImage] = {}
+    for image in sorted(images, key=_rank):
+        if image.exposure:
+            leading.setdefault(image.exposure, image)
+    kept = [row for row in findings if _leads(of[row["file"]], leading)]
+    for row in findings:
+        image = of[row["file"]]
+        if _leads(image, leading):
+            continue
+        same = [other for other in kept if _shows(other, image, row["cluster_id"], of)]
+        if not same:
+            kept.append(row)
+            continue
+        same[0]["flagged"] = same[0]["flagged"] or row["flagged"]
+        same[0]["two_view_score"] = max(same[0]["two_view_score"], row["two_view_score"])
+    return kept
+
+
+def _leads(image: ViewImage, leading: dict[int, ViewImage]) -> bool:
+    return leading.get(image.exposure, image) is image
+
+
+def _shows(finding: dict[str, Any], image: ViewImage, cluster: int, of: dict[str, ViewImage]) -> bool:
+    """Tell whether a finding is that of a group in a copy of one of its images."""
+    seen = ((finding["file"], finding["cluster_id"]), (finding["other_file"], finding["other_cluster_id"]))
+    return any(
+        file and of[file].exposure == image.exposure and _overlap(of[file], own, image, cluster)
+        for file, own in seen
+    )
+
+
+def _overlap(one: ViewImage, cluster: int, two: ViewImage, other: int) -> bool:
+    """Tell whether the boxes of two groups overlap, each a little enlarged."""
+    first, second = _box_mm(one, cluster), _box_mm(two, other)
+    if first is None or second is None:
+        return False
+    return all(
+        first[axis] - _MARGIN_MM <= second[axis + 2] and second[axis] - _MARGIN_MM <= first[axis + 2]
+        for axis in (0, 1)
+    )
+
+
+def _box_mm(image: ViewImage, cluster: int) -> list[float] | None:
+    rows = image.clusters[image.clusters["cluster_id"] == cluster]
+    if rows.empty or not set(BOX_COLUMNS) <= set(rows.columns):
+        return None
+    return [float(rows[name].iloc[0]) * image.spacing_mm[k % 2] for k, name in enumerate(BOX_COLUMNS)]
 
 
 def _summary(images: list[ViewImage], findings: list[dict[str, Any]]) -> dict[str, Any]:

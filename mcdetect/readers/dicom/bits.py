@@ -164,18 +164,14 @@ def _bits_in_use(
     signed: bool,
     padded: npt.NDArray[np.bool_] | None,
 ) -> int:
-    """Return how many bits the values have: from the top down, the first bit that makes steps smaller."""
+    """Return how many bits the values have: as many as leave the fewest large steps, rather few than many."""
     first, second = _unusual_neighbours(words, bits, padded)
-    small = _SMALL * (1 << bits)
-    for top in range(width, bits, -1):
-        with_it, without = (
-            np.abs(_read(first, count, signed) - _read(second, count, signed)) for count in (top, top - 1)
-        )
-        belongs = np.count_nonzero((with_it < small) & (without >= small))
-        disturbs = np.count_nonzero((without < small) & (with_it >= small))
-        if belongs > disturbs:
-            return top
-    return bits
+    large = _SMALL * (1 << bits)
+    steps = [
+        np.count_nonzero(np.abs(_read(first, count, signed) - _read(second, count, signed)) >= large)
+        for count in range(bits, width + 1)
+    ]
+    return bits + int(np.argmin(steps))
 
 
 def _unusual_neighbours(

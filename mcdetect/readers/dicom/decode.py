@@ -32,6 +32,7 @@ _CODEC_SYNTAXES = {
     "jpeg2000": uid.JPEG2000,
     "htj2k": uid.HTJ2K,
 }
+_UNKNOWN = "unknown transfer syntax: the pixel data tell how they are compressed"
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
@@ -126,7 +127,8 @@ def read_stored_pixels(source: DicomSource, frame: int = 0) -> StoredPixels:
         syntax = source.encoding
         if source.transfer_syntax.is_encapsulated:
             # A defined length says that the pixels are plain, whatever the label claims.
-            flags.append("transfer syntax does not match the pixel data")
+            known = syntax_is_known(source.transfer_syntax)
+            flags.append("transfer syntax does not match the pixel data" if known else _UNKNOWN)
         source.stream.seek(element.start)
         raw = _decode(syntax, source.stream, frame, element, layout)
     values = _single_channel(raw, layout, flags, steps)
@@ -204,11 +206,14 @@ def _compressed_frame(
     if not is_available(syntax):
         if codestream is None:
             raise UnreadableFileError(
-                f"its transfer syntax {_syntax_name(syntax)} is not supported",
+                f"its transfer syntax {_syntax_name(syntax)} is not supported"
+                if syntax_is_known(syntax)
+                else f"its transfer syntax {_syntax_name(syntax)} is known to nobody",
                 "convert it to Explicit VR Little Endian",
             )
         syntax = _CODEC_SYNTAXES[codestream.codec]
-        flags.append("transfer syntax does not match the pixel data")
+        known = syntax_is_known(source.transfer_syntax)
+        flags.append("transfer syntax does not match the pixel data" if known else _UNKNOWN)
     elif codestream is not None and not _matches(syntax, codestream):
         syntax = _CODEC_SYNTAXES[codestream.codec]
         flags.append("transfer syntax does not match the pixel data")
@@ -229,8 +234,15 @@ def _matches(syntax: uid.UID, codestream: Codestream) -> bool:
     )
 
 
+def syntax_is_known(syntax: uid.UID) -> bool:
+    """Return whether a transfer syntax is one of the standard's."""
+    return syntax.name != syntax and syntax.type == "Transfer Syntax"
+
+
 def _syntax_name(syntax: uid.UID) -> str:
-    return syntax.name if syntax.name != syntax and len(syntax.name) < 80 else "(unknown)"
+    if syntax_is_known(syntax):
+        return syntax.name[:80]
+    return str(syntax)[:64] if syntax.is_valid else "(no UID)"
 
 
 def _fragments(stream: BinaryIO, element: PixelElement) -> list[tuple[int, int]]:

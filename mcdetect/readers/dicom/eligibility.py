@@ -8,6 +8,7 @@ from pydicom.uid import UID
 from mcdetect.errors import NotEligibleError
 from mcdetect.readers.dicom.claims import VIEW_CODES
 from mcdetect.readers.dicom.identity import Identity
+from mcdetect.readers.dicom.stack import stack_problem
 from mcdetect.readers.dicom.tags import code, integer, items, text
 from mcdetect.readers.signatures import DICOMDIR_CLASS
 
@@ -48,11 +49,13 @@ def frame_count(header: Dataset) -> int:
     return frames if frames is not None and frames > 0 else 1
 
 
-def eligibility_problem(header: Dataset, identity: Identity) -> NotEligibleError | None:
+def eligibility_problem(
+    header: Dataset, identity: Identity, *, whole: bool = True
+) -> NotEligibleError | None:
     """Return why an image is passed over by default, or None when it is to be searched.
 
     Modality MG is taken in whatever class it is stored; other projection modalities when the header
-    says that they show a breast.
+    says that they show a breast. `whole` says that the image is asked for, not one frame of it.
     """
     modality = text(header, "Modality")
     sop_class = text(header, "SOPClassUID")
@@ -69,16 +72,13 @@ def eligibility_problem(header: Dataset, identity: Identity) -> NotEligibleError
                 f"nothing in the header says that it shows a breast (Modality {modality or 'missing'})",
                 _FORCE,
             )
-    return _kind_problem(header, identity)
+    return _kind_problem(header, identity, whole)
 
 
-def _kind_problem(header: Dataset, identity: Identity) -> NotEligibleError | None:
+def _kind_problem(header: Dataset, identity: Identity, whole: bool) -> NotEligibleError | None:
     frames = frame_count(header)
-    if frames > 1:
-        return NotEligibleError(
-            f"it holds {frames} frames (tomosynthesis or another stack), which are not searched",
-            "give 2D mammograms, or use --force to search its first frame",
-        )
+    if frames > 1 and (problem := stack_problem(header, frames, whole=whole)) is not None:
+        return problem
     series = text(header, "SeriesDescription")
     if "ROI MASK" in series or "CROPPED IMAGE" in series:
         return NotEligibleError(

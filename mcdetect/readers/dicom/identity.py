@@ -52,6 +52,10 @@ PRESENTATION_CLASSES = frozenset(
         "1.2.840.10008.5.1.4.1.1.13.1.4",
     }
 )
+TOMOSYNTHESIS_CLASSES = frozenset(f"1.2.840.10008.5.1.4.1.1.13.1.{number}" for number in (3, 4, 5))
+"""Slices, and the projections that they are made of (DICOM PS3.4, B.5)."""
+SYNTHETIC_NAMES = ("CVIEW", "SVIEW", "VPREVIEW", "INSIGHT2D", "INTELLIGENT2D", "SYNTHETIC2D", "SYNTHESIZED2D")
+"""What makers call a 2D image made of slices, in Series Description, without spaces and hyphens."""
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
@@ -145,7 +149,11 @@ def _remarks(header: Dataset) -> Iterator[str]:
     series = text(header, "SeriesDescription")
     image_type = texts(header, "ImageType")
     squeezed = series.replace("-", "").replace(" ", "").replace("_", "")
-    if "CVIEW" in squeezed or "SVIEW" in squeezed or "GENERATED_2D" in image_type:
+    if (
+        any(name in squeezed for name in SYNTHETIC_NAMES)
+        or "GENERATED_2D" in image_type
+        or _made_of_tomosynthesis(header)
+    ):
         yield "synthetic 2D image"
     if "TOMOSYNTHESIS" in image_type or "TOMOSYNTHESIS" in series:
         yield "from a tomosynthesis acquisition"
@@ -164,6 +172,13 @@ def _remarks(header: Dataset) -> Iterator[str]:
         yield "burned-in annotation"
     if text(header, "QualityControlImage") == "YES":
         yield "quality control image"
+
+
+def _made_of_tomosynthesis(header: Dataset) -> bool:
+    """Tell whether one image was made of slices or projections."""
+    frames = text(header, "NumberOfFrames") or "1"
+    sources = {text(item, "ReferencedSOPClassUID") for item in items(header, "SourceImageSequence")}
+    return frames == "1" and bool(sources & TOMOSYNTHESIS_CLASSES)
 
 
 def _intent(header: Dataset) -> Intent:

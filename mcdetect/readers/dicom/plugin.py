@@ -18,6 +18,7 @@ from pydicom import uid
 from pydicom.pixels.decoders.base import Decoder, DecodeRunner
 
 from mcdetect.readers.codestream import Codestream, parse_codestream
+from mcdetect.readers.whole import check_jpeg
 
 __all__ = ["DECODER_DEPENDENCIES", "PLUGIN", "decode_frame", "decoder_for", "is_available"]
 
@@ -116,6 +117,7 @@ def _decode_stream(source: bytes, stream: Codestream) -> np.ndarray[Any, np.dtyp
     # The stream itself decides on the codec: labels in headers are wrong now and then.
     if stream.codec == "jpeg":
         decoded = imagecodecs.jpeg8_decode(source)
+        check_jpeg(source, stream, np.asarray(decoded), imagecodecs.jpeg8_decode)
     elif stream.codec == "jpegls":
         decoded = imagecodecs.jpegls_decode(source)
     elif stream.codec == "htj2k":
@@ -174,8 +176,11 @@ def _unpack_segment(segment: bytes, pixels: int) -> np.ndarray[Any, np.dtype[np.
     slack = 256
     try:
         values = imagecodecs.packbits_decode(segment, out=pixels + slack)
-    except imagecodecs.ImcdError:
-        values = imagecodecs.packbits_decode(segment[:-1], out=pixels + slack)
+    except RuntimeError:  # the decoder's own error, which has no public name
+        try:
+            values = imagecodecs.packbits_decode(segment[:-1], out=pixels + slack)
+        except RuntimeError as error:
+            raise ValueError("an RLE segment is damaged") from error
     if len(values) < pixels:
         raise EOFError(f"an RLE segment holds {len(values)} of {pixels} bytes")
     return np.frombuffer(values, np.uint8, pixels)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydicom import uid
 from pydicom.dataset import Dataset
 
-from mcdetect.errors import InputFileError, MissingSpacingError, UnreadableFileError
+from mcdetect.errors import InputFileError, MissingSpacingError, NotEligibleError, UnreadableFileError
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
 from mcdetect.readers.area import plausible_spacing
 from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
@@ -15,9 +15,12 @@ from mcdetect.readers.dicom.eligibility import eligibility_problem, frame_count
 from mcdetect.readers.dicom.geometry import find_spacing
 from mcdetect.readers.dicom.greyscale import GreyScale, to_grey_scale
 from mcdetect.readers.dicom.identity import Identity, identify, study_pseudonym
+from mcdetect.readers.dicom.origin import find_origin
 from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource, open_dicom
+from mcdetect.readers.dicom.stack import Kind, kind_of_frames
 from mcdetect.readers.dicom.tags import integer, text
+from mcdetect.readers.dicom.tomosynthesis import note_stack, to_volume
 from mcdetect.readers.examination import (
     Examination,
     Examiner,
@@ -33,10 +36,10 @@ def examine_dicom(
     given: PixelSpacing | None = None,
     *,
     force: bool = False,
-    frame: int = 0,
+    frame: int | None = None,
     thorough: bool = False,
 ) -> Examination:
-    """Read a DICOM file.
+    """Read a DICOM file: a mammogram, or a stack of tomosynthesis slices.
 
     Parameters
     ----------
@@ -46,8 +49,8 @@ def examine_dicom(
         Used where the header has no usable spacing.
     force : bool
         Read images that would be passed over (other modalities, stacks, specimens).
-    frame : int
-        Frame of a multi-frame image, from 0.
+    frame : int, optional
+        Frame of a multi-frame image, from 0; without it, slices are read as a volume.
     thorough : bool
         Collect every problem instead of raising the first.
 
@@ -74,7 +77,7 @@ def _examine(
     examiner: Examiner,
     given: PixelSpacing | None,
     force: bool,
-    frame: int,
+    asked: int | None,
 ) -> Examination:
     header = source.header
     identity = identify(header)
@@ -83,13 +86,17 @@ def _examine(
     if not source.stated:
         examiner.flag("transfer syntax missing: recognised from the data")
 
-    refusal = eligibility_problem(header, identity)
+    refusal = eligibility_problem(header, identity, whole=asked is None)
     if refusal is not None:
         if force:
             examiner.flag(f"forced: {refusal.cause}")
         else:
             examiner.problem(refusal)
 
+    stack, frame = None, asked or 0
+    if asked is None and frame_count(header) > 1 and kind_of_frames(header) is Kind.SLICES:
+        stack = note_stack(examiner, source)
+        frame = stack.frames[len(stack.frames) // 2]
     spacing = _spacing(examiner, header, given, frame)
     stored, grey = _pixels(examiner, source, identity, frame)
     if grey is None or stored is None:
@@ -107,6 +114,10 @@ def _examine(
             examiner.note("given pixel spacing", "used instead of the header's")
     except InputFileError as error:
         examiner.problem(error)
+    if stack is not None:
+        return examiner.finish(
+            to_volume(source, path, stack, (stored, grey), spacing, identity, laterality, examiner)
+        )
     return examiner.finish(
         Mammogram(
             pixels=grey.pixels,
@@ -121,6 +132,7 @@ def _examine(
             polarity_source=grey.polarity,
             source=path.name,
             study=study_pseudonym(header),
+            origin=find_origin(header, laterality, identity.view),
             flags=tuple(examiner.flags),
             details=dict(examiner.facts),
         )
@@ -178,9 +190,7 @@ def _pixels(
 ) -> tuple[StoredPixels | None, GreyScale | None]:
     """Decode and convert; problems go to the examiner."""
     if source.pixel_element is None and integer(source.header, "Rows") is None:
-        examiner.problem(
-            UnreadableFileError("it holds no image (no pixel data)", "give the image files only")
-        )
+        examiner.problem(_without_pixels(source.header))
         return None, None
     try:
         stored = read_stored_pixels(source, frame)
@@ -202,6 +212,17 @@ def _pixels(
     if grey.saturation_level is not None:
         examiner.note("saturated from", f"{grey.saturation_level:g}")
     return stored, grey
+
+
+def _without_pixels(header: Dataset) -> InputFileError:
+    """Say of a file without image what it is: pixels that a maker hides in private elements are no damage."""
+    makers = [element for element in header if element.tag.is_private_creator and element.tag.group > 0x7000]
+    if makers:
+        return NotEligibleError(
+            f"its pixels are in private elements of {str(makers[0].value)[:32]} (tomosynthesis or such)",
+            "export it as Breast Tomosynthesis Image Storage, or give the 2D mammograms",
+        )
+    return UnreadableFileError("it holds no image (no pixel data)", "give the image files only")
 
 
 def _laterality(examiner: Examiner, identity: Identity, grey: GreyScale) -> str | None:

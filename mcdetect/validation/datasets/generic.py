@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -32,6 +33,7 @@ _POSITION = frozenset(
 )
 _PLAIN = frozenset(("image", "patient", "view", "laterality", "kind", "label", "pixel spacing mm"))
 _IMAGE_LABELS = frozenset(("density", "split", "pathology", "birads"))
+_LONG = 1000  # Technical: characters of a path; no system takes many more
 _GROUP_WORDS = ("cluster", "group", "region")
 
 
@@ -193,13 +195,15 @@ class _ImageFiles:
 
     def __call__(self, name: str, what: str) -> Path:
         relative = PurePosixPath(name.replace("\\", "/"))
-        if not name.strip() or relative.is_absolute() or ".." in relative.parts or ":" in name:
+        impossible = relative.is_absolute() or ".." in relative.parts or ":" in name or len(name) > _LONG
+        if not name.strip() or impossible or not name.isprintable():
             raise UnreadableFileError(
                 f"the {what} of a row is no path under the folder", "give paths relative to the folder"
             )
         for base in (self._root, self._beside):
-            if (base / relative).is_file():
-                return base / relative
+            with contextlib.suppress(OSError):  # a name that the system refuses is no file
+                if (base / relative).is_file():
+                    return base / relative
         found = self._index().get(relative.name, [])
         if len(found) == 1:
             return found[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
+import logging
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -14,6 +14,8 @@ from mcdetect.errors import UnreadableFileError
 from mcdetect.validation.datasets.xlsx import read_workbook
 
 __all__ = ["normal", "number", "read_rows", "read_table", "tabulate"]
+
+logger = logging.getLogger(__name__)
 
 _REMEDY = "obtain the file again, or save it as CSV with its column names in the first row"
 _DELIMITERS = ",;\t|"
@@ -79,9 +81,39 @@ def read_rows(path: Path) -> dict[str, list[list[str]]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(_DELIMITERS, key=first.count)
     try:
-        return {"": [list(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]}
+        return {"": _cells(text, delimiter, path)}
     except csv.Error as error:
         raise UnreadableFileError(f"the table is damaged ({error})", _REMEDY, path) from error
+
+
+def _cells(text: str, delimiter: str, path: Path) -> list[list[str]]:
+    """Parse a table; a quote that stands alone costs no more than itself.
+
+    Such a quote makes one cell of all lines up to the next quote: lines with as many delimiters as the first
+    one show that they are rows of their own.
+    """
+    lines = text.splitlines(keepends=True)
+    rows: list[list[str]] = []
+    start, columns = 0, 0
+    while start < len(lines):
+        reader = csv.reader(lines[start:], delimiter=delimiter)
+        begun = 0
+        for row in reader:
+            columns = columns or len(row)
+            swallowed = [line for cell in row if "\n" in cell for line in cell.splitlines()[1:]]
+            if columns > 1 and any(line.count(delimiter) >= columns - 1 for line in swallowed):
+                where = start + begun
+                logger.warning(
+                    "%s: line %d has a quote that is not closed: read without it", path.name, where + 1
+                )
+                rows.append(lines[where].rstrip("\r\n").replace('"', "").split(delimiter))
+                start = where + 1
+                break
+            rows.append(row)
+            begun = reader.line_num
+        else:
+            break
+    return rows
 
 
 def tabulate(rows: Sequence[Sequence[str]], required: Sequence[str]) -> list[dict[str, str]] | None:

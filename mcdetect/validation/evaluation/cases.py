@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mcdetect.validation.evaluation.names import misnamed
 from mcdetect.validation.evaluation.readers import TableError, image_key
 
 __all__ = ["Images", "Marks", "Points", "Regions", "build_images", "build_marks", "build_truth"]
@@ -61,9 +62,11 @@ class Images:
         numbers = found.to_numpy(dtype=np.int64)
         if (numbers < 0).any():
             strange = sorted(set(table["image"][numbers < 0]))
+            how = misnamed(strange, self.names)
+            how = f"; they differ {how}" if how else ""
             raise TableError(
                 f"{len(strange)} image(s) of the {what} are not among the images evaluated "
-                f"(such as {strange[0]!r}; there are names such as {self.names[0]!r})",
+                f"(such as {strange[0]!r}; there are names such as {self.names[0]!r}{how})",
                 "add them to the images table, or compare names without folder and extension "
                 "(name_match='stem', --names stem)",
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -71,7 +73,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     try:
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
-        return pd.read_csv(path, low_memory=False, encoding="utf-8-sig", dtype=_AS_WRITTEN)
+        table = pd.read_csv(path, low_memory=False, encoding="utf-8-sig", dtype=_AS_WRITTEN)
     except FileNotFoundError as error:
         raise TableError("there is no such file", "check the name", path) from error
     except IsADirectoryError as error:
@@ -79,9 +81,52 @@ def read_table(path: str | Path) -> pd.DataFrame:
     except pd.errors.EmptyDataError as error:
         raise TableError("the table is empty", "give at least the line of column names", path) from error
     except (ValueError, UnicodeDecodeError, OSError) as error:
+        raise TableError(f"not readable as a table ({type(error).__name__})", _look_at(path), path) from error
+    _check_dialect(table, path)
+    return table
+
+
+_SAVE = "save it as comma-separated UTF-8 text"
+_OTHER_SIGNS = {";": "semicolons", "\t": "tabulators", "|": "upright strokes"}
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
+_LONG_NAME = 1000  # Technical: characters; no file name has as many
+
+
+def _look_at(path: Path) -> str:
+    """Return the remedy for a file that is no comma-separated text, by its first line."""
+    with contextlib.suppress(OSError, UnicodeDecodeError), path.open(encoding="utf-8-sig") as stream:
+        first = stream.readline(10_000)
+        for sign, name in _OTHER_SIGNS.items():
+            if first.count(sign) > first.count(","):
+                return f"it looks separated by {name}: {_SAVE}, with decimal points"
+    return _SAVE
+
+
+def _check_dialect(table: pd.DataFrame, path: Path) -> None:
+    """Refuse a table that was read in the wrong dialect; it would be understood wrongly or not at all."""
+    names = [str(name) for name in table.columns]
+    for sign, name in _OTHER_SIGNS.items():
+        if len(names) == 1 and sign in names[0]:
+            commas = ", and has decimal commas" if table.to_string(max_rows=20).count(",") else ""
+            raise TableError(f"it looks separated by {name}{commas}", f"{_SAVE}, with decimal points", path)
+    if not isinstance(table.index, pd.RangeIndex):
+        extra = table.index.nlevels
         raise TableError(
-            f"not readable as a table ({type(error).__name__})", "save it as comma-separated UTF-8 text", path
-        ) from error
+            f"its rows have {extra} cell(s) more than the line of column names; it looks like decimal commas",
+            "write decimal points, or put quotes around cells with a comma",
+            path,
+        )
+    for name in _AS_WRITTEN:
+        if name in table:
+            text = table[name].dropna().astype(str)
+            bad = text.str.contains("\n", regex=False) | (text.str.len() > _LONG_NAME)
+            if bad.any():
+                row = int(np.flatnonzero(bad.to_numpy())[0]) + 1
+                raise TableError(
+                    f'a name in row {row} runs over several lines; a quote (") stands alone before it',
+                    "remove the quote, or close it",
+                    path,
+                )
 
 
 def standardise(
@@ -156,6 +201,12 @@ def _typed(values: pd.Series, name: str, what: str, path: str | Path | None) -> 
         return words.astype(bool)
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     for place in np.flatnonzero(numbers.isna().to_numpy() & ~values.isna().to_numpy()):
+        if _DECIMAL_COMMA.fullmatch(str(values.iloc[place])):
+            raise TableError(
+                f"column {name!r} of the {what} has decimal commas (such as row {place + 1})",
+                "write decimal points",
+                path,
+            )
         if str(values.iloc[place]).strip():
             raise TableError(
                 f"column {name!r} of the {what} holds no number in row {place + 1}",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mcdetect.validation.evaluation.bootstrap import patient_weights
@@ -21,8 +22,10 @@ from mcdetect.validation.evaluation.cases import (
     build_truth,
 )
 from mcdetect.validation.evaluation.cluster_matching import match_clusters, true_clusters
+from mcdetect.validation.evaluation.hints import doubled_rows, misfit
 from mcdetect.validation.evaluation.matching import FALSE, TRUE, Matching, match_calcifications
 from mcdetect.validation.evaluation.measures import curve_table, differences_table, figures, summary_table
+from mcdetect.validation.evaluation.names import misnamed
 from mcdetect.validation.evaluation.options import Options
 from mcdetect.validation.evaluation.readers import TableError, standardise
 from mcdetect.validation.evaluation.result import Evaluation
@@ -132,6 +135,7 @@ def evaluate(
             marks = table.loc[own.row].reset_index(drop=True)
             marks["status"] = [_STATUS.get(int(s), "not counted") for s in matching.status]
             notes += _remarks(tally, own, options)
+            notes += _doubts(own, known, frame, images)
         results = figures(tally, parts, weight, options)
         found.append(results)
         tallies.append(tally)
@@ -251,6 +255,34 @@ def _remarks(tally: Tally, own: Marks, options: Options) -> list[str]:
     for note in notes:
         logger.warning(note)
     return notes
+
+
+def _doubts(own: Marks, truth: pd.DataFrame, frame: Images, images: pd.DataFrame | None) -> list[str]:
+    """Return what a truth that fits badly looks like."""
+    notes = [doubled_rows(truth)]
+    points, regions = build_truth(truth, frame)
+    true_images = np.unique(np.concatenate([points.image, regions.image]))
+    marked = np.unique(own.image)
+    if len(true_images) and len(marked) and not np.isin(true_images, marked).any():
+        how = misnamed([frame.names[i] for i in true_images], [frame.names[i] for i in marked])
+        if how:
+            notes.append(
+                f"no image with truth has a detection, and their names differ {how}: compare names without "
+                "folder and extension (name_match='stem', --names stem), or correct them"
+            )
+    notes.append(misfit(own, points, regions, frame, _sizes(images)))
+    notes = [note for note in notes if note]
+    for note in notes:
+        logger.warning(note)
+    return notes
+
+
+def _sizes(images: pd.DataFrame | None) -> npt.NDArray[np.float64] | None:
+    """Return rows and columns of the images where their table tells them, as images.csv does."""
+    if images is None or not {"rows", "cols"} <= set(images.columns):
+        return None
+    sides = [pd.to_numeric(images[name], errors="coerce") for name in ("rows", "cols")]
+    return np.column_stack(sides).astype(np.float64)
 
 
 def _denominators(frame: Images) -> pd.DataFrame:
