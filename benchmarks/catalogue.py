@@ -510,6 +510,44 @@ BENCHMARKS: dict[str, Benchmark] = {
             ),
         ),
     ),
+    "magnified": Benchmark(
+        "benchmarks.measurement.magnified",
+        "Magnification views",
+        "Drawn breasts with three groups that measure alike, each group magnified once more with the breast "
+        "placed anew: what is found at the default operating point, and to which group of the full view "
+        "each magnified group is given.",
+        (
+            View(
+                "",
+                (
+                    Column("members found", "members found", form=".1%"),
+                    Column("false marks per cm²", "false marks per cm2", form=".2f"),
+                    Column("groups", "magnified groups", form=".0f"),
+                    Column("given to their own", "groups given to their own", form=".0%"),
+                    Column("given to another", "groups given to another", form=".0%"),
+                ),
+                down=("view",),
+            ),
+        ),
+    ),
+    "stereo": Benchmark(
+        "benchmarks.measurement.stereo",
+        "Depth from stereotactic pairs",
+        "Projected phantoms, two groups each, 15 or 30 degrees apart, with the geometry exactly known; the "
+        "tissue does not shift.",
+        (
+            View(
+                "",
+                (
+                    Column("measured", "measured", form=".0%"),
+                    Column("RMS error, mm", "error, root mean square", form=".2f"),
+                    Column("largest, mm", "largest error", form=".2f"),
+                    Column("within 1 mm", "within 1 mm", form=".0%"),
+                ),
+                down=("what",),
+            ),
+        ),
+    ),
     "ellipses": Benchmark(
         "benchmarks.measurement.ellipses",
         "Axes and direction of small bodies",

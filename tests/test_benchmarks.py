@@ -370,6 +370,8 @@ SMALL: dict[str, tuple[str, ...]] = {
     "large_image": ("--runs", "1"),
     "cluster": ("--images", "4", "--workers", "1"),
     "stage_cost": ("--only", "groups of points"),
+    "magnified": ("--breasts", "1"),
+    "stereo": ("--pairs", "1"),
     "size_accuracy": ("--spacing", "0.1", "--diameter", "0.35", "--snr", "12", "--sites", "9"),
     "ellipses": ("--pixel", "0.1", "--snr", "20", "--minor", "0.3", "--aspect", "3", "--bodies", "9"),
     "descriptors": ("--images", "1"),

@@ -17,6 +17,7 @@ import pytest
 from detector_standin import install, write
 from dicom_factory import write_dicom
 
+import mcdetect
 from mcdetect.errors import MissingLibraryError, UnreadableFileError
 from mcdetect.output.files import signed_png
 from mcdetect.readers.image_file import ImageFile
@@ -289,3 +290,7 @@ def test_a_real_file_of_a_bucket_is_read(bucket: Any, tmp_path: Path) -> None:
     assert np.array_equal(here.pixels, there.pixels)
     assert there.source == "a.dcm"
     assert "bucket" not in str(there)
+    assert mcdetect.read_mammogram("s3://bucket/real/a.dcm").source == "a.dcm"
+    bucket.pipe_file("bucket/real/b.dcm.gz", gzip.compress(local.read_bytes()))
+    packed = ImageFile(RemoteFile.at("s3://bucket/real/b.dcm.gz"), "b.dcm.gz").read()
+    assert np.array_equal(here.pixels, packed.pixels)

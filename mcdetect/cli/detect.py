@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from mcdetect.cli.exits import FAILED, given_up, stopped_by, written, wrong_usage
-from mcdetect.cli.options import ConfigFile, Jobs, OutFolder, PixelSpacing, Quiet, Verbose, named
+from mcdetect.cli.options import (
+    ConfigFile,
+    Jobs,
+    Magnification,
+    OutFolder,
+    PixelSpacing,
+    Quiet,
+    Specimens,
+    Verbose,
+    named,
+)
 from mcdetect.config import GroupConfig
 from mcdetect.output.further import FURTHER, UnknownOutputError
 
@@ -37,6 +47,8 @@ def detect(
     ],
     out: OutFolder,
     pixel_spacing: PixelSpacing = None,
+    magnification: Magnification = None,
+    specimens: Specimens = False,
     min_count: Annotated[
         int | None,
         typer.Option(
@@ -70,6 +82,13 @@ def detect(
         list[str] | None,
         typer.Option(metavar="NAME", help=f"Also write this: {', '.join(FURTHER)}. May be repeated."),
     ] = None,
+    dicom_columns: Annotated[
+        bool,
+        typer.Option(
+            "--dicom-columns",
+            help="Add UIDs, maker and exposure to images.csv: they tell whose it is.",
+        ),
+    ] = False,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Draw no pictures.")] = False,
     jobs: Jobs = None,
     dask: Annotated[
@@ -96,6 +115,7 @@ def detect(
     from mcdetect.config import Config
     from mcdetect.errors import ConfigError, MissingLibraryError, MissingSpacingError, UnreadableFileError
     from mcdetect.output.folder import OutputError
+    from mcdetect.readers.examination import given_magnification
     from mcdetect.runs import ClusterError, LostClusterError, run_batch
     from mcdetect.schema import CLUSTERS
     from mcdetect.training import ClusterModel
@@ -113,6 +133,8 @@ def detect(
         wrong_usage(MissingSpacingError, option="--pixel-spacing"),
         closing(terminal),
     ):
+        with wrong_usage(ValueError, option="--magnification"):
+            given_magnification(magnification)
         options = Config.from_toml(config) if config is not None else Config()
         loaded = None if model is None else ClusterModel.load(model, reads=[c.name for c in CLUSTERS])
         if loaded is not None and loaded.joined and not quiet:
@@ -134,6 +156,9 @@ def detect(
             studies_by=studies_by.value,
             also=also or (),
             dask=dask,
+            magnification=magnification,
+            specimens=specimens,
+            dicom_columns=dicom_columns,
         )
     if not quiet:
         print_summary(output_console(), report, str(out))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 import time
 from pathlib import Path
@@ -39,7 +38,7 @@ _PAUSES_S = (1.0, 4.0)  # waits before further attempts
 _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
-def is_address(text: str | os.PathLike[str]) -> bool:
+def is_address(text: object) -> bool:
     """Tell whether a path is an address of fsspec, such as ``s3://bucket/folder``."""
     return isinstance(text, str) and _ADDRESS.match(text) is not None
 

@@ -18,7 +18,8 @@ from mcdetect.output.overlays import Overlays, overlay_names
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import Candidates, Tables
-from mcdetect.readers.image_file import ImageFile
+from mcdetect.readers.examination import given_magnification
+from mcdetect.readers.image_file import ReadOptions
 from mcdetect.readers.remote import RemoteFile, only_here
 from mcdetect.runs.compiling import compile_kernels
 from mcdetect.runs.dask import LOCAL, ClusterError, DaskWorkers, connected
@@ -51,6 +52,9 @@ def run_batch(
     studies_by: str = "auto",
     also: Sequence[str] = (),
     dask: str | None = None,
+    magnification: float | None = None,
+    specimens: bool = False,
+    dicom_columns: bool = False,
 ) -> BatchReport:
     """Detect in many mammograms and write tables and pictures.
 
@@ -85,6 +89,12 @@ def run_batch(
     dask : str, optional
         Search on a Dask cluster: the address of its scheduler, its scheduler file (``*.json``), or ``local``
         for one of `jobs` processes on this machine.
+    magnification : float, optional
+        Of magnification views whose header does not tell it.
+    specimens : bool
+        Also search radiographs of specimens, as crops.
+    dicom_columns : bool
+        Add `mcdetect.schema.DICOM_COLUMNS` to the table of images: UIDs, maker and exposure.
 
     Returns
     -------
@@ -97,7 +107,8 @@ def run_batch(
     ClusterError, MissingLibraryError
         When the Dask cluster cannot be used, or what it needs is not installed.
     MissingSpacingError, ValueError
-        When `paths`, `out`, `pixel_spacing_mm`, `jobs`, `studies_by` or `also` make no sense.
+        When `paths`, `out`, `pixel_spacing_mm`, `magnification`, `jobs`, `studies_by` or `also` make no
+        sense.
     TypeError
         When `paths` is one path, not a list.
     """
@@ -105,6 +116,7 @@ def run_batch(
         raise ValueError(f"studies_by must be one of {', '.join(GROUPINGS)}, got {studies_by!r}")
     if pixel_spacing_mm is not None:
         PixelSpacing(pixel_spacing_mm, pixel_spacing_mm)
+    given_magnification(magnification)
     if not os.fspath(out):
         raise ValueError("out is empty; name a folder for the results")
     config = config or Config()
@@ -115,12 +127,15 @@ def run_batch(
     jobs = _jobs(found, jobs, dask)
     files = [item.file for item in found.inputs]
     pictures = dict(zip(files, overlay_names(files), strict=True)) if overlay else {}
-    outputs = [*_outputs(model, pictures, candidates=candidates, overlay=overlay), *further]
+    outputs = [*_outputs(model, pictures, candidates, overlay, dicom_columns), *further]
     options = {
         "pixel_spacing_mm": pixel_spacing_mm,
         "candidates": candidates,
         "overlay": overlay,
         "force": force,
+        "magnification": magnification,
+        "specimens": specimens,
+        "dicom_columns": dicom_columns,
         "studies_by": studies_by,
         "also": list(also),
         "model": None
@@ -139,19 +154,9 @@ def run_batch(
     with locked(folder), workers as cluster:
         if cluster is not None and not cluster.here:
             jobs = max(1, cluster.count())
+        reading = ReadOptions(pixel_spacing_mm, force, magnification, specimens)
         return _run(
-            found,
-            folder,
-            config,
-            options,
-            outputs,
-            pictures,
-            jobs,
-            observer,
-            pixel_spacing_mm,
-            force,
-            model,
-            cluster,
+            found, folder, config, options, outputs, pictures, jobs, observer, reading, model, cluster
         )
 
 
@@ -176,8 +181,7 @@ def _run(
     pictures: Mapping[str, str],
     jobs: int,
     observer: Observer,
-    pixel_spacing_mm: float | None,
-    force: bool,
+    reading: ReadOptions,
     model: ClusterModel | None,
     cluster: DaskWorkers | None,
 ) -> BatchReport:
@@ -196,7 +200,7 @@ def _run(
         run = RunResults(store, record, report, observer)
         for name, error in found.problems:
             run.take(failure_outcome(name, error))
-        tasks = _tasks(found, store, folder, config, outputs, pixel_spacing_mm, force, model)
+        tasks = _tasks(found, store, folder, config, outputs, reading, model)
         if jobs > 1 and (cluster is None or cluster.here):
             compile_kernels(config)
         given = (
@@ -219,9 +223,13 @@ def _run(
 
 
 def _outputs(
-    model: ClusterModel | None, pictures: Mapping[str, str], *, candidates: bool, overlay: bool
+    model: ClusterModel | None,
+    pictures: Mapping[str, str],
+    candidates: bool,
+    overlay: bool,
+    dicom_columns: bool,
 ) -> list[Output]:
-    outputs: list[Output] = [Tables(model)]
+    outputs: list[Output] = [Tables(model, dicom_columns)]
     outputs += [Candidates()] * candidates
     outputs += [Overlays(pictures)] * overlay
     return outputs
@@ -233,15 +241,15 @@ def _tasks(
     folder: Path,
     config: Config,
     outputs: Sequence[Output],
-    pixel_spacing_mm: float | None,
-    force: bool,
+    reading: ReadOptions,
     model: ClusterModel | None,
 ) -> list[Task]:
     level = logging.getLogger("mcdetect").getEffectiveLevel()
-    parts = (config.digest, repr(pixel_spacing_mm), repr(force), "" if model is None else model.digest)
+    identified = any(isinstance(output, Tables) and output.dicom_columns for output in outputs)
+    parts = (config.digest, repr(reading), "" if model is None else model.digest, repr(identified))
     return [
         Task(
-            source=ImageFile(item.path, item.file, pixel_spacing_mm, force, item.member),
+            source=reading.source(item.path, item.file, item.member),
             file=item.file,
             folder=folder,
             config=config,
