@@ -464,6 +464,7 @@ BENCHMARKS: dict[str, Benchmark] = {
             View(
                 "What Dask adds",
                 (
+                    Column("images sent", "images sent"),
                     Column("images per second at most", "images per second at most", form=".0f"),
                     Column("scheduler and writer, ms per image", "own milliseconds per image", form=".1f"),
                     Column("workers that they keep busy", "workers that one writer keeps busy", form=".0f"),
