@@ -115,6 +115,7 @@ def test_near_the_skin_a_body_needs_a_certain_mark(
         breast=breast,
         origin_px=(7, 9),
         equalised=np.zeros((50, 60), np.float32),
+        focus=None,
         in_part=lambda marks: (marks.row_px, marks.col_px),
     )
     marks, accepted, whole = bodies.find_bodies(

@@ -93,8 +93,8 @@ def test_everything_is_written_and_told(
     found = module.compare_files(*files, out, config=config, pixel_spacing_mm=0.07, prior_spacing_mm=0.05)
     assert isinstance(found, Found)
     assert detector.read == [
-        ("then.dcm", {"pixel_spacing_mm": 0.05, "force": False, "member": None}),
-        ("now.dcm", {"pixel_spacing_mm": 0.07, "force": False, "member": None}),
+        ("then.dcm", {"pixel_spacing_mm": 0.05, "force": False}),
+        ("now.dcm", {"pixel_spacing_mm": 0.07, "force": False}),
     ]
     assert detector.detected == [("then.dcm", config), ("now.dcm", config)]
     assert comparer.asked == [(["then.dcm", "now.dcm"], {"config": config, "force": False})]
@@ -126,7 +126,7 @@ def test_what_is_not_given_is_as_usual(
     tmp_path: Path, detector: Detector, comparer: Comparer, files: tuple[Path, Path]
 ) -> None:
     module.compare_files(*files, tmp_path / "out", pixel_spacing_mm=0.07, picture=False, force=True)
-    read = {"pixel_spacing_mm": 0.07, "force": True, "member": None}
+    read = {"pixel_spacing_mm": 0.07, "force": True}
     assert [options for _, options in detector.read] == [read] * 2
     assert comparer.asked[0][1] == {"config": Config(), "force": True}
     assert not (tmp_path / "out" / "comparison.png").exists()

@@ -129,8 +129,11 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     implant = np.zeros_like(mask) if part else find_implant(values, mask, coarse.step_mm)
     if implant.any():
         searched &= ~cv2.dilate(implant.view(np.uint8), disc(MARGIN_MM, coarse.step_mm)).view(np.bool_)
+    saturated = np.zeros_like(mask)
     if mammogram.saturation_level is not None:
-        searched &= ~find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
+        saturated = find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
+        saturated &= searched
+        searched &= ~saturated
     frame = (top, bottom, left, right)
     if part and not shows_skin(mask, frame, coarse.step_mm):
         skin_mm = np.where(mask, np.float32(NO_SKIN_MM), np.float32(0.0))
@@ -139,14 +142,17 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     full_mask = refine(mask, (rows, cols))
     full_searched = refine(searched, (rows, cols))
     _remove_scan_lines(full_searched, full_mask, mammogram)
-    _remove_objects(full_searched, full_mask, mammogram)
+    hidden = refine(saturated, (rows, cols)) if saturated.any() else np.zeros_like(full_mask)
+    _remove_objects(full_searched, hidden, full_mask, mammogram)
     if mammogram.valid is not None:
         full_searched &= mammogram.valid
+        hidden &= mammogram.valid
     known_air = coarse.exposed if air is not None else np.zeros_like(mask)
     uneven = air_unevenness(share, mask, known_air, coarse.step_mm)
     return BreastRegion(
         mask=full_mask,
         searched=full_searched,
+        hidden=hidden if hidden.any() else None,
         pectoral=refine(pectoral, (rows, cols)),
         skin_distance_mm=skin_mm,
         grid_step_px=coarse.step_px,
@@ -175,8 +181,8 @@ def _add_others(mask: BoolImage, share: FloatImage, window: tuple[slice, slice],
     return count
 
 
-def _remove_objects(searched: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:
-    """Take clips and burnt-in words off what is searched; both are bright."""
+def _remove_objects(searched: BoolImage, hidden: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:
+    """Take clips and burnt-in words off what is searched, both are bright; what clips hide is noted."""
     spacing_mm = mammogram.spacing.row_mm, mammogram.spacing.col_mm
     levels = grey_range(mammogram.pixels, mask)
     if levels is None:
@@ -184,8 +190,11 @@ def _remove_objects(searched: BoolImage, mask: BoolImage, mammogram: Mammogram) 
     down, across = (max(math.ceil(OBJECT_MARGIN_MM / step), OBJECT_MARGIN_PX) for step in spacing_mm)
     box = bright_box(mammogram.pixels, mask, levels.level(min(*CLIP_LEVELS, *LEVELS)), (down, across))
     pixels, inside = mammogram.pixels[box], np.ascontiguousarray(mask[box])
-    searched[box] &= ~find_clips(pixels, inside, levels, spacing_mm)
-    searched[box] &= ~find_letters(pixels, inside, levels, spacing_mm)
+    clips = find_clips(pixels, inside, levels, spacing_mm)
+    legible = ~find_letters(pixels, inside, levels, spacing_mm)
+    hidden[box] |= clips & searched[box]
+    hidden[box] &= legible
+    searched[box] &= ~clips & legible
 
 
 def _refuse_blank(mammogram: Mammogram, coarse: CoarseImage) -> None:

@@ -47,6 +47,9 @@ class BreastRegion:
         Share, 0 to 1, of the breast whose tissue is darker than the tissue around; NaN outside.
     has_skin : bool
         Whether the image shows a skin line.
+    hidden : (rows, cols) bool array, optional
+        Where specks are not looked for, since something there is whiter than what can be told apart: about
+        clips and saturated patches. Large bodies are looked for there. None where there is no such place.
     air_unevenness : float
         Share of the air whose grey level is not that of most air, 0 to 1; NaN where there is too little
         air to tell. Digital images have next to none, scanned films more.
@@ -66,6 +69,7 @@ class BreastRegion:
     density_rank: npt.NDArray[np.float32] | None = None
     has_skin: bool = True
     is_part: bool = False
+    hidden: npt.NDArray[np.bool_] | None = None
     air_unevenness: float = math.nan
     n_breasts: int = 1
     implant_mm2: float = 0.0
