@@ -444,6 +444,35 @@ BENCHMARKS: dict[str, Benchmark] = {
             ),
         ),
     ),
+    "cluster": Benchmark(
+        "benchmarks.measurement.cluster",
+        "A million images on a cluster",
+        "A drawn DICOM file of 4096 x 3328 pixels from reading to tables and picture, one thread: processor "
+        "time. Then its outcome, sent again and again by workers that do not search: what one scheduler and "
+        "one writer, in one process, keep up with. The price is an example.",
+        (
+            View(
+                "",
+                (
+                    Column("processor seconds per image", "processor seconds per image"),
+                    Column("core hours per million images", "core hours per million", form=".0f"),
+                    Column("cost per million images", "cost per million", form=".0f"),
+                    Column("  at a price per core hour of", "price of a core hour"),
+                ),
+                turned=True,
+            ),
+            View(
+                "What Dask adds",
+                (
+                    Column("images sent", "images sent"),
+                    Column("images per second at most", "images per second at most", form=".0f"),
+                    Column("scheduler and writer, ms per image", "own milliseconds per image", form=".1f"),
+                    Column("workers that they keep busy", "workers that one writer keeps busy", form=".0f"),
+                ),
+                down=("kind",),
+            ),
+        ),
+    ),
     "stage_cost": Benchmark(
         "benchmarks.measurement.stage_cost",
         "How stages grow with their work",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mcdetect.cli.exits import FAILED, stopped_by, written, wrong_usage
+from mcdetect.cli.exits import FAILED, given_up, stopped_by, written, wrong_usage
 from mcdetect.cli.options import (
     ConfigFile,
     Jobs,
@@ -40,7 +40,9 @@ def detect(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH", parser=named, help="Files or folders (searched recursively), in any mix."
+            metavar="PATH",
+            parser=named,
+            help="Files or folders (searched recursively), in any mix; addresses (s3://, https://), too.",
         ),
     ],
     out: OutFolder,
@@ -89,6 +91,13 @@ def detect(
     ] = False,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Draw no pictures.")] = False,
     jobs: Jobs = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Search on a Dask cluster: tcp://HOST:8786, a scheduler file (*.json), or local.",
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also process images that are not plain mammograms.")
     ] = False,
@@ -104,10 +113,10 @@ def detect(
 
     from mcdetect.cli.console import Terminal, log_to, one_line, output_console, print_summary
     from mcdetect.config import Config
-    from mcdetect.errors import ConfigError, MissingSpacingError, UnreadableFileError
+    from mcdetect.errors import ConfigError, MissingLibraryError, MissingSpacingError, UnreadableFileError
     from mcdetect.output.folder import OutputError
     from mcdetect.readers.examination import given_magnification
-    from mcdetect.runs import run_batch
+    from mcdetect.runs import ClusterError, LostClusterError, run_batch
     from mcdetect.schema import CLUSTERS
     from mcdetect.training import ClusterModel
 
@@ -116,7 +125,9 @@ def detect(
     terminal = Terminal(errors, quiet=quiet)
     with (
         written(),
-        wrong_usage(ConfigError, OutputError),
+        wrong_usage(ConfigError, OutputError, MissingLibraryError),
+        wrong_usage(ClusterError, option="--dask"),
+        given_up(LostClusterError),
         wrong_usage(UnknownOutputError, option="--also"),
         wrong_usage(UnreadableFileError, option="--model"),
         wrong_usage(MissingSpacingError, option="--pixel-spacing"),
@@ -144,6 +155,7 @@ def detect(
             model=loaded,
             studies_by=studies_by.value,
             also=also or (),
+            dask=dask,
             magnification=magnification,
             specimens=specimens,
             dicom_columns=dicom_columns,

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING
 
+from mcdetect.readers.held import HeldFile
+from mcdetect.readers.remote import RemoteFile, is_address
+
 if TYPE_CHECKING:
     from mcdetect.readers.dicom.memory import Dataset
 
@@ -41,8 +44,12 @@ def as_file(source: Readable) -> Iterator[Path]:
     UnreadableFileError
         If a data set cannot be written.
     """
+    if is_address(source):
+        remote = RemoteFile.at(str(source))
+        yield HeldFile.of(Path(remote), remote.read_bytes())
+        return
     if isinstance(source, (str, os.PathLike)):
-        yield Path(source)
+        yield source if isinstance(source, Path) else Path(source)  # a `HeldFile` stays one
         return
     data = _content(source)
     with tempfile.TemporaryDirectory(prefix="mcdetect-", ignore_cleanup_errors=True) as folder:
