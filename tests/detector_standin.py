@@ -26,7 +26,8 @@ class Detector:
         self.detected: list[tuple[str, Config | None]] = []
 
     def read_mammogram(self, path: Path, **options: Any) -> Mammogram:
-        self.read.append((path.name, options))
+        always = ("pixel_spacing_mm", "force")
+        self.read.append((path.name, {k: v for k, v in options.items() if v or k in always}))
         text = path.read_text()
         if text == "bad":
             raise UnreadableFileError("the file is broken", "get a new copy", path)
@@ -61,7 +62,7 @@ class Detector:
 def install(monkeypatch: pytest.MonkeyPatch) -> Detector:
     """Put the stand-in in the place of reader and detector."""
     stand_in = Detector()
-    monkeypatch.setattr("mcdetect.readers.read.read_mammogram", stand_in.read_mammogram)
+    monkeypatch.setattr("mcdetect.readers.read.read_image", stand_in.read_mammogram)
     monkeypatch.setattr("mcdetect.pipeline.files.detect", stand_in.detect)
     return stand_in
 

@@ -19,6 +19,7 @@ from mcdetect.breast.letters import LEVELS, find_letters
 from mcdetect.breast.lines import find_scan_lines
 from mcdetect.breast.marks import CLIP_LEVELS, find_clips, find_markers, find_saturated
 from mcdetect.breast.outline import find_air, trace_breast
+from mcdetect.breast.part import find_specimen, shows_skin
 from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
 from mcdetect.breast.region import BreastRegion
 from mcdetect.breast.several import count_breasts, further_breasts
@@ -93,7 +94,11 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     is_small = min(coarse.step_mm[0] * shape[0], coarse.step_mm[1] * shape[1]) < CROP_MM
     mask: BoolImage = np.zeros(shape, np.bool_)
     share = scaled
-    if air is not None:
+    part = mammogram.shows_part
+    if air is not None and mammogram.shows_specimen:
+        share = (values - np.float32(air.air)) / np.float32(air.tissue - air.air)
+        mask[window] = find_specimen(np.ascontiguousarray(share[window]), coarse.step_mm)
+    elif air is not None:
         share = (values - np.float32(air.air)) / np.float32(air.tissue - air.air)
         mask[window] = trace_breast(np.ascontiguousarray(share[window]), coarse.step_mm)
         whole_mm2 = mask.size * coarse.cell_mm2
@@ -106,22 +111,22 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     breasts = 1
     if air is None:
         mask[window] = True
-    elif not is_small:
+    elif not is_small and not part:
         breasts = _add_others(mask, share, window, coarse)
     skin_mm = _skin_distance(mask, (top, bottom, left, right), coarse)
-    side = chest_wall_side(mask[window]) if air is not None and breasts == 1 else None
+    side = chest_wall_side(mask[window]) if air is not None and breasts == 1 and not part else None
     _cross_check(mammogram, side)
     pectoral = np.zeros_like(mask)
     if side is not None:
-        part = np.ascontiguousarray(share[window])
-        pectoral[window] = find_pectoral(part, mask[window], side, mammogram.view, coarse.step_mm)
+        inner = np.ascontiguousarray(share[window])
+        pectoral[window] = find_pectoral(inner, mask[window], side, mammogram.view, coarse.step_mm)
     searched = mask.copy()
     if air is not None or not is_small:
         searched &= _border_distance((top, bottom, left, right), shape, coarse) > config.border_mm
     if air is not None:
         searched &= skin_mm > config.skin_mm
         searched &= ~find_markers(share, skin_mm, coarse.step_mm)
-    implant = find_implant(values, mask, coarse.step_mm)
+    implant = np.zeros_like(mask) if part else find_implant(values, mask, coarse.step_mm)
     if implant.any():
         searched &= ~cv2.dilate(implant.view(np.uint8), disc(MARGIN_MM, coarse.step_mm)).view(np.bool_)
     saturated = np.zeros_like(mask)
@@ -130,6 +135,8 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         saturated &= searched
         searched &= ~saturated
     frame = (top, bottom, left, right)
+    if part and not shows_skin(mask, frame, coarse.step_mm):
+        skin_mm = np.where(mask, np.float32(NO_SKIN_MM), np.float32(0.0))
     wall = None if is_small else side
     tip = find_nipple(mask, frame, wall, coarse.step_mm)
     full_mask = refine(mask, (rows, cols))
@@ -152,6 +159,7 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
         nipple_px=None if tip is None else coarse.to_pixels(*tip),
         chest_distance_mm=chest_distance(mask, pectoral, frame, wall, coarse.step_mm),
         density_rank=density_rank(values, mask, pectoral, skin_mm, coarse.step_mm),
+        is_part=part,
         has_skin=bool((skin_mm < NO_SKIN_MM)[mask].any()),
         air_unevenness=uneven,
         n_breasts=breasts,

@@ -68,6 +68,7 @@ class BreastRegion:
     chest_distance_mm: npt.NDArray[np.float32] | None = None
     density_rank: npt.NDArray[np.float32] | None = None
     has_skin: bool = True
+    is_part: bool = False
     hidden: npt.NDArray[np.bool_] | None = None
     air_unevenness: float = math.nan
     n_breasts: int = 1
@@ -84,6 +85,13 @@ class BreastRegion:
     ) -> npt.NDArray[np.float64]:
         """Return the distance to the skin line in mm at pixel positions (nearest grid point)."""
         return self._at(self.skin_distance_mm, row_px, col_px)
+
+    def known_skin_distance_at(
+        self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return `skin_distance_at`, NaN where a view of a part of the breast shows no skin line."""
+        distance = self.skin_distance_at(row_px, col_px)
+        return np.full(distance.shape, np.nan) if self.is_part and not self.has_skin else distance
 
     def in_skin_at(
         self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]

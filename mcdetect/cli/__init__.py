@@ -18,6 +18,7 @@ from mcdetect.cli.evaluate import evaluate
 from mcdetect.cli.features import features
 from mcdetect.cli.init_config import init_config
 from mcdetect.cli.inspect import inspect
+from mcdetect.cli.stereo import stereo
 from mcdetect.cli.train import train
 
 __all__ = ["app", "main"]
@@ -35,6 +36,7 @@ app.command("detect")(detect)
 app.command("inspect")(inspect)
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
+app.command("stereo")(stereo)
 app.command("benchmark")(benchmark)
 app.command("features")(features)
 app.command("train")(train)

@@ -79,9 +79,9 @@ def members(path: Path) -> list[Member]:
     """
     try:
         if _kind(path) == "gzip":
-            with gzip.open(path) as stream:
+            with path.open("rb") as file, gzip.open(file) as stream:
                 return [Member("", _problem(stream.read(HEAD_BYTES)))]
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             files = [item for item in archive.infolist() if not (item.is_dir() or _hidden(item.filename))]
             return [
                 Member(item.filename, _problem_in(archive, item))
@@ -142,10 +142,14 @@ def unpacked(path: Path, member: str | None = None) -> Iterator[Path]:
         place = Path(folder) / _plain_name(member or path.stem)
         try:
             if kind == "gzip":
-                with gzip.open(path) as stream:
+                with path.open("rb") as file, gzip.open(file) as stream:
                     _copy(stream, place)
             else:
-                with zipfile.ZipFile(path) as archive, archive.open(member or "") as entry:
+                with (
+                    path.open("rb") as file,
+                    zipfile.ZipFile(file) as archive,
+                    archive.open(member or "") as entry,
+                ):
                     _copy(entry, place)
         except KeyError as error:
             raise UnreadableFileError("the archive no longer holds it", "run it again") from error

@@ -62,7 +62,7 @@ def read_tiff(path: Path, examiner: Examiner, force: bool, frame: int) -> TiffPi
     import tifffile
 
     try:
-        with _silent(), tifffile.TiffFile(path) as file:
+        with _silent(), path.open("rb") as stream, tifffile.TiffFile(stream) as file:
             count = min(len(file.pages), _MOST_PAGES)  # iterating over damaged ones may never end
             pages = _pictures([file.pages[k].aspage() for k in range(count)], examiner)
             if len(pages) > 1:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mcdetect.exams.studies import Trace, ViewImage, find_exposures, same_pixels, shared_instances
 from mcdetect.exams.studies.grouping import BOX_COLUMNS
 from mcdetect.exams.studies.matching import MATCHING_COLUMNS
+from mcdetect.image.views import PART_VIEWS
 from mcdetect.output.overlays import Overlays
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.seam import Output
@@ -18,7 +19,7 @@ from mcdetect.output.tables import SCHEMAS
 from mcdetect.runs.report import BatchReport, ImageReport, Observer
 from mcdetect.runs.store import Entry, Store
 from mcdetect.runs.worker import Failure, Outcome
-from mcdetect.schema import FAILURES, MODEL_COLUMNS, SKIPPED, make_table
+from mcdetect.schema import DICOM_COLUMNS, FAILURES, MODEL_COLUMNS, SKIPPED, make_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,17 +27,26 @@ if TYPE_CHECKING:
 __all__ = ["STORED", "RunResults", "known_keys", "lengths"]
 
 STORED = {
-    **{name: SCHEMAS[name] for name in ("images", "calcifications", "candidates")},
+    **{name: SCHEMAS[name] for name in ("calcifications", "candidates")},
     "clusters": (*SCHEMAS["clusters"], *MODEL_COLUMNS),
+    "images": (*SCHEMAS["images"], *DICOM_COLUMNS),
 }
 """Tables that the store of a run holds, image by image."""
 
 _CLASH = "SOP Instance UID and other pixels than those of"
 
-_SPECIAL = frozenset(
-    {"magnification view", "spot compression view", "specimen", "stereotactic image", "partial view"}
+_MARK_COLUMNS = tuple(
+    column
+    for column in SCHEMAS["calcifications"]
+    if column.name in ("cluster_id", "row_px", "col_px", "score")
 )
+"""What is read again of the calcifications of each image."""
+
+_SPECIAL = PART_VIEWS | {"partial view"}
 """Remarks of the loader on images whose distances are not those of a whole view."""
+
+_MAGNIFIED = frozenset({"magnification view", "spot compression view"})
+"""Remarks on images whose groups are looked for in the full views of the breast."""
 
 
 def known_keys(store: Store, name: str, folder: Path, outputs: Sequence[Output]) -> frozenset[str]:
@@ -97,6 +107,8 @@ class RunResults:
     def rows(self, table: str, file: str) -> pd.DataFrame:
         """Return the rows of one image in a table."""
         columns = SCHEMAS[table]
+        if table == "images" and self._entries[file].facts.get("dicom_columns"):
+            columns = (*columns, *DICOM_COLUMNS)
         if table == "clusters":
             columns = (*columns, *(c for c in MODEL_COLUMNS if c.name in self._model_columns(file)))
         rows = self.store.rows(self._entries[file], table, columns)
@@ -130,7 +142,8 @@ class RunResults:
             self._entries[outcome.file] = entry
             images, clusters = self.rows("images", outcome.file), self.rows("clusters", outcome.file)
             row = {str(key): value for key, value in images.iloc[0].to_dict().items()}
-            view = _view(outcome.file, str(entry.facts["study"]), row, clusters)
+            marks = self.store.rows(entry, "calcifications", _MARK_COLUMNS)
+            view = _view(outcome.file, str(entry.facts["study"]), row, clusters, marks)
             self.views.append(view)
             self._traces.append(_trace(view, entry.facts["origin"], str(entry.facts["sketch"])))
             scores = clusters.loc[clusters["flagged"], "score"]
@@ -160,6 +173,7 @@ class RunResults:
             },
             "sketch": outcome.sketch,
             "outputs": {name: list(files) for name, files in outcome.outputs.items()},
+            "dicom_columns": DICOM_COLUMNS[0].name in outcome.tables["images"].columns,
             "model_columns": [c.name for c in MODEL_COLUMNS if c.name in clusters.columns],
         }
         try:
@@ -209,18 +223,33 @@ def _input_record(outcome: Outcome, entry: Entry | None, skipped: str) -> InputR
     )
 
 
-def _view(file: str, study: str, row: Mapping[str, Any], clusters: pd.DataFrame) -> ViewImage:
+def _view(
+    file: str, study: str, row: Mapping[str, Any], clusters: pd.DataFrame, marks: pd.DataFrame
+) -> ViewImage:
     """Return what the table of examinations needs of one image, which is little."""
-    kept = [name for name in ("cluster_id", *MATCHING_COLUMNS, *BOX_COLUMNS) if name in clusters.columns]
+    looked_at = ("cluster_id", "morphology", *MATCHING_COLUMNS, *BOX_COLUMNS)
+    kept = [name for name in looked_at if name in clusters.columns]
+    remarks = str(row["flags"]).split("; ")
     return ViewImage(
         file=file,
         study=study,
         laterality=str(row["laterality"]),
         view=str(row["view"]),
-        special=any(remark in _SPECIAL for remark in str(row["flags"]).split("; ")),
+        special=any(remark in _SPECIAL for remark in remarks),
         clusters=clusters[kept],
+        marks=_placed(marks, row),
+        magnified=any(remark in _MAGNIFIED for remark in remarks) and "specimen" not in remarks,
         intent=str(row["intent"]),
         spacing_mm=(float(row["row_spacing_mm"]), float(row["col_spacing_mm"])),
+    )
+
+
+def _placed(marks: pd.DataFrame, row: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the calcifications of groups with their places in mm."""
+    grouped = marks[marks["cluster_id"] > 0]
+    return grouped[["cluster_id", "score"]].assign(
+        row_mm=grouped["row_px"] * float(row["row_spacing_mm"]),
+        col_mm=grouped["col_px"] * float(row["col_spacing_mm"]),
     )
 
 

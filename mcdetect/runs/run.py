@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,11 @@ from mcdetect.output.overlays import Overlays, overlay_names
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import Candidates, Tables
-from mcdetect.readers.image_file import ImageFile
+from mcdetect.readers.examination import given_magnification
+from mcdetect.readers.image_file import ReadOptions
+from mcdetect.readers.remote import RemoteFile, only_here
 from mcdetect.runs.compiling import compile_kernels
+from mcdetect.runs.dask import LOCAL, ClusterError, DaskWorkers, connected
 from mcdetect.runs.discovery import Discovery, find_inputs
 from mcdetect.runs.pool import choose_jobs, run_tasks
 from mcdetect.runs.report import BatchReport, Observer
@@ -48,13 +51,18 @@ def run_batch(
     model: ClusterModel | None = None,
     studies_by: str = "auto",
     also: Sequence[str] = (),
+    dask: str | None = None,
+    magnification: float | None = None,
+    specimens: bool = False,
+    dicom_columns: bool = False,
 ) -> BatchReport:
     """Detect in many mammograms and write tables and pictures.
 
     Parameters
     ----------
     paths : sequence of path-like
-        Files and folders, in any mix; folders are searched recursively.
+        Files and folders, in any mix; folders are searched recursively. Addresses that fsspec knows
+        (``s3://``, ``gs://``, ``https://``, ...) are taken as well.
     out : path-like
         Folder for the results; made when it does not exist.
     config : Config, optional
@@ -78,6 +86,15 @@ def run_batch(
         How images are grouped into examinations, see `mcdetect.exams.studies.group_images`.
     also : sequence of str
         Further outputs, names of `mcdetect.output.further.FURTHER`.
+    dask : str, optional
+        Search on a Dask cluster: the address of its scheduler, its scheduler file (``*.json``), or ``local``
+        for one of `jobs` processes on this machine.
+    magnification : float, optional
+        Of magnification views whose header does not tell it.
+    specimens : bool
+        Also search radiographs of specimens, as crops.
+    dicom_columns : bool
+        Add `mcdetect.schema.DICOM_COLUMNS` to the table of images: UIDs, maker and exposure.
 
     Returns
     -------
@@ -87,8 +104,11 @@ def run_batch(
     ------
     OutputError
         When the output folder cannot be used.
+    ClusterError, MissingLibraryError
+        When the Dask cluster cannot be used, or what it needs is not installed.
     MissingSpacingError, ValueError
-        When `paths`, `out`, `pixel_spacing_mm`, `jobs`, `studies_by` or `also` make no sense.
+        When `paths`, `out`, `pixel_spacing_mm`, `magnification`, `jobs`, `studies_by` or `also` make no
+        sense.
     TypeError
         When `paths` is one path, not a list.
     """
@@ -96,6 +116,7 @@ def run_batch(
         raise ValueError(f"studies_by must be one of {', '.join(GROUPINGS)}, got {studies_by!r}")
     if pixel_spacing_mm is not None:
         PixelSpacing(pixel_spacing_mm, pixel_spacing_mm)
+    given_magnification(magnification)
     if not os.fspath(out):
         raise ValueError("out is empty; name a folder for the results")
     config = config or Config()
@@ -103,15 +124,18 @@ def run_batch(
     folder = Path(out)
     further = further_outputs(also)
     found = find_inputs(paths)
-    jobs = choose_jobs(len(found.inputs), jobs)
+    jobs = _jobs(found, jobs, dask)
     files = [item.file for item in found.inputs]
     pictures = dict(zip(files, overlay_names(files), strict=True)) if overlay else {}
-    outputs = [*_outputs(model, pictures, candidates=candidates, overlay=overlay), *further]
+    outputs = [*_outputs(model, pictures, candidates, overlay, dicom_columns), *further]
     options = {
         "pixel_spacing_mm": pixel_spacing_mm,
         "candidates": candidates,
         "overlay": overlay,
         "force": force,
+        "magnification": magnification,
+        "specimens": specimens,
+        "dicom_columns": dicom_columns,
         "studies_by": studies_by,
         "also": list(also),
         "model": None
@@ -123,11 +147,29 @@ def run_batch(
             "calibrated": model.calibration is not None,
         },
     }
+    if dask is not None:
+        options["dask"] = dask if dask == LOCAL else "scheduler"  # its address names a host
     make_folder(folder)
-    with locked(folder):
+    workers = nullcontext() if dask is None else connected(dask, jobs=jobs)
+    with locked(folder), workers as cluster:
+        if cluster is not None and not cluster.here:
+            jobs = max(1, cluster.count())
+        reading = ReadOptions(pixel_spacing_mm, force, magnification, specimens)
         return _run(
-            found, folder, config, options, outputs, pictures, jobs, observer, pixel_spacing_mm, force, model
+            found, folder, config, options, outputs, pictures, jobs, observer, reading, model, cluster
         )
+
+
+def _jobs(found: Discovery, requested: int | None, dask: str | None) -> int:
+    """Return the number of processes of this machine."""
+    if dask not in (None, LOCAL) and requested is not None:
+        raise ClusterError("the number of workers is that of the scheduler; leave out --jobs")
+    here = [item.path for item in found.inputs if isinstance(item.path, RemoteFile)]
+    if any(only_here(path.address) for path in here):
+        if dask is not None:
+            raise ClusterError("memory:// is seen by this process only; leave out --dask")
+        return 1
+    return choose_jobs(len(found.inputs), requested)
 
 
 def _run(
@@ -139,9 +181,9 @@ def _run(
     pictures: Mapping[str, str],
     jobs: int,
     observer: Observer,
-    pixel_spacing_mm: float | None,
-    force: bool,
+    reading: ReadOptions,
     model: ClusterModel | None,
+    cluster: DaskWorkers | None,
 ) -> BatchReport:
     """Work on the inputs in a folder that nobody else works in."""
     earlier = prepare_output(folder)
@@ -158,10 +200,13 @@ def _run(
         run = RunResults(store, record, report, observer)
         for name, error in found.problems:
             run.take(failure_outcome(name, error))
-        tasks = _tasks(found, store, folder, config, outputs, pixel_spacing_mm, force, model)
-        if jobs > 1:
+        tasks = _tasks(found, store, folder, config, outputs, reading, model)
+        if jobs > 1 and (cluster is None or cluster.here):
             compile_kernels(config)
-        with closing(run_tasks(tasks, jobs=jobs, stop=stop)) as outcomes:
+        given = (
+            run_tasks(tasks, jobs=jobs, stop=stop) if cluster is None else cluster.run_tasks(tasks, stop=stop)
+        )
+        with closing(given) as outcomes:
             for outcome in outcomes:
                 run.take(outcome)
         report.interrupted = stop.is_set() and len(record.inputs) < len(tasks) + len(found.problems)
@@ -178,9 +223,13 @@ def _run(
 
 
 def _outputs(
-    model: ClusterModel | None, pictures: Mapping[str, str], *, candidates: bool, overlay: bool
+    model: ClusterModel | None,
+    pictures: Mapping[str, str],
+    candidates: bool,
+    overlay: bool,
+    dicom_columns: bool,
 ) -> list[Output]:
-    outputs: list[Output] = [Tables(model)]
+    outputs: list[Output] = [Tables(model, dicom_columns)]
     outputs += [Candidates()] * candidates
     outputs += [Overlays(pictures)] * overlay
     return outputs
@@ -192,15 +241,15 @@ def _tasks(
     folder: Path,
     config: Config,
     outputs: Sequence[Output],
-    pixel_spacing_mm: float | None,
-    force: bool,
+    reading: ReadOptions,
     model: ClusterModel | None,
 ) -> list[Task]:
     level = logging.getLogger("mcdetect").getEffectiveLevel()
-    parts = (config.digest, repr(pixel_spacing_mm), repr(force), "" if model is None else model.digest)
+    identified = any(isinstance(output, Tables) and output.dicom_columns for output in outputs)
+    parts = (config.digest, repr(reading), "" if model is None else model.digest, repr(identified))
     return [
         Task(
-            source=ImageFile(item.path, item.file, pixel_spacing_mm, force, item.member),
+            source=reading.source(item.path, item.file, item.member),
             file=item.file,
             folder=folder,
             config=config,

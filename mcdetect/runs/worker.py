@@ -143,13 +143,17 @@ def failure_outcome(file: str, error: InputFileError) -> Outcome:
 
 
 def process(task: Task) -> Outcome:
-    """Detect in one image and hand the result to the outputs; never raises an `Exception`."""
+    """Detect in one image and hand the result to the outputs; never raises an `Exception`.
+
+    The file is read once: the bytes that are hashed are the bytes that are searched.
+    """
     digest: str | None = None
     size: int | None = None
     with _library_warnings(task.file):
         try:
-            size, digest = _fingerprint(task.source.path)
-            outcome = _work(task, digest)
+            data = task.source.path.read_bytes()
+            size, digest = len(data), hashlib.sha256(data).hexdigest()
+            outcome = _work(dataclasses.replace(task, source=_holding(task.source, data)), digest)
         except InputFileError as error:
             outcome = failure_outcome(task.file, error)
         except OSError as error:
@@ -170,10 +174,12 @@ def process(task: Task) -> Outcome:
     return dataclasses.replace(outcome, sha256=digest, size_bytes=size)
 
 
-def _fingerprint(path: Path) -> tuple[int, str]:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return stream.tell(), digest
+def _holding(source: Source, data: bytes) -> Source:
+    """Return a source that reads these bytes, not the file, which may change meanwhile."""
+    from mcdetect.readers.held import HeldFile
+
+    held: Source = dataclasses.replace(source, path=HeldFile.of(source.path, data))  # type: ignore[type-var]
+    return held
 
 
 def _work(task: Task, digest: str) -> Outcome:

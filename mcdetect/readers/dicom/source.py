@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import pydicom
 from pydicom import uid
-from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset, read_file_meta_info
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset
 
 from mcdetect.errors import UnreadableFileError
 from mcdetect.readers.dicom.tags import PYDICOM_ERRORS
@@ -111,7 +111,7 @@ def open_dicom(path: Path) -> Iterator[DicomSource]:
         ) from error
     with file:
         try:
-            header, stream, implicit, little = _read_header(file, path)
+            header, stream, implicit, little = _read_header(file)
             element = _pixel_element(stream, implicit, little)
             meta = getattr(header, "file_meta", None) or Dataset()
             stated = str(meta.get("TransferSyntaxUID") or "").strip()
@@ -128,7 +128,27 @@ def open_dicom(path: Path) -> Iterator[DicomSource]:
         yield DicomSource(header, stream, syntax, bool(stated), encoding, element)
 
 
-def _read_header(file: BinaryIO, path: Path) -> tuple[Dataset, BinaryIO, bool, bool]:
+def _meta_of(file: BinaryIO) -> FileMetaDataset:
+    """Return the file meta information (DICOM PS3.10, 7.1), the stream standing at its start again."""
+    for implicit in (False, True):  # some writers use the wrong encoding
+        file.seek(132)
+        elements = read_dataset(
+            file,
+            is_implicit_VR=implicit,
+            is_little_endian=True,
+            stop_when=lambda tag, vr, length: tag >> 16 != 2,
+        )
+        meta = FileMetaDataset(elements)
+        try:
+            meta.get("TransferSyntaxUID")
+            break
+        except NotImplementedError:
+            continue
+    file.seek(0)
+    return meta
+
+
+def _read_header(file: BinaryIO) -> tuple[Dataset, BinaryIO, bool, bool]:
     """Return everything before the pixel data, the stream standing there, and its encoding.
 
     The encoding is (implicit value representations, little endian).
@@ -140,7 +160,7 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[Dataset, BinaryIO, bool, b
         if deflated in start:
             raise UnreadableFileError("it is deflated but has no DICOM preamble", _AGAIN)
     else:
-        meta = read_file_meta_info(path)
+        meta = _meta_of(file)
         if meta.get("TransferSyntaxUID") == uid.DeflatedExplicitVRLittleEndian:
             # The meta information is a group length element of 12 bytes and what that counts.
             file.seek(132 + 12 + int(meta.FileMetaInformationGroupLength))

@@ -18,7 +18,7 @@ from mcdetect.image.volume import Volume
 from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
 from mcdetect.readers.dicom.eligibility import frame_count
 from mcdetect.readers.dicom.greyscale import GreyScale
-from mcdetect.readers.dicom.identity import Identity, study_pseudonym
+from mcdetect.readers.dicom.identity import Identity
 from mcdetect.readers.dicom.origin import find_origin
 from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource
@@ -90,7 +90,8 @@ def to_volume(
         display_window=grey.display_window,
         source=path.name,
         polarity_source=grey.polarity,
-        study=study_pseudonym(source.header),
+        study=examiner.study,
+        header=dict(examiner.header),
         origin=find_origin(source.header, laterality, identity.view),
         flags=tuple(examiner.flags),
         details=dict(examiner.facts),
