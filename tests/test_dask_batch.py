@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +43,7 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[Path, int]]:
                 started.append(subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log))
             while not place.exists() or not place.read_text():
                 assert started[0].poll() is None, (folder / "dask_scheduler.log").read_text()
-                time.sleep(0.1)
+                threading.Event().wait(0.1)
         with distributed.Client(scheduler_file=str(place), set_as_default=False) as client:
             client.wait_for_workers(workers)
         yield place, started[0].pid

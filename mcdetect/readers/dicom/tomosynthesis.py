@@ -138,11 +138,11 @@ class FrameReader:
 
     def __init__(self, source: DicomSource, path: Path) -> None:
         self._lock = threading.Lock()
-        self._source = source
-        if not isinstance(source.stream, BytesIO):  # a deflated file is unpacked already
-            stream = path.open("rb")
-            self._source = dataclasses.replace(source, stream=stream)
-            weakref.finalize(self, stream.close)
+        in_memory = isinstance(source.stream, BytesIO)  # held, or unpacked already
+        # what is in memory is shared, not copied; the stream given is closed by whoever opened it
+        stream = BytesIO(source.stream.getvalue()) if in_memory else path.open("rb")  # type: ignore[attr-defined]
+        self._source = dataclasses.replace(source, stream=stream)
+        weakref.finalize(self, stream.close)
 
     def __call__(self, frame: int) -> npt.NDArray[Any]:
         """Return the (rows, cols) stored integers of a frame, from 0."""
