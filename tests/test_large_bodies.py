@@ -247,7 +247,7 @@ def test_a_body_keeps_its_certain_mark() -> None:
         (disc(3.0), "coarse"),
         (ring(3.0, 0.5), "rim"),
         (rod(4.0, 0.8, 30.0), "object"),
-        (lens(4.0, 1.2), "rod"),
+        (lens(4.0, 1.5), "rod"),
     ],
     ids=["disc", "ring", "bar", "lens"],
 )

@@ -45,10 +45,7 @@ _METAL_EDGE = 3.0  # mean slope of the border over the height, per mm
 _WIRE_MM, _WIRE_LONG_MM, _WIRE_ASPECT = 1.2, 6.0, 3.0
 """Greatest width and extent of a clip, and its least length over the width, along the wire."""
 _WIRE_UNEVEN = 0.3  # standard deviation of its width over the mean
-_STRAIGHT, _PARALLEL = (
-    0.87,
-    0.778,
-)  # area over that of the convex hull, and of the rectangle around a straight one
+_STRAIGHT, _PARALLEL = 0.87, 0.85  # area over that of the convex hull, and of the rectangle around it
 _RIDGE = 0.4  # of the greatest depth, from which a local maximum lies on the middle line
 
 # Judged: layers of a body, by their depth.
