@@ -23,7 +23,7 @@ def dask_setup(worker: Any) -> None:
             os._exit(9)
         return stand_in.read_mammogram(path, **options)
 
-    pytest.MonkeyPatch().setattr("mcdetect.readers.read.read_mammogram", read)
+    pytest.MonkeyPatch().setattr("mcdetect.readers.read.read_image", read)
 
 
 def name_only(task: Task) -> Outcome:
