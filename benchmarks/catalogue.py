@@ -502,6 +502,35 @@ BENCHMARKS: dict[str, Benchmark] = {
             ),
         ),
     ),
+    "cluster": Benchmark(
+        "benchmarks.measurement.cluster",
+        "A million images on a cluster",
+        "A drawn DICOM file of 4096 x 3328 pixels from reading to tables and picture, one thread: processor "
+        "time. Then its outcome, sent again and again by workers that do not search: what one scheduler and "
+        "one writer, in one process, keep up with. The price is an example.",
+        (
+            View(
+                "",
+                (
+                    Column("processor seconds per image", "processor seconds per image"),
+                    Column("core hours per million images", "core hours per million", form=".0f"),
+                    Column("cost per million images", "cost per million", form=".0f"),
+                    Column("  at a price per core hour of", "price of a core hour"),
+                ),
+                turned=True,
+            ),
+            View(
+                "What Dask adds",
+                (
+                    Column("images sent", "images sent"),
+                    Column("images per second at most", "images per second at most", form=".0f"),
+                    Column("scheduler and writer, ms per image", "own milliseconds per image", form=".1f"),
+                    Column("workers that they keep busy", "workers that one writer keeps busy", form=".0f"),
+                ),
+                down=("kind",),
+            ),
+        ),
+    ),
     "stage_cost": Benchmark(
         "benchmarks.measurement.stage_cost",
         "How stages grow with their work",
@@ -537,6 +566,44 @@ BENCHMARKS: dict[str, Benchmark] = {
                     Column("area CV, all", "area CV", {"grains": "varied"}, ".0%"),
                 ),
                 down=("pixel mm", "blur mm", "diameter mm", "SNR"),
+            ),
+        ),
+    ),
+    "magnified": Benchmark(
+        "benchmarks.measurement.magnified",
+        "Magnification views",
+        "Drawn breasts with three groups that measure alike, each group magnified once more with the breast "
+        "placed anew: what is found at the default operating point, and to which group of the full view "
+        "each magnified group is given.",
+        (
+            View(
+                "",
+                (
+                    Column("members found", "members found", form=".1%"),
+                    Column("false marks per cm²", "false marks per cm2", form=".2f"),
+                    Column("groups", "magnified groups", form=".0f"),
+                    Column("given to their own", "groups given to their own", form=".0%"),
+                    Column("given to another", "groups given to another", form=".0%"),
+                ),
+                down=("view",),
+            ),
+        ),
+    ),
+    "stereo": Benchmark(
+        "benchmarks.measurement.stereo",
+        "Depth from stereotactic pairs",
+        "Projected phantoms, two groups each, 15 or 30 degrees apart, with the geometry exactly known; the "
+        "tissue does not shift.",
+        (
+            View(
+                "",
+                (
+                    Column("measured", "measured", form=".0%"),
+                    Column("RMS error, mm", "error, root mean square", form=".2f"),
+                    Column("largest, mm", "largest error", form=".2f"),
+                    Column("within 1 mm", "within 1 mm", form=".0%"),
+                ),
+                down=("what",),
             ),
         ),
     ),

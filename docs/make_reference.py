@@ -13,7 +13,15 @@ from pathlib import Path
 from mcdetect.clusters.features.dictionary import Feature, Level, feature_dictionary, stability_setup
 from mcdetect.config import Config
 from mcdetect.output.tables import SCHEMAS
-from mcdetect.schema import MEASURES, MODEL_COLUMNS, SCHEMA_VERSION, SHAPE_MEASURES, Column
+from mcdetect.schema import (
+    DICOM_COLUMNS,
+    INSPECTION,
+    MEASURES,
+    MODEL_COLUMNS,
+    SCHEMA_VERSION,
+    SHAPE_MEASURES,
+    Column,
+)
 from mcdetect.schema.spread import BIN_OCTAVES, BIN_SHARE, STATISTICS, has_log_bins
 
 FOLDER = Path(__file__).resolve().parent
@@ -124,6 +132,8 @@ def blocks() -> dict[str, str]:
     """Return every generated block by the name it has in the pages."""
     found = {f"table {name}": column_table(columns) for name, columns in SCHEMAS.items()}
     found["table model columns"] = column_table(MODEL_COLUMNS)
+    found["table dicom columns"] = column_table(DICOM_COLUMNS)
+    found["table inspection"] = column_table(INSPECTION)
     config = Config()
     for section in dataclasses.fields(config):
         found[f"options {section.name}"] = option_table(getattr(config, section.name))

@@ -96,6 +96,7 @@ CBIS_COLUMNS = (
     "ROI mask file path",
 )
 LAYOUTS = ("nested", "flat", "descriptive")
+KAGGLE = "kaggle"
 
 
 def blob(rows: int, cols: int, top: int, left: int, size: int = 40) -> npt.NDArray[np.uint8]:
@@ -106,7 +107,15 @@ def blob(rows: int, cols: int, top: int, left: int, size: int = 40) -> npt.NDArr
 
 
 def write_film(path: Path, pixels: Array, series: str, case: str, description: str) -> None:
-    """Write a file as CBIS-DDSM does: RLE, Secondary Capture of modality MG, view in Patient Orientation."""
+    """Write a file as CBIS-DDSM does: RLE, Secondary Capture of modality MG, view in Patient Orientation.
+
+    In Kaggle's copy it is a JPEG picture of 8 bits.
+    """
+    if "jpeg" in path.parts:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        eight = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+        path.with_suffix(".jpg").write_bytes(encode(eight, uid.JPEGBaseline8Bit))
+        return
     side, view = case.split("_")[3:5]
     ds = make_dataset(
         pixels,
@@ -142,6 +151,8 @@ class Cbis:
         root.mkdir(parents=True, exist_ok=True)
 
     def _folder(self, case: str, series: str, description: str) -> Path:
+        if self.layout == KAGGLE:
+            return self.root / "jpeg" / series
         if self.layout == "flat":
             return self.root / series
         if self.layout == "nested":

@@ -26,7 +26,8 @@ class Detector:
         self.detected: list[tuple[str, Config | None]] = []
 
     def read_mammogram(self, path: Path, **options: Any) -> Mammogram:
-        self.read.append((path.name, options))
+        always = ("pixel_spacing_mm", "force")
+        self.read.append((path.name, {k: v for k, v in options.items() if v or k in always}))
         text = path.read_text()
         if text == "bad":
             raise UnreadableFileError("the file is broken", "get a new copy", path)

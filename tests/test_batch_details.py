@@ -68,6 +68,9 @@ def test_record_report_and_observer_agree(tmp_path: Path, detector: Detector) ->
     assert witness.calls == [("started", 3, 1), *calls, ("none.dcm", None)]
     assert record["options"] == {
         **options,
+        "magnification": None,
+        "specimens": False,
+        "dicom_columns": False,
         "overlay": True,
         "studies_by": "auto",
         "also": [],
@@ -98,7 +101,7 @@ def test_record_report_and_observer_agree(tmp_path: Path, detector: Detector) ->
     assert report.processed[0].best_score == pytest.approx(0.9)
     assert np.isnan(report.processed[1].best_score)
     assert [name for name, _ in detector.read] == ["a.dcm", "b.dcm", "none.dcm"]
-    assert detector.read[0][1] == {"pixel_spacing_mm": 0.07, "force": True, "member": None}
+    assert detector.read[0][1] == {"pixel_spacing_mm": 0.07, "force": True}
     assert detector.detected[0] == ("a.dcm", Config().replace(min_count=7))
     failures = pd.read_csv(tmp_path / "out" / "failures.csv")
     assert failures["file"].tolist() == ["missing", "b.dcm"]

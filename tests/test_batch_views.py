@@ -26,7 +26,8 @@ def test_parts_of_a_breast_do_not_stand_for_a_view(tmp_path: Path) -> None:
     for name, elements in SPECIAL_VIEWS.items():
         (tmp_path / name).mkdir()
         write_dicom(tmp_path / name / "a.dcm", ImagerPixelSpacing=[0.4, 0.4], **elements)
-    run_batch([tmp_path], tmp_path / "out", overlay=False, force=True, studies_by="folder")
+    options = {"force": True, "magnification": 1.0, "studies_by": "folder"}
+    run_batch([tmp_path], tmp_path / "out", overlay=False, **options)
     studies = pd.read_csv(tmp_path / "out" / "studies.csv", keep_default_na=False)
     lacking = {Path(row["files"]).parts[0]: row["missing_views"] for _, row in studies.iterrows()}
     whole = {"plain", "implant"}

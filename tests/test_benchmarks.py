@@ -301,6 +301,7 @@ def test_a_fit_on_a_part_does_not_replace_the_model(capsys: pytest.CaptureFixtur
 
 
 NEEDED = {"peers": ("trackpy", "sep"), "large_image": ("psutil",), "tomosynthesis": ("psutil",)}
+NEEDED |= {"cluster": ("distributed",)}
 
 
 def needed(name: str) -> None:
@@ -367,9 +368,13 @@ SMALL: dict[str, tuple[str, ...]] = {
     "slice_score": ("--volumes", "5", "--report"),
     "tomosynthesis": ("--volumes", "1", "--stack", "600", "480", "16"),
     "large_image": ("--runs", "1"),
+    "cluster": ("--images", "4", "--workers", "1"),
+    "fuzz": ("--inputs", "70"),
     "runs": ("--images", "12", "40", "--rows", "2000", "--paths", "30", "--paced", "10"),
     "soak": ("--files", "60", "--strikes", "8"),
     "stage_cost": ("--only", "groups of points"),
+    "magnified": ("--breasts", "1"),
+    "stereo": ("--pairs", "1"),
     "size_accuracy": ("--spacing", "0.1", "--diameter", "0.35", "--snr", "12", "--sites", "9"),
     "ellipses": ("--pixel", "0.1", "--snr", "20", "--minor", "0.3", "--aspect", "3", "--bodies", "9"),
     "descriptors": ("--images", "1"),
@@ -412,7 +417,7 @@ def test_a_small_run(
         if view.fits(run):
             assert to_text(view, run) in printed
     shares = [f.value for f in run.figures if f.unit == "share" and f.name not in ("gain", "bias")]
-    assert shares or name in ("large_image", "stage_cost", "films", "runs")
+    assert shares or name in ("large_image", "stage_cost", "films", "fuzz", "cluster", "runs")
     assert all(0 <= float(share) <= 1 for share in shares if isinstance(share, float))
     recorded = load_runs().get(name)
     if recorded is not None:  # the same names, so that the page can be made from a new run

@@ -110,11 +110,14 @@ def test_near_the_skin_a_body_needs_a_certain_mark(
     candidates = Marks(**{name: two.copy() for name in Marks.__dataclass_fields__})
     candidates = dataclasses.replace(candidates, log_odds=np.array([2.0, -3.0]))
     everywhere = np.ones((100, 100), np.bool_)
-    breast = SimpleNamespace(skin_distance_at=skin_distance, mask=everywhere, searched=everywhere)
+    breast = SimpleNamespace(
+        skin_distance_at=skin_distance, mask=everywhere, searched=everywhere, hidden=None
+    )
     searched = SimpleNamespace(
         breast=breast,
         origin_px=(7, 9),
         equalised=np.zeros((50, 60), np.float32),
+        focus=None,
         in_part=lambda marks: (marks.row_px, marks.col_px),
     )
     marks, accepted, whole = bodies.find_bodies(

@@ -59,10 +59,12 @@ def test_no_breast() -> None:
     assert grey_range(tissue(), np.zeros((SIDE, SIDE), np.bool_)) is None
 
 
-def test_no_mark_on_a_clip_and_what_is_not_searched_is_reported() -> None:
+def test_a_clip_is_one_object_and_what_is_not_searched_is_reported() -> None:
     shape = bar(4.0, 0.9, 30.0)
     with_clip, without = detect(with_object(shape), STEP_MM), detect(tissue(), STEP_MM)
     at_mm = with_clip.calcifications[["row_px", "col_px"]].to_numpy() * STEP_MM
-    assert not (np.hypot(*(at_mm - 38.0).T) < 3.0).any()
+    near = with_clip.calcifications[np.hypot(*(at_mm - 38.0).T) < 3.0]
+    assert near["kind"].tolist() == ["object"]
+    assert (near["cluster_id"] == 0).all()
     less = without.summary().searched_area_cm2[0] - with_clip.summary().searched_area_cm2[0]
     assert 0.1 < less < 0.5

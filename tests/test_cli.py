@@ -136,7 +136,7 @@ def test_version() -> None:
         (["detect", "x.dcm", "-o", ""], "the name is empty"),
         (["compare", "a.dcm", "b.dcm", "-o", ""], "the name is empty"),
         (["benchmark", "nope"], "known are cbis-ddsm, inbreast"),
-        (["inspect"], "FILE"),
+        (["inspect"], "PATH"),
         (["nonsense"], "nonsense"),
     ],
 )

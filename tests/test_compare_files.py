@@ -126,7 +126,8 @@ def test_what_is_not_given_is_as_usual(
     tmp_path: Path, detector: Detector, comparer: Comparer, files: tuple[Path, Path]
 ) -> None:
     module.compare_files(*files, tmp_path / "out", pixel_spacing_mm=0.07, picture=False, force=True)
-    assert [options for _, options in detector.read] == [{"pixel_spacing_mm": 0.07, "force": True}] * 2
+    read = {"pixel_spacing_mm": 0.07, "force": True}
+    assert [options for _, options in detector.read] == [read] * 2
     assert comparer.asked[0][1] == {"config": Config(), "force": True}
     assert not (tmp_path / "out" / "comparison.png").exists()
     told = record(tmp_path / "out")["options"]

@@ -165,6 +165,20 @@ def test_strangers_do_not_register() -> None:
     assert found.picture().shape[2] == 3
 
 
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_turned_prior_does_not_register_and_is_drawn(turns: int) -> None:
+    prior = pair().prior
+    turned = dataclasses.replace(
+        prior, pixels=np.ascontiguousarray(np.rot90(prior.pixels, turns)), valid=None
+    )
+    found = compare(turned, results()[1])
+    assert not found.registered
+    assert set(found.changes["verdict"]) == {"uncertain"}
+    places = found.registration.to_current(np.argwhere(np.ones((20, 20))) * 5.0)
+    assert np.abs(places).max() <= 3 * max(SHAPE) * SPACING_MM
+    assert found.picture().shape[2] == 3
+
+
 def test_a_mirrored_prior_is_recognised() -> None:
     prior = pair().prior
     flipped = dataclasses.replace(prior, pixels=np.ascontiguousarray(prior.pixels[:, ::-1]))

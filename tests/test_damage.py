@@ -308,3 +308,11 @@ def test_bmp_headers_that_claim_what_is_not_there_are_refused(
     (tmp_path / "a.bmp").write_bytes(data)
     with pytest.raises(InputFileError):
         read_mammogram(tmp_path / "a.bmp", pixel_spacing_mm=0.07)
+
+
+def test_htj2k_streams_of_more_bit_planes_than_decoders_hold_are_refused() -> None:
+    for syntax in (uid.HTJ2K, uid.HTJ2KLossless):
+        data = encode(IMAGE, syntax)
+        assert parse_codestream(data) is not None
+        place = data.index(b"\xff\x5c") + 5
+        assert parse_codestream(data[:place] + b"\xff\xff" + data[place + 2 :]) is None

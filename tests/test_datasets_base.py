@@ -199,9 +199,12 @@ def test_of_several_masks_the_one_of_the_right_size_is_taken(tmp_path: Path) -> 
 # --- the registry ------------------------------------------------------------------------------------
 
 
+NEWER = ("embed", "rsna")
+
+
 def test_every_set_says_what_it_needs() -> None:
     sets = {info.name: info for info in describe()}
-    assert list(sets) == ["cbis-ddsm", "inbreast", "vindr-mammo", "cmmd", "mini-mias", "generic"]
+    assert list(sets) == ["cbis-ddsm", "inbreast", "vindr-mammo", "cmmd", *NEWER, "mini-mias", "generic"]
     for info in sets.values():
         assert all(
             (info.title, info.home, info.licence, info.reference, info.layout, info.truth, info.spacing)

@@ -18,6 +18,7 @@ from mcdetect.shapes.large import (
     find_large_bodies,
     one_mark_per_large_body,
 )
+from mcdetect.shapes.loops import find_rings
 
 SHAPE_MM = (34.0, 34.0)
 Figure = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
@@ -246,7 +247,7 @@ def test_a_body_keeps_its_certain_mark() -> None:
         (disc(3.0), "coarse"),
         (ring(3.0, 0.5), "rim"),
         (rod(4.0, 0.8, 30.0), "object"),
-        (lens(4.0, 1.2), "rod"),
+        (lens(4.0, 1.5), "rod"),
     ],
     ids=["disc", "ring", "bar", "lens"],
 )
@@ -283,3 +284,75 @@ def test_what_goes_on_beyond_its_border_needs_a_certain_mark() -> None:
     assert (step, left) == (50.0, 0.0)
     assert steps(20.0)[1] == 0.0
     assert steps(40.0)[1] > 2.0 * MOST_LEFT
+
+
+def drawn(figure: Callable[[np.ndarray, np.ndarray], np.ndarray], **how: float) -> np.ndarray:
+    """Return an image of a figure whose height differs from place to place."""
+    spacing = PixelSpacing(0.07, 0.07)
+    return draw(figure, spacing, **how)  # type: ignore[arg-type]
+
+
+def ring_in_pieces(r: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """A shell of 1.6 mm whose one side is a fifth as dense as the other."""
+    bright = 0.6 + 0.4 * np.cos(np.arctan2(r, c))
+    return np.where(np.abs(np.hypot(r, c) - 0.72) <= 0.1, bright, 0.0)
+
+
+def specks_on_a_circle(r: np.ndarray, c: np.ndarray) -> np.ndarray:
+    turn = np.linspace(0.0, 2.0 * np.pi, 9)[:-1]
+    return np.any([np.hypot(r - 0.8 * np.sin(a), c - 0.8 * np.cos(a)) <= 0.13 for a in turn], axis=0)
+
+
+def on_circle(radius_mm: float, degrees: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return places on a circle about the middle, in px."""
+    turn, middle = np.radians(degrees), 0.5 * round(SHAPE_MM[0] / 0.07) - 0.5
+    return middle + radius_mm / 0.07 * np.sin(turn), middle + radius_mm / 0.07 * np.cos(turn)
+
+
+def test_a_ring_of_uneven_height_is_one_rim() -> None:
+    place = on_circle(0.72, [-50.0, 10.0, 60.0, 120.0])
+    rings = find_rings(drawn(ring_in_pieces), place, np.zeros(4), np.arange(4), 6.0, PixelSpacing(0.07, 0.07))
+    assert rings[0].ring
+    assert 2.0 * np.sqrt(rings[0].mask.sum() / np.pi) * 0.07 == pytest.approx(1.65, rel=0.1)
+
+
+def test_specks_on_a_circle_are_no_ring() -> None:
+    place = on_circle(0.8, [0.0, 45.0, 90.0, 135.0, 180.0, 225.0, 270.0, 315.0])
+    image = drawn(specks_on_a_circle, height=40.0)
+    assert find_rings(image, place, np.zeros(8), np.arange(8), 6.0, PixelSpacing(0.07, 0.07)) == []
+
+
+def bent_wire(angle_deg: float) -> Figure:
+    def figure(r: npt.NDArray[np.float64], c: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        turn = np.radians(angle_deg)
+        arms = []
+        for along_r, along_c in ((0.0, 1.0), (np.sin(turn), np.cos(turn))):
+            way = np.clip(r * along_r + c * along_c, 0.0, 1.3)
+            arms.append(np.hypot(r - way * along_r, c - way * along_c) <= 0.28)
+        return arms[0] | arms[1]
+
+    return figure
+
+
+@pytest.mark.parametrize("angle", [180.0, 130.0, 100.0])
+def test_a_wire_is_an_object_and_what_is_round_on_top_is_not(angle: float) -> None:
+    spacing = PixelSpacing(0.07, 0.07)
+    image = np.minimum(draw(bent_wire(angle), spacing, height=4000.0), 120.0)
+    nothing = np.zeros(0)
+    (body,) = find_large_bodies(image, nothing, nothing, nothing, np.zeros(0, np.bool_), spacing)
+    assert body.kind == "object"
+    (body,), _ = found(rod(3.0, 0.6, 30.0), spacing, blur_mm=0.12)
+    assert body.kind == "rod"
+
+
+def test_a_strand_that_crosses_a_body_is_cut_off() -> None:
+    def crossed(r: npt.NDArray[np.float64], c: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        strand = np.abs(r - 0.3 * c) <= 0.15
+        return np.maximum(1.0 * rod(5.0, 1.0, 60.0)(r, c), 0.5 * strand)
+
+    nothing = np.zeros(0)
+    (body,) = find_large_bodies(
+        drawn(crossed), nothing, nothing, nothing, np.zeros(0, np.bool_), PixelSpacing(0.07, 0.07)
+    )
+    assert body.kind == "rod"
+    assert body.measures["major_axis_mm"] == pytest.approx(5.0 * 2 / np.sqrt(3), rel=0.1)

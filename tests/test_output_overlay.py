@@ -172,6 +172,9 @@ def test_padding_is_black() -> None:
     image.pixels[:50] = 9
     assert shrink(image, (50, 40))[:, 20:].max() == 0
     assert take_crop(image, (50, 70), 3.0, 30).max() == 0
+    for far in ((-500.0, 50.0), (50.0, 1e6), (-1e9, -1e9)):
+        assert take_crop(image, far, 3.0, 30).shape == (30, 30)
+        assert take_crop(image, far, 3.0, 30).max() == 0
 
 
 def test_the_window_of_the_image_is_used() -> None:

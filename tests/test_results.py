@@ -72,6 +72,7 @@ def test_an_image_is_kept_with_all_that_is_asked_of_it_later(run: RunResults, st
         "origin": {"event": [store.alias("4.5")]},
         "sketch": "AAAA",
         "outputs": {"tables": [], "overlays": ["overlays/p.png"]},
+        "dicom_columns": False,
         "model_columns": [],
     }
     (line,) = run.ledger.records()

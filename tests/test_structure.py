@@ -38,6 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 """Every part of the package, lowest layer first: a part imports from lower layers only."""
 LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 HEAVY = {"cv2", "numba", "pandas", "pyarrow", "pydicom", "scipy", "skimage", "imagecodecs", "numpy"}
+HEAVY |= {"dask", "distributed", "fsspec", "s3fs"}
 
 
 def name_of(path: Path) -> str:

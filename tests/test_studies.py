@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from mcdetect.cli import app
 from mcdetect.config import StudyConfig
 from mcdetect.exams.studies import ViewImage, group_images, match_views, study_tables
-from mcdetect.exams.studies.tables import BOTH, NOT_COMPARED, ONE, two_view_score
+from mcdetect.exams.studies.tables import BOTH, MAGNIFIED_ONLY, NOT_COMPARED, ONE, two_view_score
 from mcdetect.readers.read import read_mammogram
 from mcdetect.schema import FINDINGS, STUDIES
 
@@ -321,3 +321,71 @@ def test_a_model_that_does_not_fit_stops_detect_before_it_begins(tmp_path: Path)
     assert found.exit_code == 2
     assert "--model: model.json: it is no model of clusters" in found.output
     assert not (tmp_path / "out").exists()
+
+
+# ------------------------------------------------------------------------------------ magnification views
+
+
+def magnified(file: str, side: str, view: str, *rows: dict[str, object]) -> ViewImage:
+    return dataclasses.replace(image(file, side, view, *rows, special=True), magnified=True)
+
+
+def test_magnified_groups_are_looked_for_in_the_full_view() -> None:
+    images = [
+        image("cc", "L", "CC", {"flagged": False}, {"nipple_distance_mm": 80.0, "n_calcifications": 40}),
+        image("mlo", "L", "MLO", {"nipple_distance_mm": 43.0}),
+        magnified("mag", "L", "CC", {"score": 0.6}),
+        magnified("other side", "R", "CC", {}),
+    ]
+    found = study_tables(images)["findings"]
+    assert set(found["seen_in"]) == {BOTH, ONE, NOT_COMPARED}
+    both = found[found["seen_in"] == BOTH].iloc[0]
+    assert (both["magnified_file"], both["magnified_cluster_id"], both["magnified_view"]) == ("mag", 1, "CC")
+    assert both["magnified_score"] == 0.6
+    assert both["magnified_n_calcifications"] == 10
+    assert both["flagged"]
+    assert both["magnified_mismatch"] == pytest.approx(np.sqrt(3 / 7))  # the constellation is not known
+    alone = found[found["seen_in"] == ONE].iloc[0]
+    assert (alone["magnified_file"], alone["magnified_cluster_id"]) == ("", 0)
+    assert study_tables(images[::-1])["findings"].equals(found)
+
+
+def test_a_group_that_only_magnification_shows() -> None:
+    tables = study_tables([image("cc", "L", "CC"), magnified("mag", "L", "", {})])
+    assert tables["findings"]["seen_in"].tolist() == [MAGNIFIED_ONLY]
+    assert tables["studies"]["n_findings"].tolist() == [1]
+    assert tables["studies"]["missing_views"].tolist() == ["L MLO"]
+
+
+def test_the_full_view_that_fits() -> None:
+    """The direction of the magnified view is not known, or not among the full views."""
+    odd = {"n_calcifications": 60, "extent_mm": 30.0}
+    for view in ("", "CC"):
+        full = (
+            [image("mlo", "L", "MLO", {})]
+            if view
+            else [
+                image("cc", "L", "CC", odd),
+                image("mlo", "L", "MLO", {}),
+            ]
+        )
+        found = study_tables([*full, magnified("mag", "L", view, {})])["findings"]
+        assert found.loc[found["magnified_file"] == "mag", "file"].tolist() == ["mlo"]
+
+
+def test_of_two_magnified_views_the_better_counts() -> None:
+    images = [
+        image("cc", "L", "CC", {}),
+        magnified("m1", "L", "CC", {"n_calcifications": 15}),
+        magnified("m2", "L", "CC", {}),
+        magnified("m3", "L", "CC", {"n_calcifications": 16}),
+    ]
+    found = study_tables(images)["findings"]
+    assert found["magnified_file"].tolist() == ["m2"]
+
+
+def test_magnified_views_do_not_make_a_folder_doubtful() -> None:
+    images = [image("x/1", "L", "CC", study=""), magnified("x/2", "L", "CC"), magnified("x/3", "L", "CC")]
+    images = [dataclasses.replace(i, study="") for i in images]
+    assert len(group_images(images)) == 1
+    assert len(group_images(images[1:])) == 2

@@ -113,7 +113,7 @@ def test_options_reach_reader_and_detector(
         found = outcome(
             tmp_path, "good", Tables(), Candidates(), config=config, pixel_spacing_mm=0.07, force=True
         )
-    assert detector.read == [("a.dcm", {"pixel_spacing_mm": 0.07, "force": True, "member": None})]
+    assert detector.read == [("a.dcm", {"pixel_spacing_mm": 0.07, "force": True})]
     assert detector.detected == [("sub/a.dcm", config)]
     assert set(found.tables) == {"images", "calcifications", "clusters", "candidates"}
     assert set(found.tables["images"]["file"]) == {"sub/a.dcm"}
@@ -125,7 +125,7 @@ def test_options_reach_reader_and_detector(
     assert "sub/a.dcm: 600 x 400 px, 0.1 mm (given by the user)" in caplog.messages
     plain = outcome(tmp_path, "study 7", Tables())
     assert plain.study == "7"
-    assert detector.read[1] == ("a.dcm", {"pixel_spacing_mm": None, "force": False, "member": None})
+    assert detector.read[1] == ("a.dcm", {"pixel_spacing_mm": None, "force": False})
     assert set(plain.tables) == {"images", "calcifications", "clusters"}
 
 

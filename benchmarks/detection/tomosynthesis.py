@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ from mcdetect.result import Result
 FIRST_SEED = 7000
 NEAR_MM = 0.5
 LEAST_SCORE = 0.05  # marks below it are not looked at
-BINS = ((5.0, 6.5), (6.5, 10.0), (10.0, 20.1))
+BINS = ((5.0, 6.5), (6.5, 10.0), (10.0, 20.0), (6.0, 20.0))
 SHAPE, SLICES, SPACING_MM = (2457, 1890), 60, 0.1
 
 
@@ -162,7 +163,7 @@ def _parts(matched: Sequence[Matched]) -> dict[str, list[npt.NDArray[np.bool_]]]
         "groups": [m.group > 0 for m in matched],
     }
     for low, high in BINS:
-        parts[f"SNR {low:g} to {high:.0f}"] = [(m.snr >= low) & (m.snr < high) for m in matched]
+        parts[f"SNR {low:g} to {high:.3g}"] = [(m.snr >= low) & (m.snr <= high + 1e-6) for m in matched]
     return parts
 
 
@@ -195,7 +196,7 @@ def _groups(phantom: PhantomTomosynthesis, result: Result) -> tuple[int, int]:
                 rows.min() <= group["row_px"] <= rows.max() and cols.min() <= group["col_px"] <= cols.max()
             )
             if in_plane and abs(members["depth_mm"].mean() - group["depth_mm"]) <= 5.0:
-                hit = int(number)
+                hit = int(str(number))
         hits |= {hit} if hit else set()
         false += hit == 0
     return len(hits), false
@@ -219,8 +220,8 @@ def cost(recorder: Recorder, shape: tuple[int, int], slices: int) -> None:
         del phantom, plain
         for encoding, (stack, single) in files.items():
             _search(single)
-            one = float(np.median([_timed(lambda path=single: _search(path))[0] for _ in range(3)]))
-            seconds, memory = _timed(lambda path=stack: _search(path))
+            one = float(np.median([_timed(partial(_search, single))[0] for _ in range(3)]))
+            seconds, memory = _timed(partial(_search, stack))
             words = encoding.name.lower().replace("_", " ")
             recorder.add("seconds of a mammogram", one, "s", syntax=words)
             recorder.add("seconds of a stack", seconds, "s", syntax=words)

@@ -18,7 +18,7 @@ from benchmarks.common.backgrounds import Background
 from benchmarks.common.real import REAL, annotated_images, near_truth, read_points, real_images
 from benchmarks.fit.training_spots import LabelledSpots, insert_at_random, label_spots
 from mcdetect.pipeline import Searched, search
-from mcdetect.readers.image_file import ImageFile
+from mcdetect.readers.read import read_mammogram
 from mcdetect.spots.score import default_spot_model
 
 __all__ = ["INSERTED", "KIND", "KINDS", "SCREENING", "label_marked", "real_backgrounds", "real_items"]
@@ -52,7 +52,7 @@ def real_items(background: Background) -> Iterator[tuple[Background, LabelledSpo
     """Search a real mammogram and label what is found, as it is and with insertions."""
     name, spacing_mm = background.name, background.spacing_mm
     folder = REAL / ("inbreast" if background.kind == KIND else "dutch")
-    image = ImageFile(folder / name, name, spacing_mm).read()
+    image = read_mammogram(folder / name, pixel_spacing_mm=spacing_mm)
     found = search(image)
     if background.kind == KIND:
         points = read_points()

@@ -25,7 +25,7 @@ from benchmarks.common.real import REAL, real_images
 from mcdetect.config import NoiseConfig, StudyConfig
 from mcdetect.exams.studies import match_views
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
-from mcdetect.readers.image_file import ImageFile
+from mcdetect.readers.read import read_mammogram
 from mcdetect.result import Result
 from mcdetect.spots.noise import equalise
 
@@ -153,7 +153,7 @@ def gather_real(limit: int | None = None) -> dict[str, Tables]:
     for number, row in enumerate(images.itertuples()):
         file = str(row.file)
         spacing = float(str(row.spacing_mm))
-        image = ImageFile(Path(REAL) / str(row.set) / file, file, spacing).read()
+        image = read_mammogram(Path(REAL) / str(row.set) / file, pixel_spacing_mm=spacing)
         plain = mcdetect.detect(image)
         if row.set == "inbreast":
             diagnostic[file] = plain

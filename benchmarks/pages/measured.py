@@ -268,8 +268,31 @@ def real_texture(runs: Mapping[str, Run]) -> str:
     return f"{'; '.join(rows)}. Recorded {run.date}."
 
 
+def cost(runs: Mapping[str, Run]) -> str:
+    """Return what a million images cost on rented cores."""
+    run = runs["cluster"]
+    hours, price = run.value("core hours per million"), run.value("price of a core hour")
+    own, busy = (
+        {kind: f"{run.value(name, kind=kind):,{form}}" for kind in ("with pictures", "without")}
+        for name, form in (
+            ("own milliseconds per image", ".1f"),
+            ("workers that one writer keeps busy", ".0f"),
+        )
+    )
+    return _prose(f"""
+        An image of 4096 × 3328 pixels takes {run.value("processor seconds per image"):.1f} s of one core,
+        from its file to its tables and picture: {hours:,.0f} core hours per million images, or
+        {hours * price:,.0f} per million at an example price of {price:g} per core hour, without storage
+        and traffic. Scheduler and owner together take {own["without"]} ms per image ({own["with pictures"]}
+        with pictures), so one owner keeps some {busy["without"]} such cores busy ({busy["with pictures"]}
+        with pictures); for more, divide the list (`python -m benchmarks cluster`, with `--price` for your
+        own, {run.date}).
+    """)
+
+
 BLOCKS: dict[str, dict[str, Callable[[Mapping[str, Run]], str]]] = {
     "README.md": {"measured": measured},
+    "docs/scale.md": {"cost": cost},
     "docs/compare.md": {"two dates": two_dates, "real texture": real_texture},
 }
 """Page to its blocks of figures, by the name between the comments that mark them."""

@@ -19,6 +19,7 @@ from mcdetect.breast.letters import LEVELS, find_letters
 from mcdetect.breast.lines import find_scan_lines
 from mcdetect.breast.marks import CLIP_LEVELS, find_clips, find_markers, find_saturated
 from mcdetect.breast.outline import find_air, trace_breast
+from mcdetect.breast.part import find_specimen, shows_skin
 from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
 from mcdetect.breast.region import BreastRegion
 from mcdetect.breast.several import count_breasts, further_breasts
@@ -93,7 +94,11 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     is_small = min(coarse.step_mm[0] * shape[0], coarse.step_mm[1] * shape[1]) < CROP_MM
     mask: BoolImage = np.zeros(shape, np.bool_)
     share = scaled
-    if air is not None:
+    part = mammogram.shows_part
+    if air is not None and mammogram.shows_specimen:
+        share = (values - np.float32(air.air)) / np.float32(air.tissue - air.air)
+        mask[window] = find_specimen(np.ascontiguousarray(share[window]), coarse.step_mm)
+    elif air is not None:
         share = (values - np.float32(air.air)) / np.float32(air.tissue - air.air)
         mask[window] = trace_breast(np.ascontiguousarray(share[window]), coarse.step_mm)
         whole_mm2 = mask.size * coarse.cell_mm2
@@ -106,46 +111,55 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     breasts = 1
     if air is None:
         mask[window] = True
-    elif not is_small:
+    elif not is_small and not part:
         breasts = _add_others(mask, share, window, coarse)
     skin_mm = _skin_distance(mask, (top, bottom, left, right), coarse)
-    side = chest_wall_side(mask[window]) if air is not None and breasts == 1 else None
+    side = chest_wall_side(mask[window]) if air is not None and breasts == 1 and not part else None
     _cross_check(mammogram, side)
     pectoral = np.zeros_like(mask)
     if side is not None:
-        part = np.ascontiguousarray(share[window])
-        pectoral[window] = find_pectoral(part, mask[window], side, mammogram.view, coarse.step_mm)
+        inner = np.ascontiguousarray(share[window])
+        pectoral[window] = find_pectoral(inner, mask[window], side, mammogram.view, coarse.step_mm)
     searched = mask.copy()
     if air is not None or not is_small:
         searched &= _border_distance((top, bottom, left, right), shape, coarse) > config.border_mm
     if air is not None:
         searched &= skin_mm > config.skin_mm
         searched &= ~find_markers(share, skin_mm, coarse.step_mm)
-    implant = find_implant(values, mask, coarse.step_mm)
+    implant = np.zeros_like(mask) if part else find_implant(values, mask, coarse.step_mm)
     if implant.any():
         searched &= ~cv2.dilate(implant.view(np.uint8), disc(MARGIN_MM, coarse.step_mm)).view(np.bool_)
+    saturated = np.zeros_like(mask)
     if mammogram.saturation_level is not None:
-        searched &= ~find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
+        saturated = find_saturated(mammogram.pixels, mammogram.saturation_level, shape, coarse.step_mm)
+        saturated &= searched
+        searched &= ~saturated
     frame = (top, bottom, left, right)
+    if part and not shows_skin(mask, frame, coarse.step_mm):
+        skin_mm = np.where(mask, np.float32(NO_SKIN_MM), np.float32(0.0))
     wall = None if is_small else side
     tip = find_nipple(mask, frame, wall, coarse.step_mm)
     full_mask = refine(mask, (rows, cols))
     full_searched = refine(searched, (rows, cols))
     _remove_scan_lines(full_searched, full_mask, mammogram)
-    _remove_objects(full_searched, full_mask, mammogram)
+    hidden = refine(saturated, (rows, cols)) if saturated.any() else np.zeros_like(full_mask)
+    _remove_objects(full_searched, hidden, full_mask, mammogram)
     if mammogram.valid is not None:
         full_searched &= mammogram.valid
+        hidden &= mammogram.valid
     known_air = coarse.exposed if air is not None else np.zeros_like(mask)
     uneven = air_unevenness(share, mask, known_air, coarse.step_mm)
     return BreastRegion(
         mask=full_mask,
         searched=full_searched,
+        hidden=hidden if hidden.any() else None,
         pectoral=refine(pectoral, (rows, cols)),
         skin_distance_mm=skin_mm,
         grid_step_px=coarse.step_px,
         nipple_px=None if tip is None else coarse.to_pixels(*tip),
         chest_distance_mm=chest_distance(mask, pectoral, frame, wall, coarse.step_mm),
         density_rank=density_rank(values, mask, pectoral, skin_mm, coarse.step_mm),
+        is_part=part,
         has_skin=bool((skin_mm < NO_SKIN_MM)[mask].any()),
         air_unevenness=uneven,
         n_breasts=breasts,
@@ -167,8 +181,8 @@ def _add_others(mask: BoolImage, share: FloatImage, window: tuple[slice, slice],
     return count
 
 
-def _remove_objects(searched: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:
-    """Take clips and burnt-in words off what is searched; both are bright."""
+def _remove_objects(searched: BoolImage, hidden: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:
+    """Take clips and burnt-in words off what is searched, both are bright; what clips hide is noted."""
     spacing_mm = mammogram.spacing.row_mm, mammogram.spacing.col_mm
     levels = grey_range(mammogram.pixels, mask)
     if levels is None:
@@ -176,8 +190,11 @@ def _remove_objects(searched: BoolImage, mask: BoolImage, mammogram: Mammogram) 
     down, across = (max(math.ceil(OBJECT_MARGIN_MM / step), OBJECT_MARGIN_PX) for step in spacing_mm)
     box = bright_box(mammogram.pixels, mask, levels.level(min(*CLIP_LEVELS, *LEVELS)), (down, across))
     pixels, inside = mammogram.pixels[box], np.ascontiguousarray(mask[box])
-    searched[box] &= ~find_clips(pixels, inside, levels, spacing_mm)
-    searched[box] &= ~find_letters(pixels, inside, levels, spacing_mm)
+    clips = find_clips(pixels, inside, levels, spacing_mm)
+    legible = ~find_letters(pixels, inside, levels, spacing_mm)
+    hidden[box] |= clips & searched[box]
+    hidden[box] &= legible
+    searched[box] &= ~clips & legible
 
 
 def _refuse_blank(mammogram: Mammogram, coarse: CoarseImage) -> None:

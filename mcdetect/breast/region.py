@@ -47,6 +47,9 @@ class BreastRegion:
         Share, 0 to 1, of the breast whose tissue is darker than the tissue around; NaN outside.
     has_skin : bool
         Whether the image shows a skin line.
+    hidden : (rows, cols) bool array, optional
+        Where specks are not looked for, since something there is whiter than what can be told apart: about
+        clips and saturated patches. Large bodies are looked for there. None where there is no such place.
     air_unevenness : float
         Share of the air whose grey level is not that of most air, 0 to 1; NaN where there is too little
         air to tell. Digital images have next to none, scanned films more.
@@ -65,6 +68,8 @@ class BreastRegion:
     chest_distance_mm: npt.NDArray[np.float32] | None = None
     density_rank: npt.NDArray[np.float32] | None = None
     has_skin: bool = True
+    is_part: bool = False
+    hidden: npt.NDArray[np.bool_] | None = None
     air_unevenness: float = math.nan
     n_breasts: int = 1
     implant_mm2: float = 0.0
@@ -80,6 +85,13 @@ class BreastRegion:
     ) -> npt.NDArray[np.float64]:
         """Return the distance to the skin line in mm at pixel positions (nearest grid point)."""
         return self._at(self.skin_distance_mm, row_px, col_px)
+
+    def known_skin_distance_at(
+        self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return `skin_distance_at`, NaN where a view of a part of the breast shows no skin line."""
+        distance = self.skin_distance_at(row_px, col_px)
+        return np.full(distance.shape, np.nan) if self.is_part and not self.has_skin else distance
 
     def in_skin_at(
         self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]

@@ -21,6 +21,7 @@ from mcdetect.cli.init_config import init_config
 from mcdetect.cli.inspect import inspect
 from mcdetect.cli.merge import merge
 from mcdetect.cli.status import status
+from mcdetect.cli.stereo import stereo
 from mcdetect.cli.train import train
 
 __all__ = ["app", "main"]
@@ -41,6 +42,7 @@ app.command("merge")(merge)
 app.command("inspect")(inspect)
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
+app.command("stereo")(stereo)
 app.command("benchmark")(benchmark)
 app.command("features")(features)
 app.command("train")(train)

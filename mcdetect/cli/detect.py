@@ -10,8 +10,18 @@ from typing import Annotated
 
 import typer
 
-from mcdetect.cli.exits import FAILED, stopped_by, written, wrong_usage
-from mcdetect.cli.options import ConfigFile, Jobs, OutFolder, PixelSpacing, Quiet, Verbose, named
+from mcdetect.cli.exits import FAILED, given_up, stopped_by, written, wrong_usage
+from mcdetect.cli.options import (
+    ConfigFile,
+    Jobs,
+    Magnification,
+    OutFolder,
+    PixelSpacing,
+    Quiet,
+    Specimens,
+    Verbose,
+    named,
+)
 from mcdetect.config import GroupConfig
 from mcdetect.output.further import FURTHER, UnknownOutputError
 
@@ -34,11 +44,14 @@ def detect(
         typer.Argument(
             metavar="PATH",
             parser=named,
-            help="Files or folders (searched recursively), in any mix; - reads a list from standard input.",
+            help="Files or folders (searched recursively), in any mix; addresses (s3://, https://), too; "
+            "- reads a list from standard input.",
         ),
     ],
     out: OutFolder,
     pixel_spacing: PixelSpacing = None,
+    magnification: Magnification = None,
+    specimens: Specimens = False,
     min_count: Annotated[
         int | None,
         typer.Option(
@@ -72,8 +85,22 @@ def detect(
         list[str] | None,
         typer.Option(metavar="NAME", help=f"Also write this: {', '.join(FURTHER)}. May be repeated."),
     ] = None,
+    dicom_columns: Annotated[
+        bool,
+        typer.Option(
+            "--dicom-columns",
+            help="Add UIDs, maker and exposure to images.csv: they tell whose it is.",
+        ),
+    ] = False,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Draw no pictures.")] = False,
     jobs: Jobs = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Search on a Dask cluster: tcp://HOST:8786, a scheduler file (*.json), or local.",
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also process images that are not plain mammograms.")
     ] = False,
@@ -123,9 +150,10 @@ def detect(
     from mcdetect.cli.console import Terminal, log_to, one_line, output_console, print_summary
     from mcdetect.cli.following import Logbook, Metrics, Several, json_log, text_log
     from mcdetect.config import Config
-    from mcdetect.errors import ConfigError, MissingSpacingError, UnreadableFileError
+    from mcdetect.errors import ConfigError, MissingLibraryError, MissingSpacingError, UnreadableFileError
     from mcdetect.output.folder import OutputError
-    from mcdetect.runs import Observer, run_batch
+    from mcdetect.readers.examination import given_magnification
+    from mcdetect.runs import ClusterError, LostClusterError, Observer, run_batch
     from mcdetect.runs.listing import parse_shard, read_list
     from mcdetect.schema import CLUSTERS
     from mcdetect.training import ClusterModel
@@ -145,12 +173,16 @@ def detect(
         paths = [path for path in paths if path != "-"] + read_list(sys.stdin.buffer)
     with (
         written(),
-        wrong_usage(ConfigError, OutputError),
+        wrong_usage(ConfigError, OutputError, MissingLibraryError),
+        wrong_usage(ClusterError, option="--dask"),
+        given_up(LostClusterError),
         wrong_usage(UnknownOutputError, option="--also"),
         wrong_usage(UnreadableFileError, option="--model"),
         wrong_usage(MissingSpacingError, option="--pixel-spacing"),
         closing(terminal),
     ):
+        with wrong_usage(ValueError, option="--magnification"):
+            given_magnification(magnification)
         options = Config.from_toml(config) if config is not None else Config()
         loaded = None if model is None else ClusterModel.load(model, reads=[c.name for c in CLUSTERS])
         if loaded is not None and loaded.joined and not quiet:
@@ -171,6 +203,10 @@ def detect(
             model=loaded,
             studies_by=studies_by.value,
             also=also or (),
+            dask=dask,
+            magnification=magnification,
+            specimens=specimens,
+            dicom_columns=dicom_columns,
             timeout_s=timeout or None,
             memory_gb=memory_limit,
             retry_failed=retry_failed,

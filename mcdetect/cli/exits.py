@@ -7,7 +7,16 @@ from contextlib import contextmanager
 
 import typer
 
-__all__ = ["FAILED", "INTERRUPTED", "WRONG_USAGE", "complain", "stopped_by", "written", "wrong_usage"]
+__all__ = [
+    "FAILED",
+    "INTERRUPTED",
+    "WRONG_USAGE",
+    "complain",
+    "given_up",
+    "stopped_by",
+    "written",
+    "wrong_usage",
+]
 
 # Technical: exit codes.
 FAILED = 1  # the work was not done
@@ -36,6 +45,15 @@ def wrong_usage(*errors: type[Exception], option: str = "") -> Iterator[None]:
         yield
     except errors as error:
         raise complain(f"{option}: {error}" if option else str(error), WRONG_USAGE) from error
+
+
+@contextmanager
+def given_up(*errors: type[Exception]) -> Iterator[None]:
+    """End the verb with its message where one of these errors ends the work, which was asked for rightly."""
+    try:
+        yield
+    except errors as error:
+        raise complain(str(error), FAILED) from error
 
 
 @contextmanager

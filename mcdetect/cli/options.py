@@ -10,12 +10,14 @@ import typer
 __all__ = [
     "ConfigFile",
     "Jobs",
+    "Magnification",
     "NoPlots",
     "OutFolder",
     "PixelSpacing",
     "Quiet",
     "Samples",
     "Seed",
+    "Specimens",
     "Verbose",
     "named",
 ]
@@ -43,6 +45,16 @@ ConfigFile = Annotated[
 ]
 PixelSpacing = Annotated[
     float | None, typer.Option(metavar="MM", help="Pixel spacing in mm of images whose header has none.")
+]
+Magnification = Annotated[
+    float | None,
+    typer.Option(
+        metavar="FACTOR",
+        help="Magnification of magnification views whose header does not tell it.",
+    ),
+]
+Specimens = Annotated[
+    bool, typer.Option("--specimens", help="Also take radiographs of specimens, which are searched as crops.")
 ]
 Jobs = Annotated[
     int | None,

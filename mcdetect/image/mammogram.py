@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.errors import MissingSpacingError
+from mcdetect.image.views import PART_VIEWS
 
 __all__ = ["MIN_SIDE_PX", "Intent", "Mammogram", "Origin", "PixelSpacing", "Plane"]
 
@@ -127,6 +128,9 @@ class Mammogram:
     study : str
         Pseudonym of the examination, to tell which images belong together; empty when unknown. It is
         kept in memory only and stands in no output.
+    header : dict of str to (str or float)
+        Identifiers, maker and exposure, by the names of `mcdetect.schema.DICOM_COLUMNS`. They are kept in
+        memory only, and written on request.
     origin : Origin
         What tells its copies; kept like `study`.
     source : str
@@ -150,6 +154,7 @@ class Mammogram:
     source: str = ""
     polarity_source: str = field(default="given", kw_only=True)
     study: str = field(default="", repr=False, kw_only=True)
+    header: dict[str, str | float] = field(default_factory=dict, repr=False, kw_only=True)
     origin: Origin = field(default=Origin(), repr=False, kw_only=True)
     flags: tuple[str, ...] = ()
     details: dict[str, str] = field(default_factory=dict)
@@ -165,6 +170,16 @@ class Mammogram:
         """(rows, cols) of the image."""
         rows, cols = self.pixels.shape
         return rows, cols
+
+    @property
+    def shows_part(self) -> bool:
+        """Whether it shows a part of a breast: a magnification, spot or stereotactic view, a specimen."""
+        return not PART_VIEWS.isdisjoint(self.flags)
+
+    @property
+    def shows_specimen(self) -> bool:
+        """Whether it is the radiograph of a specimen."""
+        return "specimen" in self.flags
 
     @classmethod
     def from_array(

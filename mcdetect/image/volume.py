@@ -41,7 +41,7 @@ class Volume:
         False on padding.
     half_angle_deg : float, optional
         How far the tube went to either side, in degrees; None when it is not known.
-    intent, laterality, view, display_window, polarity_source, study, origin, source, flags,
+    intent, laterality, view, display_window, polarity_source, study, header, origin, source, flags,
     details
         As those of `Mammogram`.
     """
@@ -62,6 +62,7 @@ class Volume:
     source: str = ""
     polarity_source: str = field(default="given", kw_only=True)
     study: str = field(default="", repr=False, kw_only=True)
+    header: dict[str, str | float] = field(default_factory=dict, repr=False, kw_only=True)
     origin: Origin = field(default=Origin(), repr=False, kw_only=True)
     flags: tuple[str, ...] = ()
     details: dict[str, str] = field(default_factory=dict)
@@ -113,6 +114,7 @@ class Volume:
             source=self.source,
             polarity_source=self.polarity_source,
             study=self.study,
+            header=dict(self.header),
             origin=self.origin,
             flags=self.flags,
             details=dict(self.details),

@@ -115,7 +115,7 @@ def _has_foreign(row: _Floats, col: _Floats, i: int, reach: float, parent: _Ints
     return False
 
 
-@kernel
+@kernel(inline=True)
 def _most_about_points(row: _Floats, col: _Floats, low: int, high: int, radius: float) -> tuple[int, int]:
     """Most points within `radius` of one of the points `low` to `high`, and that point."""
     most, where = 0, low

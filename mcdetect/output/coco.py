@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -81,12 +82,13 @@ def _annotations(
     x, y = calcifications["col_px"].to_numpy() + 0.5, calcifications["row_px"].to_numpy() + 0.5
     left, right, top, bottom = x - half_cols, x + half_cols, y - half_rows, y + half_rows
     scores, groups = calcifications["score"].to_numpy(), calcifications["cluster_id"].to_numpy()
-    numbers = calcifications["calcification_id"].to_numpy()
+    numbers, slices = (calcifications[name].to_numpy() for name in ("calcification_id", "slice"))
     for k in range(len(calcifications)):
         yield {
             "category_id": _CALCIFICATION,
             "bbox": _box(left[k], top[k], right[k], bottom[k]),
             "score": float(scores[k]),
+            **_slice(slices[k]),
             "calcification_id": int(numbers[k]),
             "cluster_id": int(groups[k]),
         }
@@ -96,12 +98,18 @@ def _annotations(
             "category_id": _FLAGGED if group["flagged"] else _GROUP,
             "bbox": _box(left[own].min(), top[own].min(), right[own].max(), bottom[own].max()),
             "score": float(group["score"]),
+            **_slice(group["slice"]),
             "cluster_id": int(group["cluster_id"]),
             "suspicion": float(group["suspicion"]),
             "distribution": group["distribution"],
             "morphology": group["morphology"],
             "benign_kind": group["benign_kind"],
         }
+
+
+def _slice(frame: float) -> dict[str, int]:
+    """Return the frame of tomosynthesis, nothing for plain mammograms."""
+    return {} if math.isnan(frame) else {"slice": int(frame)}
 
 
 def _box(left: float, top: float, right: float, bottom: float) -> list[float]:

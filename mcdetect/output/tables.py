@@ -17,12 +17,15 @@ from mcdetect.schema import (
     CANDIDATES,
     CHANGES,
     CLUSTERS,
+    DICOM_COLUMNS,
     FAILURES,
     FINDINGS,
     IMAGES,
     MEMBERS,
     MODEL_COLUMNS,
     SKIPPED,
+    STEREO_GROUPS,
+    STEREO_MARKS,
     STUDIES,
     Column,
 )
@@ -56,6 +59,8 @@ SCHEMAS: dict[str, tuple[Column, ...]] = {
     "skipped": SKIPPED,
     "changes": CHANGES,
     "members": MEMBERS,
+    "stereo_groups": STEREO_GROUPS,
+    "stereo_marks": STEREO_MARKS,
 }
 """Name of every table and its columns."""
 
@@ -252,24 +257,36 @@ class Tables(Output):
     ----------
     model : ClusterModel, optional
         A model of the user, whose columns are added to the clusters.
+    dicom_columns : bool
+        Add `mcdetect.schema.DICOM_COLUMNS` to the images.
     """
 
     name: ClassVar[str] = "tables"
     model: ClusterModel | None = None
+    dicom_columns: bool = False
 
     def add(self, folder: Path, file: str, result: Result) -> Piece:
         """Return the three tables of an image."""
         clusters = result.clusters if self.model is None else self.model.apply(result.clusters)
-        return Piece(
-            {"images": result.summary(), "calcifications": result.calcifications, "clusters": clusters}
-        )
+        images = result.summary()
+        if self.dicom_columns:
+            images = images.assign(**_header(result))
+        return Piece({"images": images, "calcifications": result.calcifications, "clusters": clusters})
 
     def close(self, folder: Path, results: Results) -> Mapping[str, int]:
         """Write every table."""
         model = self.model
         added = () if model is None else tuple(c for c in MODEL_COLUMNS if c.name in model.columns)
         names = ("images", "calcifications", "clusters", "studies", "findings", "failures", "skipped")
-        return write_tables(folder, names, results, {"clusters": added})
+        of_images = DICOM_COLUMNS if self.dicom_columns else ()
+        return write_tables(folder, names, results, {"clusters": added, "images": of_images})
+
+
+def _header(result: Result) -> dict[str, Any]:
+    """Return the values of `DICOM_COLUMNS`; empty where the header has none, or there is no header."""
+    nothing = {"str": "", "float64": float("nan")}
+    known = result.mammogram.header
+    return {column.name: [known.get(column.name, nothing[column.dtype])] for column in DICOM_COLUMNS}
 
 
 @dataclass(frozen=True)

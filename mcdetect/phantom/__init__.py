@@ -36,14 +36,18 @@ _LATER = {
     "PhantomPair": "mcdetect.phantom.pairs",
     "PhantomTomosynthesis": "mcdetect.phantom.tomosynthesis",
     "Scatter": "mcdetect.phantom.placement",
+    "StereoGroup": "mcdetect.phantom.stereo",
+    "StereoPhantom": "mcdetect.phantom.stereo",
     "Storage": "mcdetect.phantom.pairs",
     "Sweep": "mcdetect.phantom.tomosynthesis",
     "Tissue": "mcdetect.phantom.anatomy",
     "called_verdicts": "mcdetect.phantom.pairs",
     "deform_image": "mcdetect.phantom.deformation",
     "draw_body": "mcdetect.phantom.bodies",
+    "draw_magnified": "mcdetect.phantom.magnified",
     "draw_mammogram": "mcdetect.phantom.frame",
     "draw_pair": "mcdetect.phantom.pairs",
+    "draw_stereo": "mcdetect.phantom.stereo",
     "draw_tomosynthesis": "mcdetect.phantom.tomosynthesis",
     "insert_bodies": "mcdetect.phantom.bodies",
     "random_body": "mcdetect.phantom.bodies",
@@ -72,6 +76,8 @@ __all__ = [
     "PhantomPair",
     "PhantomTomosynthesis",
     "Scatter",
+    "StereoGroup",
+    "StereoPhantom",
     "Storage",
     "Sweep",
     "SystemBlur",
@@ -81,9 +87,11 @@ __all__ = [
     "deform_image",
     "draw_body",
     "draw_calcification",
+    "draw_magnified",
     "draw_mammogram",
     "draw_member",
     "draw_pair",
+    "draw_stereo",
     "draw_tomosynthesis",
     "group_positions_mm",
     "insert_bodies",
@@ -116,8 +124,10 @@ if TYPE_CHECKING:
     from mcdetect.phantom.exposure import Acquisition
     from mcdetect.phantom.film import FilmLook
     from mcdetect.phantom.frame import PhantomMammogram, draw_mammogram
+    from mcdetect.phantom.magnified import draw_magnified
     from mcdetect.phantom.pairs import PhantomPair, Storage, called_verdicts, draw_pair
     from mcdetect.phantom.placement import Calcifications, Group, Scatter
+    from mcdetect.phantom.stereo import StereoGroup, StereoPhantom, draw_stereo
     from mcdetect.phantom.tomosynthesis import PhantomTomosynthesis, Sweep, draw_tomosynthesis
 
 

@@ -33,6 +33,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from mcdetect.image.beam import BeamFacts
 from mcdetect.image.mammogram import Intent
 from mcdetect.phantom.frame import PhantomMammogram
 
@@ -203,20 +204,42 @@ def _mammography(ds: Dataset, phantom: PhantomMammogram, dense_is_dark: bool, bi
         ds.VOILUTFunction = "LINEAR"
     ds.DetectorType = "DIRECT"
     ds.DetectorID = "PHANTOM"
-    spacing = [f"{phantom.spacing.row_mm:.10g}", f"{phantom.spacing.col_mm:.10g}"]
-    ds.ImagerPixelSpacing = spacing
+    factor = phantom.magnification
+    at_detector = phantom.spacing.row_mm * factor, phantom.spacing.col_mm * factor
+    ds.ImagerPixelSpacing = [f"{mm:.10g}" for mm in at_detector]
+    if factor > 1.0:
+        ds.EstimatedRadiographicMagnificationFactor = f"{factor:g}"
     ds.ImageLaterality = phantom.laterality
     region = code_item("76752008", "Breast")
     ds.AnatomicRegionSequence = Sequence([region])
     view = code_item(*VIEWS[phantom.view])
-    view.ViewModifierCodeSequence = Sequence([])
+    magnified = [code_item("399163009", "Magnification")] if factor > 1.0 else []
+    view.ViewModifierCodeSequence = Sequence(magnified)
     ds.ViewCodeSequence = Sequence([view])
     ds.PositionerType = "MAMMOGRAPHIC"
+    if phantom.beam is not None:
+        _beam(ds, phantom.beam)
     ds.OrganExposed = "BREAST"
     ds.BodyPartExamined = "BREAST"
     ds.BreastImplantPresent = "NO"
     ds.PartialView = "NO"
     ds.AcquisitionContextSequence = Sequence([])
+
+
+def _beam(ds: Dataset, beam: BeamFacts) -> None:
+    """Write the geometry of an exposure of a stereotactic pair (DX Positioning, PS3.3 C.8.11.5)."""
+    ds.ImageType = [*ds.ImageType, "", "STEREOTACTIC"]
+    if beam.tilt_deg is not None:
+        ds.DetectorSecondaryAngle, ds.DetectorPrimaryAngle = f"{-beam.tilt_deg[0]:g}", f"{beam.tilt_deg[1]:g}"
+    for keyword, value in (
+        ("PositionerPrimaryAngle", beam.gantry_deg),
+        ("DistanceSourceToDetector", beam.source_detector_mm),
+        ("DistanceSourceToPatient", beam.source_support_mm),
+        ("DistanceSourceToIsocenter", beam.source_pivot_mm),
+        ("BodyPartThickness", beam.thickness_mm),
+    ):
+        if value is not None:
+            setattr(ds, keyword, f"{value:g}" if keyword != "DistanceSourceToIsocenter" else float(value))
 
 
 def _secondary_capture(ds: Dataset, phantom: PhantomMammogram, write_spacing: bool) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mcdetect.image.beam import BeamFacts
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing, Plane
 from mcdetect.phantom.anatomy import Tissue, breast_attenuation, roll_off_mm
 from mcdetect.phantom.breast_outline import BreastShape, compressed_thickness_mm, draw_outline
@@ -67,6 +68,10 @@ class PhantomMammogram:
     seed : int
     raw_offset : int
         Stored value without exposure, for FOR PROCESSING.
+    magnification : float
+        Geometric magnification; 1 for a view in contact, whose spacing is taken to be that of the breast.
+    beam : BeamFacts, optional
+        The geometry of an exposure from the side.
     """
 
     pixels: npt.NDArray[np.uint16]
@@ -81,6 +86,8 @@ class PhantomMammogram:
     bits: int
     seed: int
     raw_offset: int = 0
+    magnification: float = 1.0
+    beam: BeamFacts | None = None
 
     def to_mammogram(self) -> Mammogram:
         """Return the picture as the detector takes it: dense bright."""
@@ -93,6 +100,8 @@ class PhantomMammogram:
             intent=self.intent,
             laterality=self.laterality,
             view=self.view,
+            flags=("magnification view",) * (self.magnification > 1.0)
+            + ("stereotactic image",) * (self.beam is not None),
         )
 
 

@@ -59,6 +59,8 @@ def find_bodies(
     top, left = found.origin_px
     rows, cols = found.equalised.shape
     searched = found.breast.searched[top : top + rows, left : left + cols]
+    if found.breast.hidden is not None:
+        searched = searched | found.breast.hidden[top : top + rows, left : left + cols]
     bodies = find_large_bodies(found.equalised, row, col, candidates.log_odds, certain, spacing, searched)
     bodies = [body for body in bodies if certain[body.marks].any() or not _doubtful(body, found)]
     candidates, bodies = _all_marked(candidates, bodies, found, spacing)

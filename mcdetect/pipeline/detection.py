@@ -81,7 +81,11 @@ def detect(
             candidates = _score(found, mammogram.spacing, model, config, processed=digital)
             likely = _accept(candidates, found, mammogram.spacing, config)
         with clock.stage("bodies"):
-            candidates, accepted, bodies = find_bodies(candidates, likely, found, mammogram.spacing, config)
+            accepted, bodies = likely, list[LargeBody]()
+            if not mammogram.shows_specimen:  # whose pieces of tissue have steep borders of their own
+                candidates, accepted, bodies = find_bodies(
+                    candidates, likely, found, mammogram.spacing, config
+                )
         with clock.stage("vessels"):
             candidates, accepted = follow_vessels(candidates, accepted, found, mammogram.spacing, config)
         with clock.stage("outlines"):
@@ -212,7 +216,7 @@ def _measure(
         kind=np.where(in_skin & (kind == ""), "skin", kind),
         measures=measures,
         nearest_mm=nearest_mm(marks.row_mm, marks.col_mm),
-        skin_distance_mm=breast.skin_distance_at(marks.row_px, marks.col_px),
+        skin_distance_mm=breast.known_skin_distance_at(marks.row_px, marks.col_px),
         chest_distance_mm=breast.chest_distance_at(marks.row_px, marks.col_px),
         in_pectoral=breast.pectoral[
             np.rint(marks.row_px).astype(np.intp), np.rint(marks.col_px).astype(np.intp)
@@ -241,7 +245,7 @@ def _group(
         marks.row_mm,
         marks.col_mm,
         measures,
-        breast.skin_distance_at(row_px, col_px),
+        breast.known_skin_distance_at(row_px, col_px),
         calcifications.in_pectoral,
         nipple_mm=nipple_mm,
         chest_distance_mm=breast.chest_distance_at(row_px, col_px),

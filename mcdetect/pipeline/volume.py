@@ -26,7 +26,7 @@ from mcdetect.pipeline.searching import Searched, bounding_box
 from mcdetect.spots.coarse import coarsen
 from mcdetect.spots.find import Spots
 from mcdetect.spots.noise import noise_scale
-from mcdetect.spots.slices import Answers, Stack, join_in_depth, measure_stack
+from mcdetect.spots.slices import Answers, Stack, join_in_depth, measure_stack, part_of
 
 __all__ = ["Score", "search_volume"]
 
@@ -48,6 +48,9 @@ class Score(Protocol):
         self, features: npt.NDArray[np.float32], near: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
         """Return the log-odds by features and by the answers of neighbouring slices."""
+
+    def worth(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Tell, by rough features, which spots are worth more."""
 
 
 @dataclass(frozen=True)
@@ -233,17 +236,11 @@ def _look(
     before, after = held.get(index - 1), held.get(index + 1)
     peaks = stack.maxima(before and before[1], answers, after and after[1])
     beside = [min(max(index + step, 0), last) for step in (*(-k for k in reversed(steps)), *steps)]
-    near = stack.near([held[k][1] for k in beside], peaks)
-    spots, features = stack.described(pixels, peaks, answers.loudness)
+    spots, features = stack.described(pixels, peaks, answers.loudness, score.worth)
+    near = stack.near([held[k][1] for k in beside], spots)
     log_odds = score.log_odds(features, near)
     likely = np.flatnonzero(log_odds > least_log_odds)
-    spots = dataclasses.replace(
-        spots,
-        row_px=spots.row_px[likely],
-        col_px=spots.col_px[likely],
-        snr=spots.snr[likely],
-        band=spots.band[likely],
-    )
+    spots = part_of(spots, likely)
     cuttings = [
         Cutting.of(pixels, row, col, stack.spacing)
         for row, col in zip(spots.row_px, spots.col_px, strict=True)

@@ -17,6 +17,9 @@ __all__ = ["Codestream", "parse_codestream"]
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 """JPEG markers without a length: TEM and RST0-7 (ITU-T T.81, B.1.1.3)."""
 
+_MOST_PLANES = 30
+"""Technical: bit planes that HTJ2K decoders of 32 bits hold; more were seen to end the process."""
+
 
 @dataclass(frozen=True)
 class Codestream:
@@ -116,7 +119,7 @@ def _jpeg2000(data: bytes, start: int) -> Codestream | None:
     (components,) = struct.unpack_from(">H", data, start + 40)
     precision = (data[start + 42] & 0x7F) + 1
     (length,) = struct.unpack_from(">H", data, start + 4)
-    position, codec, lossless = start + 4 + length, "jpeg2000", None
+    position, codec, lossless, deepest = start + 4 + length, "jpeg2000", None, 0
     while position + 4 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
         if marker in (0x90, 0x93, 0xD9):  # SOT, SOD, EOC
@@ -125,11 +128,24 @@ def _jpeg2000(data: bytes, start: int) -> Codestream | None:
         if marker == 0x50:  # CAP with the part-15 bit
             (capabilities,) = struct.unpack_from(">I", data, position + 4)
             codec = "htj2k" if capabilities & 0x00020000 else codec
+        elif marker in (0x5C, 0x5D):  # QCD and QCC
+            deepest = max(deepest, _deepest(data, position, marker == 0x5D and components < 257))
         elif marker == 0x52:  # COD: the last byte of its fixed part is the wavelet
             lossless = data[position + 13] == 1
         position += 2 + length
+    if codec == "htj2k" and deepest > _MOST_PLANES:
+        return None
     complete = _complete(data) and _tiles_are_there(data, position)
     return Codestream(codec, bottom - top, right - left, components, precision, lossless, complete)
+
+
+def _deepest(data: bytes, position: int, of_component: bool) -> int:
+    """Return the most bit planes that a quantisation marker asks for (T.800 A.6.4 and E.1)."""
+    (length,) = struct.unpack_from(">H", data, position + 2)
+    start = position + 4 + of_component
+    style, steps = data[start], data[start + 1 : position + 2 + length]
+    exponents = [step >> 3 for step in (steps if style & 31 == 0 else steps[::2])]
+    return (style >> 5) + max(exponents, default=0) - 1
 
 
 def _tiles_are_there(data: bytes, position: int) -> bool:

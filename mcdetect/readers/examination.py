@@ -10,6 +10,7 @@ from mcdetect.image.mammogram import MIN_SIDE_PX, Mammogram, PixelSpacing, Plane
 from mcdetect.image.volume import Volume
 
 __all__ = [
+    "MAGNIFICATION_LIMITS",
     "MAX_PIXELS",
     "MIN_SIDE_MM",
     "MIN_SIDE_PX",
@@ -18,8 +19,13 @@ __all__ = [
     "check_extent",
     "check_size",
     "describe_spacing",
+    "given_magnification",
     "given_spacing",
 ]
+
+# Physics: source over object distance is 1 in contact and hardly above 2 on a magnification stand.
+MAGNIFICATION_LIMITS = (1.0, 2.5)
+"""Least and greatest magnification."""
 
 # Judged: what is smaller is no mammogram, what is larger is a damaged header.
 MIN_SIDE_MM = 5.0
@@ -39,13 +45,20 @@ class Examination:
     problems : tuple of InputFileError
         Every reason why the file would not be processed; empty when it would be.
     image : Mammogram, Volume or None
-        The image, or a stack of slices; None when a problem prevented it from being built.
+        The image, or a stack of slices; None when a problem prevented it from being built, or pixels were not
+        asked for.
+    header : dict of str to (str or float)
+        Identifiers, maker and exposure, see `mcdetect.schema.DICOM_COLUMNS`.
+    study : str
+        Pseudonym of the examination, empty when unknown.
     """
 
     facts: dict[str, str]
     flags: tuple[str, ...]
     problems: tuple[InputFileError, ...]
     image: Mammogram | Volume | None
+    header: dict[str, str | float] = field(default_factory=dict)
+    study: str = field(default="", repr=False)
 
     @property
     def mammogram(self) -> Mammogram | None:
@@ -67,6 +80,8 @@ class Examiner:
     facts: dict[str, str] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
     problems: list[InputFileError] = field(default_factory=list)
+    header: dict[str, str | float] = field(default_factory=dict)
+    study: str = ""
 
     def note(self, name: str, value: object) -> None:
         """Record a fact; empty ones are left out."""
@@ -87,7 +102,8 @@ class Examiner:
     def finish(self, image: Mammogram | Volume | None) -> Examination:
         """Return what was collected."""
         usable = None if self.problems else image
-        return Examination(dict(self.facts), tuple(self.flags), tuple(self.problems), usable)
+        problems, flags = tuple(self.problems), tuple(self.flags)
+        return Examination(dict(self.facts), flags, problems, usable, dict(self.header), self.study)
 
 
 def given_spacing(pixel_spacing_mm: float | tuple[float, float] | None) -> PixelSpacing | None:
@@ -109,6 +125,22 @@ def given_spacing(pixel_spacing_mm: float | tuple[float, float] | None) -> Pixel
         return PixelSpacing(float(values[0]), float(values[1]))
     except InputFileError as error:
         raise ValueError(f"pixel_spacing_mm: {error.cause}") from error
+
+
+def given_magnification(factor: float | None) -> float | None:
+    """Return the magnification that the user gave, or None.
+
+    Raises
+    ------
+    ValueError
+        If it is not a number within `MAGNIFICATION_LIMITS`.
+    """
+    low, high = MAGNIFICATION_LIMITS
+    if factor is None:
+        return None
+    if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not low <= factor <= high:
+        raise ValueError(f"magnification must be a number from {low:g} to {high:g}, got {factor!r}")
+    return float(factor)
 
 
 def check_size(rows: int, cols: int) -> None:

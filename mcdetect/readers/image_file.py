@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mcdetect.image.mammogram import Mammogram
     from mcdetect.image.volume import Volume
 
-__all__ = ["ImageFile", "OpenedFile", "Source"]
+__all__ = ["ImageFile", "OpenedFile", "ReadOptions", "Source"]
 
 
 class Source(Protocol):
@@ -23,6 +23,30 @@ class Source(Protocol):
 
     def read(self) -> Mammogram | Volume:
         """Read it; of a stack of slices only the header."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the files of a run are read, see `mcdetect.read_mammogram`.
+
+    Parameters
+    ----------
+    pixel_spacing_mm : float, optional
+    force : bool
+    magnification : float, optional
+    specimens : bool
+    """
+
+    pixel_spacing_mm: float | None = None
+    force: bool = False
+    magnification: float | None = None
+    specimens: bool = False
+
+    def source(self, path: Path, name: str, member: str | None = None) -> ImageFile:
+        """Return a file, or one within an archive, that is read so."""
+        return ImageFile(
+            path, name, self.pixel_spacing_mm, self.force, member, self.magnification, self.specimens
+        )
 
 
 @dataclass(frozen=True)
@@ -41,6 +65,10 @@ class ImageFile:
         Also read images that are not taken for plain mammograms.
     member : str, optional
         Its name within `path`, a zip archive.
+    magnification : float, optional
+        Of magnification views whose header does not tell it.
+    specimens : bool
+        Also read radiographs of specimens.
     """
 
     path: Path
@@ -48,13 +76,20 @@ class ImageFile:
     pixel_spacing_mm: float | None = None
     force: bool = False
     member: str | None = None
+    magnification: float | None = None
+    specimens: bool = False
 
     def read(self) -> Mammogram | Volume:
         """Read the image; it carries `name`, never the path."""
         from mcdetect.readers.read import read_image
 
         image = read_image(
-            self.path, pixel_spacing_mm=self.pixel_spacing_mm, force=self.force, member=self.member
+            self.path,
+            pixel_spacing_mm=self.pixel_spacing_mm,
+            force=self.force,
+            member=self.member,
+            magnification=self.magnification,
+            specimens=self.specimens,
         )
         return dataclasses.replace(image, source=self.name)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from mcdetect.errors import NotEligibleError
 from mcdetect.readers.read import examine
 
 __all__ = ["Inspection", "inspect"]
@@ -25,12 +26,22 @@ class Inspection:
         Whether `detect` would process the file.
     reasons : tuple of str
         Why not, each with its remedy; empty when eligible.
+    passed_over : bool
+        It is a kind of file that is not searched, and no damage: a run would pass it over.
+    header : dict of str to (str or float)
+        Identifiers, maker and exposure, see `mcdetect.schema.DICOM_COLUMNS`. They are in no table that is not
+        asked for.
+    study : str
+        Pseudonym of the examination, empty when unknown; in no table.
     """
 
     facts: dict[str, str]
     flags: tuple[str, ...]
     eligible: bool
     reasons: tuple[str, ...]
+    header: dict[str, str | float] = field(default_factory=dict, repr=False)
+    study: str = field(default="", repr=False)
+    passed_over: bool = False
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (name, value) pairs for a table of two columns."""
@@ -45,6 +56,11 @@ def inspect(
     path: str | Path,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
+    *,
+    magnification: float | None = None,
+    specimens: bool = False,
+    pixels: bool = True,
+    member: str | None = None,
 ) -> Inspection:
     """Report what the loader understands of a file, also when it would be refused.
 
@@ -55,7 +71,13 @@ def inspect(
     pixel_spacing_mm : float or (float, float), optional
         Pixel spacing in mm for images whose header has none.
     force : bool, default False
+    magnification : float, optional
+    specimens : bool, default False
         As for `mcdetect.read_mammogram`.
+    pixels : bool, default True
+        False looks at the headers of DICOM files only: quick, but damaged and blank pixels are not seen.
+    member : str, optional
+        Name of a file within a zip archive; by default its only image.
 
     Returns
     -------
@@ -66,6 +88,17 @@ def inspect(
     UnreadableFileError
         If the file is missing or cannot be parsed at all.
     """
-    found = examine(path, pixel_spacing_mm=pixel_spacing_mm, force=force, thorough=True)
+    found = examine(
+        path,
+        pixel_spacing_mm=pixel_spacing_mm,
+        force=force,
+        thorough=True,
+        magnification=magnification,
+        specimens=specimens,
+        pixels=pixels,
+        member=member,
+    )
     reasons = tuple(f"{problem.cause}; {problem.remedy}" for problem in found.problems)
-    return Inspection(found.facts, found.flags, not reasons and found.image is not None, reasons)
+    complete = not reasons and (found.image is not None or not pixels)
+    other = bool(found.problems) and isinstance(found.problems[0], NotEligibleError)
+    return Inspection(found.facts, found.flags, complete, reasons, found.header, found.study, other)

@@ -79,9 +79,9 @@ def members(path: Path) -> list[Member]:
     """
     try:
         if _kind(path) == "gzip":
-            with gzip.open(path) as stream:
+            with path.open("rb") as file, gzip.open(file) as stream:
                 return [Member("", _problem(stream.read(HEAD_BYTES)))]
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             files = [item for item in archive.infolist() if not (item.is_dir() or _hidden(item.filename))]
             return [
                 Member(item.filename, _problem_in(archive, item))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mcdetect.errors import InputFileError, NotEligibleError, UnreadableFileError
 from mcdetect.image.mammogram import Mammogram, PixelSpacing
 from mcdetect.image.volume import Volume
-from mcdetect.readers.examination import Examination, given_spacing
+from mcdetect.readers.examination import Examination, given_magnification, given_spacing
+from mcdetect.readers.memory import as_file, name_of
 from mcdetect.readers.packed import unpacked
 from mcdetect.readers.signatures import (
     HEAD_BYTES,
@@ -17,6 +21,9 @@ from mcdetect.readers.signatures import (
     what_it_is,
 )
 
+if TYPE_CHECKING:
+    from mcdetect.readers.memory import Readable
+
 __all__ = ["examine", "read_image", "read_mammogram", "read_volume"]
 
 _SUPPORTED = "give DICOM, PNG, TIFF, PGM, BMP or JPEG images"
@@ -25,11 +32,13 @@ _REMEDIES = {"archive": "unpack it first", "NumPy": "load it and pass the array 
 
 
 def read_mammogram(
-    path: str | Path,
+    path: Readable,
     *,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
     frame: int | None = None,
+    magnification: float | None = None,
+    specimens: bool = False,
     member: str | None = None,
 ) -> Mammogram:
     """Read one mammogram.
@@ -40,8 +49,9 @@ def read_mammogram(
 
     Parameters
     ----------
-    path : path-like
-        The file.
+    path : path-like, bytes, binary file object or pydicom Dataset
+        The file, or what it holds. A data set is not changed; what lies in memory passes through a
+        temporary file.
     pixel_spacing_mm : float or (float, float), optional
         Pixel spacing in mm, or (row, column) spacing, for images whose header has none or an
         impossible one. A usable spacing in a DICOM header wins, so that one value can be given
@@ -53,13 +63,18 @@ def read_mammogram(
     frame : int, optional
         Frame of a multi-frame image, from 0: a slice or a projection of tomosynthesis. All slices
         together are read with `read_volume`.
+    magnification : float, optional
+        Geometric magnification, 1 to 2.5, of DICOM magnification views whose header does not tell it. Sizes
+        are measured in the breast, so such a view is refused without.
+    specimens : bool, default False
+        Read radiographs of specimens, too. They are searched as crops.
     member : str, optional
         Name of a file within a zip archive; by default its only image.
 
     Returns
     -------
     Mammogram
-        Float32 pixels, calcification bright; `source` is the file's name.
+        Float32 pixels, calcification bright; `source` is the file's name, empty where there is none.
 
     Raises
     ------
@@ -72,7 +87,7 @@ def read_mammogram(
     UnusableImageError
         The pixels are blank, in colour, or too few.
     ValueError
-        If `pixel_spacing_mm` or `frame` is impossible.
+        If `pixel_spacing_mm`, `frame` or `magnification` is impossible.
 
     Examples
     --------
@@ -83,23 +98,32 @@ def read_mammogram(
     """
     if force and frame is None:
         frame = 0
-    image = read_image(path, pixel_spacing_mm=pixel_spacing_mm, force=force, frame=frame, member=member)
+    image = read_image(
+        path,
+        pixel_spacing_mm=pixel_spacing_mm,
+        force=force,
+        frame=frame,
+        member=member,
+        magnification=magnification,
+        specimens=specimens,
+    )
     if not isinstance(image, Mammogram):
         raise NotEligibleError(
             f"it holds {len(image)} slices of tomosynthesis, not one image",
             "read them with read_volume, or one of them with frame=0, or use detect, which searches all",
-            path,
+            name_of(path) or None,
         )
     return image
 
 
-def read_volume(path: str | Path, *, pixel_spacing_mm: float | tuple[float, float] | None = None) -> Volume:
+def read_volume(path: Readable, *, pixel_spacing_mm: float | tuple[float, float] | None = None) -> Volume:
     """Read a stack of tomosynthesis slices; pixels are decoded slice by slice when they are asked for.
 
     Parameters
     ----------
-    path : path-like
-        A DICOM file: Breast Tomosynthesis Image Storage, or a multi-frame secondary capture of slices.
+    path : path-like, bytes, binary file object or pydicom Dataset
+        A DICOM file, or what it holds: Breast Tomosynthesis Image Storage, or a multi-frame secondary capture
+        of slices.
     pixel_spacing_mm : float or (float, float), optional
         As for `read_mammogram`.
 
@@ -110,71 +134,119 @@ def read_volume(path: str | Path, *, pixel_spacing_mm: float | tuple[float, floa
     """
     image = read_image(path, pixel_spacing_mm=pixel_spacing_mm)
     if not isinstance(image, Volume):
-        raise NotEligibleError("it holds one image, no slices", "read it with read_mammogram", path)
+        raise NotEligibleError(
+            "it holds one image, no slices", "read it with read_mammogram", name_of(path) or None
+        )
     return image
 
 
 def read_image(
-    path: str | Path,
+    path: Readable,
     *,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
     frame: int | None = None,
     member: str | None = None,
+    magnification: float | None = None,
+    specimens: bool = False,
 ) -> Mammogram | Volume:
     """Read one mammogram or one stack of slices, whichever the file holds; see `read_mammogram`."""
-    image = examine(path, pixel_spacing_mm=pixel_spacing_mm, force=force, frame=frame, member=member).image
+    image = examine(
+        path,
+        pixel_spacing_mm=pixel_spacing_mm,
+        force=force,
+        frame=frame,
+        member=member,
+        magnification=magnification,
+        specimens=specimens,
+    ).image
     if image is None:  # a problem raises unless the examination is thorough
-        raise UnreadableFileError("nothing could be read", _SUPPORTED, path)
+        raise UnreadableFileError("nothing could be read", _SUPPORTED, name_of(path) or None)
     return image
 
 
 def examine(
-    path: str | Path,
+    path: Readable,
     *,
     pixel_spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
     frame: int | None = None,
     thorough: bool = False,
+    magnification: float | None = None,
+    specimens: bool = False,
+    pixels: bool = True,
     member: str | None = None,
 ) -> Examination:
     """Read one file and report everything that was understood.
 
     Parameters
     ----------
-    path, pixel_spacing_mm, force, frame
+    path, pixel_spacing_mm, force, frame, magnification, specimens
         As for `read_mammogram`.
     thorough : bool, default False
         Collect the problems that would prevent processing instead of raising the first. A file
         that cannot be parsed at all raises nevertheless.
+    pixels : bool, default True
+        False reads the headers of DICOM files only; there is no mammogram then.
     member : str, optional
         Name of a file within a zip archive; by default its only image.
     """
     given = given_spacing(pixel_spacing_mm)
+    factor = given_magnification(magnification)
     if frame is not None and (isinstance(frame, bool) or not isinstance(frame, int) or frame < 0):
         raise ValueError(f"frame must be a non-negative integer, got {frame!r}")
-    file = path if isinstance(path, Path) else Path(path)  # a `HeldFile` stays one
-    try:
-        if archive_kind(_first_bytes(file)) is None:
-            found = _examine(file, given, force=force, frame=frame, thorough=thorough)
-        else:
-            with unpacked(file, member) as inner:
-                found = _examine(inner, given, force=force, frame=frame, thorough=thorough)
-    except InputFileError as error:
-        raise error.with_path(file) from error.__cause__
-    problems = tuple(problem.with_path(file) for problem in found.problems)
-    return Examination(found.facts, found.flags, problems, found.image)
+    examined = partial(
+        _examine,
+        given=given,
+        force=force,
+        frame=frame,
+        thorough=thorough,
+        magnification=factor,
+        specimens=specimens,
+        pixels=pixels,
+    )
+    with as_file(path) as file:
+        try:
+            if archive_kind(_first_bytes(file)) is None:
+                found = examined(file)
+            else:
+                with unpacked(file, member) as inner:
+                    found = examined(inner)
+        except InputFileError as error:
+            raise error.with_path(file) from error.__cause__
+        problems = tuple(problem.with_path(file) for problem in found.problems)
+    image = found.image
+    if image is not None and not name_of(path):
+        image = dataclasses.replace(image, source="")
+    return dataclasses.replace(found, problems=problems, image=image)
 
 
 def _examine(
-    file: Path, given: PixelSpacing | None, *, force: bool, frame: int | None, thorough: bool
+    file: Path,
+    *,
+    given: PixelSpacing | None,
+    force: bool,
+    frame: int | None,
+    thorough: bool,
+    magnification: float | None,
+    specimens: bool,
+    pixels: bool,
 ) -> Examination:
     kind = _recognise(file)
     # Each loader is imported when it is first needed: pydicom and the codecs are slow to import.
     if kind == "dicom":
         from mcdetect.readers.dicom.read import examine_dicom
 
-        return examine_dicom(file, given, force=force, frame=frame, thorough=thorough)
+        return examine_dicom(
+            file,
+            given,
+            force=force,
+            frame=frame,
+            thorough=thorough,
+            magnification=magnification,
+            specimens=specimens,
+            pixels=pixels,
+        )
     from mcdetect.readers.raster import examine_raster
 
     return examine_raster(file, kind, given, force=force, frame=frame or 0, thorough=thorough)

@@ -112,7 +112,9 @@ class Result:
                 "digital": is_digital(image.intent, self.breast.air_unevenness),
                 "breast_area_cm2": float(np.count_nonzero(self.breast.mask)) * pixel_cm2,
                 "searched_area_cm2": float(np.count_nonzero(self.breast.searched)) * pixel_cm2,
-                "pectoral_area_cm2": float(np.count_nonzero(self.breast.pectoral)) * pixel_cm2,
+                "pectoral_area_cm2": math.nan
+                if self.breast.is_part
+                else float(np.count_nonzero(self.breast.pectoral)) * pixel_cm2,
                 "implant_area_cm2": self.breast.implant_mm2 / 100.0,
                 "nipple_row_px": nipple_px[0],
                 "nipple_col_px": nipple_px[1],

@@ -17,7 +17,7 @@ from mcdetect.output.tables import TableWriters
 from mcdetect.pipeline import detect_file
 from mcdetect.readers.image_file import ImageFile, OpenedFile
 
-__all__ = ["compare_files"]
+__all__ = ["compare_files", "fingerprint"]
 
 
 def compare_files(
@@ -96,7 +96,7 @@ def compare_files(
     except InputFileError as error:
         record.status = "failed"
         record.inputs = [
-            InputRecord(name, "failed", *_fingerprint(file)) for file, name in zip(files, names, strict=True)
+            InputRecord(name, "failed", *fingerprint(file)) for file, name in zip(files, names, strict=True)
         ]
         record.write(folder)
         raise error if error.path is not None else error.with_path(names[1]) from error
@@ -106,7 +106,7 @@ def compare_files(
     if picture:
         write_png(folder / COMPARISON_FILE, found.picture())
     record.inputs = [
-        InputRecord(name, "processed", *_fingerprint(file), None, result.seconds)
+        InputRecord(name, "processed", *fingerprint(file), None, result.seconds)
         for file, name, result in zip(files, names, (found.prior, found.current), strict=True)
     ]
     record.comparison = found.summary()
@@ -134,7 +134,8 @@ def _names(files: tuple[Path, Path]) -> tuple[str, str]:
     return f"prior/{one.name}", f"current/{two.name}"
 
 
-def _fingerprint(file: Path) -> tuple[str | None, int | None]:
+def fingerprint(file: Path) -> tuple[str | None, int | None]:
+    """Return the SHA-256 and the length in bytes of a file; None where it cannot be read."""
     try:
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

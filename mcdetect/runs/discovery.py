@@ -13,6 +13,7 @@ from mcdetect.output.folder import COMPARISON_FILE
 from mcdetect.output.overlays import OVERLAY_FOLDER
 from mcdetect.output.run_record import is_own_folder
 from mcdetect.readers.packed import is_image, members
+from mcdetect.readers.remote import RemoteFile, basename, is_address
 from mcdetect.readers.signatures import HEAD_BYTES, archive_kind, is_dicomdir, what_it_is
 
 __all__ = ["DICOM_SUFFIXES", "IMAGE_SUFFIXES", "Discovery", "Input", "find_inputs"]
@@ -102,7 +103,7 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
     Parameters
     ----------
     paths : sequence of path-like
-        Files and folders, in any mix.
+        Files and folders, in any mix, and addresses (see `mcdetect.runs.remote.remote_images`).
 
     Returns
     -------
@@ -115,6 +116,8 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
     ValueError
         When a path is empty.
     """
+    from mcdetect.runs.remote import remote_images
+
     groups: list[list[_Found]] = []
     problems: list[tuple[str, InputFileError]] = []
     seen: set[tuple[str, str | None]] = set()
@@ -125,12 +128,16 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
     for given in paths:
         if not os.fspath(given):
             raise ValueError("a path is empty; name a file or a folder")
-        root = Path(given)
-        label = _printable(root.name or root.resolve().name or "input")
+        root = RemoteFile.at(str(given)) if is_address(given) else Path(given)
+        label = basename(str(given)) if is_address(given) else _label(root)
         kept: list[_Found] = []
         groups.append(kept)
         try:
-            if root.is_dir():
+            if isinstance(root, RemoteFile):
+                listed, passed_over = remote_images(root.address)
+                found: list[_Found] = [(path, name, None) for path, name in listed]
+                walk.passed_over += passed_over
+            elif root.is_dir():
                 unreadable = len(walk.unreadable)
                 found = list(_images_in(root, walk))
                 if not found and len(walk.unreadable) == unreadable:
@@ -151,7 +158,8 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
             problems.append((label, _cannot_open(error)))
             continue
         for path, name, member in found:
-            real = os.path.realpath(path), member
+            place = path.address if isinstance(path, RemoteFile) else os.path.realpath(path)
+            real = place, member
             if real in seen:
                 duplicates += 1
                 continue
@@ -159,6 +167,10 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
             kept.append((path, name, member))
     problems += walk.unreadable
     return Discovery(tuple(_name_apart(groups)), tuple(problems), tuple(walk.passed_over), duplicates)
+
+
+def _label(root: Path) -> str:
+    return _printable(root.name or root.resolve().name or "input")
 
 
 def _cannot_open(error: OSError) -> InputFileError:

@@ -29,14 +29,14 @@ from mcdetect.runs.worker import (
     process_in_worker,
 )
 
-__all__ = ["Limits", "WorkerError", "choose_jobs", "run_tasks", "usable_cores"]
+__all__ = ["LIBRARIES", "Limits", "WorkerError", "choose_jobs", "run_tasks", "usable_cores"]
 
 logger = logging.getLogger(__name__)
 
 # Technical: worker processes.
 _MEMORY_PER_JOB = 1.5e9
 """Memory to have at hand per worker, in bytes: one large image with its libraries."""
-_LIBRARIES = 1e9
+LIBRARIES = 1e9
 """What the libraries of a worker may take beside its images, in bytes."""
 _FEW = 8
 """Below so many images the start of worker processes costs more than it saves."""
@@ -300,7 +300,7 @@ class _Pool:
         if now - self.looked >= _POLL_S:
             self.looked = now
             for worker in list(self.workers):
-                if worker.task is not None and worker.resident() > worker.memory + _LIBRARIES:
+                if worker.task is not None and worker.resident() > worker.memory + LIBRARIES:
                     yield from self._lose(worker, NO_MEMORY)
 
     def _hear(self, worker: _Worker) -> Iterator[Outcome]:

@@ -24,6 +24,7 @@ from mcdetect.exams.studies import (
 )
 from mcdetect.exams.studies.grouping import BOX_COLUMNS
 from mcdetect.exams.studies.matching import MATCHING_COLUMNS
+from mcdetect.image.views import PART_VIEWS
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import SCHEMAS
 from mcdetect.runs.layout import WHOLE
@@ -31,7 +32,7 @@ from mcdetect.runs.ledger import Ledger, told
 from mcdetect.runs.report import ImageReport, Observer
 from mcdetect.runs.store import DiskFullError, Entry, Rows, Store, table_of
 from mcdetect.runs.worker import Failure, Outcome
-from mcdetect.schema import CLUSTERS, IMAGES, MODEL_COLUMNS, Column
+from mcdetect.schema import CLUSTERS, DICOM_COLUMNS, IMAGES, MODEL_COLUMNS, Column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,15 +40,17 @@ if TYPE_CHECKING:
 __all__ = ["STORED", "RunResults", "StoredImages", "known_failures", "known_keys", "lengths"]
 
 STORED = {
-    **{name: SCHEMAS[name] for name in ("images", "calcifications", "candidates")},
+    **{name: SCHEMAS[name] for name in ("calcifications", "candidates")},
     "clusters": (*SCHEMAS["clusters"], *MODEL_COLUMNS),
+    "images": (*SCHEMAS["images"], *DICOM_COLUMNS),
 }
 """Tables that the store of a run holds, image by image."""
 
-_SPECIAL = frozenset(
-    {"magnification view", "spot compression view", "specimen", "stereotactic image", "partial view"}
-)
+_SPECIAL = PART_VIEWS | {"partial view"}
 """Remarks of the loader on images whose distances are not those of a whole view."""
+
+_MAGNIFIED = frozenset({"magnification view", "spot compression view"})
+"""Remarks on images whose groups are looked for in the full views of the breast."""
 
 _CLASH = "SOP Instance UID and other pixels than those of"
 
@@ -115,13 +118,17 @@ class RunResults:
     def rows(self, table: str, file: str) -> pd.DataFrame:
         """Return the rows of one image in a table; those of groups with the columns of the user's model."""
         columns = SCHEMAS[table]
+        if table == "images" and self._fact(file, "dicom_columns"):
+            columns = (*columns, *DICOM_COLUMNS)
         if table == "clusters":
-            found = self.store.query(
-                "SELECT json_extract(facts, '$.model_columns') FROM entries WHERE image_id = ?",
-                (self.ledger.image(file),),
-            ).fetchone()[0]
-            columns = (*columns, *(c for c in MODEL_COLUMNS if c.name in json.loads(found or "[]")))
+            found = json.loads(self._fact(file, "model_columns") or "[]")
+            columns = (*columns, *(c for c in MODEL_COLUMNS if c.name in found))
         return self.ledger.rows(table, file, columns)
+
+    def _fact(self, file: str, name: str) -> Any:
+        """Return what was noted of an image beside its tables."""
+        query = f"SELECT json_extract(facts, '$.{name}') FROM entries WHERE image_id = ?"
+        return self.store.query(query, (self.ledger.image(file),)).fetchone()[0]
 
     def whole(self, table: str) -> pd.DataFrame | None:
         """Return a table of the run as a whole, or None where there is none."""
@@ -215,6 +222,7 @@ class RunResults:
             },
             "sketch": outcome.sketch,
             "outputs": {name: list(files) for name, files in outcome.outputs.items()},
+            "dicom_columns": DICOM_COLUMNS[0].name in Rows.of(outcome.tables["images"]).columns,
             "model_columns": [
                 c.name for c in MODEL_COLUMNS if c.name in Rows.of(outcome.tables["clusters"]).columns
             ],
@@ -280,8 +288,9 @@ class RunResults:
                 study=study,
                 laterality=laterality,
                 view=view,
-                special=any(remark in _SPECIAL for remark in str(flags).split("; ")),
+                special=not _SPECIAL.isdisjoint(str(flags).split("; ")),
                 clusters=nothing,
+                magnified=_is_magnified(str(flags).split("; ")),
                 intent=intent,
                 spacing_mm=(float(row), float(col)),
                 exposure=exposure[file],
@@ -291,25 +300,47 @@ class RunResults:
 
     def _with_clusters(self, groups: Sequence[Sequence[ViewImage]]) -> list[list[ViewImage]]:
         """Return the images of some examinations with their groups, which come out of one table."""
-        names = ", ".join(f'"{column.name}"' for column in _MATCHED)
+        images = list(itertools.chain.from_iterable(groups))
+        clusters = self._parts("clusters", _MATCHED, images)
+        marks = self._parts("calcifications", _PLACED, images, "AND cluster_id > 0 ")
+        return [
+            [
+                dataclasses.replace(
+                    image, clusters=next(clusters), marks=_placed(next(marks), image.spacing_mm)
+                )
+                for image in members
+            ]
+            for members in groups
+        ]
+
+    def _parts(
+        self, table: str, columns: Sequence[Column], images: Sequence[ViewImage], where: str = ""
+    ) -> Iterator[pd.DataFrame]:
+        """Yield some columns of a table for each image; they come out of one table, made at once."""
+        names = ", ".join(f'"{column.name}"' for column in columns)
         query = (
-            f"SELECT {names} FROM clusters WHERE image_id = (SELECT image_id FROM inputs "
-            "WHERE run_id = ? AND file = ? AND position >= 0) ORDER BY rowid"
+            f"SELECT {names} FROM {table} WHERE image_id = (SELECT image_id FROM inputs "
+            f"WHERE run_id = ? AND file = ? AND position >= 0) {where}ORDER BY rowid"
         )
         rows: list[tuple[Any, ...]] = []
         ends = [0]
-        for image in itertools.chain.from_iterable(groups):
+        for image in images:
             rows += self.store.query(query, (self.ledger.run, image.file)).fetchall()
             ends.append(len(rows))
-        table = table_of(_MATCHED, rows)
-        parts = iter(itertools.pairwise(ends))
-        found = []
-        for members in groups:
-            kept = [(image, next(parts)) for image in members]
-            found.append(
-                [dataclasses.replace(image, clusters=table.iloc[first:last]) for image, (first, last) in kept]
-            )
-        return found
+        whole = table_of(columns, rows)
+        for first, last in itertools.pairwise(ends):
+            yield whole.iloc[first:last]
+
+
+def _is_magnified(remarks: Sequence[str]) -> bool:
+    return not _MAGNIFIED.isdisjoint(remarks) and "specimen" not in remarks
+
+
+def _placed(marks: pd.DataFrame, spacing_mm: tuple[float, float]) -> pd.DataFrame:
+    """Return calcifications of groups with their places in mm."""
+    return marks[["cluster_id", "score"]].assign(
+        row_mm=marks["row_px"] * spacing_mm[0], col_mm=marks["col_px"] * spacing_mm[1]
+    )
 
 
 class _StoredTrace:
@@ -336,8 +367,13 @@ class _StoredTrace:
         return self._sketch(self._image)
 
 
-_MATCHED = tuple(c for c in CLUSTERS if c.name in ("cluster_id", *MATCHING_COLUMNS, *BOX_COLUMNS))
+_MATCHED = tuple(
+    c for c in CLUSTERS if c.name in ("cluster_id", "morphology", *MATCHING_COLUMNS, *BOX_COLUMNS)
+)
 """What the table of examinations needs of the groups, which is little."""
+
+_PLACED = tuple(c for c in SCHEMAS["calcifications"] if c.name in ("cluster_id", "row_px", "col_px", "score"))
+"""And of their members."""
 
 _IMAGE_COLUMNS = ", ".join(f't."{column.name}"' for column in IMAGES)
 _TOLD_COLUMNS = ", ".join(told("images", column.name) for column in IMAGES)

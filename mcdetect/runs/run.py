@@ -6,8 +6,8 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -23,8 +23,11 @@ from mcdetect.output.overlays import Overlays, overlay_names
 from mcdetect.output.run_record import RunRecord
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import Candidates, Tables
-from mcdetect.readers.image_file import ImageFile
+from mcdetect.readers.examination import given_magnification
+from mcdetect.readers.image_file import ReadOptions
+from mcdetect.readers.remote import RemoteFile, only_here
 from mcdetect.runs.compiling import compile_kernels
+from mcdetect.runs.dask import LOCAL, ClusterError, DaskWorkers, connected
 from mcdetect.runs.discovery import Discovery, find_inputs
 from mcdetect.runs.keys import detector_digest
 from mcdetect.runs.ledger import Ledger, RunFacts
@@ -56,6 +59,10 @@ def run_batch(
     model: ClusterModel | None = None,
     studies_by: str = "auto",
     also: Sequence[str] = (),
+    dask: str | None = None,
+    magnification: float | None = None,
+    specimens: bool = False,
+    dicom_columns: bool = False,
     timeout_s: float | None = None,
     memory_gb: float | None = None,
     retry_failed: bool = False,
@@ -72,7 +79,8 @@ def run_batch(
     Parameters
     ----------
     paths : sequence of path-like
-        Files and folders, in any mix; folders are searched recursively.
+        Files and folders, in any mix; folders are searched recursively. Addresses that fsspec knows
+        (``s3://``, ``gs://``, ``https://``, ...) are taken as well.
     out : path-like
         Folder for the results; made when it does not exist.
     config : Config, optional
@@ -96,6 +104,15 @@ def run_batch(
         How images are grouped into examinations, see `mcdetect.exams.studies.group_images`.
     also : sequence of str
         Further outputs, names of `mcdetect.output.further.FURTHER`.
+    dask : str, optional
+        Search on a Dask cluster: the address of its scheduler, its scheduler file (``*.json``), or ``local``
+        for one of `jobs` processes on this machine.
+    magnification : float, optional
+        Of magnification views whose header does not tell it.
+    specimens : bool
+        Also search radiographs of specimens, as crops.
+    dicom_columns : bool
+        Add `mcdetect.schema.DICOM_COLUMNS` to the table of images: UIDs, maker and exposure.
     timeout_s : float, optional
         Most seconds for one image. With a limit every image is searched in a process of its own, also with
         one job, and what kills it, hangs or takes too much memory is tried once more alone.
@@ -121,12 +138,15 @@ def run_batch(
     ------
     OutputError
         When the output folder cannot be used.
+    ClusterError, MissingLibraryError
+        When the Dask cluster cannot be used, or what it needs is not installed.
     DiskFullError
         When there is no room for results; those that were there are kept.
     WorkerError
         When worker processes do not start.
     MissingSpacingError, ValueError
-        When `paths`, `out`, `pixel_spacing_mm`, `jobs`, `studies_by` or `also` make no sense.
+        When `paths`, `out`, `pixel_spacing_mm`, `magnification`, `jobs`, `studies_by` or `also` make no
+        sense.
     TypeError
         When `paths` is one path, not a list.
     """
@@ -134,6 +154,7 @@ def run_batch(
         raise ValueError(f"studies_by must be one of {', '.join(GROUPINGS)}, got {studies_by!r}")
     if pixel_spacing_mm is not None:
         PixelSpacing(pixel_spacing_mm, pixel_spacing_mm)
+    given_magnification(magnification)
     if not os.fspath(out):
         raise ValueError("out is empty; name a folder for the results")
     limits = _limits(timeout_s, memory_gb)
@@ -142,7 +163,7 @@ def run_batch(
     further = further_outputs(also)
     found = find_listed(paths) if listed else find_inputs(paths)
     chosen = choose_shard([item.file for item in found.inputs], shard)
-    jobs = choose_jobs(len(chosen), jobs)
+    jobs = _jobs(found, len(chosen), jobs, dask)
     # Names of pictures are the same in every shard.
     names = overlay_names([item.file for item in found.inputs]) if overlay else []
     pictures = {found.inputs[k].file: names[k] for k in chosen} if overlay else {}
@@ -151,6 +172,9 @@ def run_batch(
         "candidates": candidates,
         "overlay": overlay,
         "force": force,
+        "magnification": magnification,
+        "specimens": specimens,
+        "dicom_columns": dicom_columns,
         "studies_by": studies_by,
         "also": list(also),
         "timeout_s": timeout_s,
@@ -165,16 +189,36 @@ def run_batch(
             "calibrated": model.calibration is not None,
         },
     }
-    outputs = [*_outputs(model, pictures, candidates=candidates, overlay=overlay), *further]
+    outputs = [*_outputs(model, pictures, candidates, overlay, dicom_columns), *further]
     batch = _Batch(
         found, chosen, folder, config, options, outputs, jobs, observer or Observer(), limits, shard, work
     )
-    batch.parts = (config.digest, repr(pixel_spacing_mm), repr(force), "" if model is None else model.digest)
-    batch.source = partial(ImageFile, pixel_spacing_mm=pixel_spacing_mm, force=force)
+    batch.reading = ReadOptions(pixel_spacing_mm, force, magnification, specimens)
+    digest = "" if model is None else model.digest
+    batch.parts = (config.digest, repr(batch.reading), digest, repr(dicom_columns))
     batch.anew, batch.retry = force_all, retry_failed or force_all
+    workers: AbstractContextManager[DaskWorkers | None] = nullcontext()
+    if dask is not None:
+        options["dask"] = dask if dask == LOCAL else "scheduler"  # its address names a host
+        seconds, memory = (None, None) if limits is None else (limits.seconds, limits.memory_bytes)
+        workers = connected(dask, jobs=jobs, timeout_s=seconds, memory_bytes=memory)
     make_folder(folder)
-    with locked(folder):
+    with locked(folder), workers as batch.cluster:
+        if batch.cluster is not None and not batch.cluster.here:
+            batch.jobs = max(1, batch.cluster.count())
         return batch.run()
+
+
+def _jobs(found: Discovery, images: int, requested: int | None, dask: str | None) -> int:
+    """Return the number of processes of this machine."""
+    if dask not in (None, LOCAL) and requested is not None:
+        raise ClusterError("the number of workers is that of the scheduler; leave out --jobs")
+    here = [item.path for item in found.inputs if isinstance(item.path, RemoteFile)]
+    if any(only_here(path.address) for path in here):
+        if dask is not None:
+            raise ClusterError("memory:// is seen by this process only; leave out --dask")
+        return 1
+    return choose_jobs(images, requested)
 
 
 def _limits(timeout_s: float | None, memory_gb: float | None) -> Limits | None:
@@ -203,9 +247,10 @@ class _Batch:
     shard: tuple[int, int] | None
     work: Callable[[Task], Outcome] | None
     parts: tuple[str, ...] = ()
-    source: Callable[..., ImageFile] = ImageFile
+    reading: ReadOptions = field(default_factory=ReadOptions)
     anew: bool = False
     retry: bool = False
+    cluster: DaskWorkers | None = None
 
     def run(self) -> BatchReport:
         """Work on the inputs in a folder that nobody else works in."""
@@ -275,14 +320,19 @@ class _Batch:
 
     def _search(self, store: Store, results: RunResults, stop: Stop) -> None:
         prepare = partial(compile_kernels, self.config) if self.work is None else None
-        outcomes = run_tasks(
-            self._tasks(store),
-            jobs=self.jobs,
-            stop=stop,
-            work=self.work,
-            limits=self.limits,
-            prepare=prepare,
-        )
+        if self.cluster is not None:
+            if self.cluster.here and self.jobs > 1 and prepare is not None:
+                prepare()
+            outcomes = self.cluster.run_tasks(self._tasks(store), stop=stop, work=self.work, in_order=False)
+        else:
+            outcomes = run_tasks(
+                self._tasks(store),
+                jobs=self.jobs,
+                stop=stop,
+                work=self.work,
+                limits=self.limits,
+                prepare=prepare,
+            )
         with closing(outcomes):
             for outcome in outcomes:
                 results.take(outcome)
@@ -293,7 +343,7 @@ class _Batch:
         for position in self.chosen:
             item = self.found.inputs[position]
             yield Task(
-                source=self.source(item.path, item.file, member=item.member),
+                source=self.reading.source(item.path, item.file, item.member),
                 file=item.file,
                 folder=self.folder,
                 config=self.config,
@@ -322,9 +372,13 @@ def _told(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _outputs(
-    model: ClusterModel | None, pictures: Mapping[str, str], *, candidates: bool, overlay: bool
+    model: ClusterModel | None,
+    pictures: Mapping[str, str],
+    candidates: bool,
+    overlay: bool,
+    dicom_columns: bool,
 ) -> list[Output]:
-    outputs: list[Output] = [Tables(model)]
+    outputs: list[Output] = [Tables(model, dicom_columns)]
     outputs += [Candidates()] * candidates
     outputs += [Overlays(pictures)] * overlay
     return outputs

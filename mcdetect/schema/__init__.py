@@ -6,23 +6,29 @@ from mcdetect.schema.calcifications import CALCIFICATIONS, CANDIDATES
 from mcdetect.schema.changes import CHANGES, MEMBERS
 from mcdetect.schema.clusters import CLUSTERS, MODEL_COLUMNS
 from mcdetect.schema.column import Column, empty_table, make_table
-from mcdetect.schema.images import FAILURES, FINDINGS, IMAGES, SKIPPED, STUDIES
+from mcdetect.schema.images import DICOM_COLUMNS, FAILURES, FINDINGS, IMAGES, SKIPPED, STUDIES
+from mcdetect.schema.inspection import INSPECTION
 from mcdetect.schema.measures import MEASURES, SHAPE_MEASURES, Measure
+from mcdetect.schema.stereo import STEREO_GROUPS, STEREO_MARKS
 
 __all__ = [
     "CALCIFICATIONS",
     "CANDIDATES",
     "CHANGES",
     "CLUSTERS",
+    "DICOM_COLUMNS",
     "FAILURES",
     "FINDINGS",
     "IMAGES",
+    "INSPECTION",
     "MEASURES",
     "MEMBERS",
     "MODEL_COLUMNS",
     "SCHEMA_VERSION",
     "SHAPE_MEASURES",
     "SKIPPED",
+    "STEREO_GROUPS",
+    "STEREO_MARKS",
     "STUDIES",
     "Column",
     "Measure",

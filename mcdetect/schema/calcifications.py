@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcdetect.schema.column import FILE, POSITION, Column
 from mcdetect.schema.depth import POINT_DEPTH
 from mcdetect.schema.measures import MEASURES
-from mcdetect.schema.references import BIRADS, NEAREST
+from mcdetect.schema.references import BIRADS, NEAREST, PART_ONLY
 
 __all__ = ["CALCIFICATIONS", "CANDIDATES"]
 
@@ -66,6 +66,7 @@ CALCIFICATIONS: tuple[Column, ...] = (
         "mm",
         "distance to the skin line",
         formula="distance to the skin line; 200 where the image shows none",
+        missing=PART_ONLY,
         from_image=True,
     ),
     Column(

@@ -14,6 +14,7 @@ from mcdetect.schema.references import (
     NO_OUTLINES,
     NO_WALL,
     ONE_PLACE,
+    PART_ONLY,
     PRIM,
 )
 from mcdetect.schema.spread import spread_columns
@@ -150,6 +151,7 @@ CLUSTERS: tuple[Column, ...] = (
         "mm",
         "distance of the centroid to the skin line",
         formula="distance of the centroid to the skin line; 200 where the image shows none",
+        missing=PART_ONLY,
         from_image=True,
     ),
     Column(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcdetect.schema.column import FILE, Column
 from mcdetect.schema.depth import STACK
 
-__all__ = ["FAILURES", "FINDINGS", "IMAGES", "SKIPPED", "STUDIES"]
+__all__ = ["DICOM_COLUMNS", "FAILURES", "FINDINGS", "IMAGES", "SKIPPED", "STUDIES"]
 
 IMAGES: tuple[Column, ...] = (
     FILE,
@@ -50,6 +50,18 @@ IMAGES: tuple[Column, ...] = (
     Column("seconds", "float64", "s", "time from pixels to result"),
 )
 
+DICOM_COLUMNS: tuple[Column, ...] = (
+    Column("sop_instance_uid", "str", "", "SOP Instance UID"),
+    Column("series_instance_uid", "str", "", "Series Instance UID"),
+    Column("study_instance_uid", "str", "", "Study Instance UID"),
+    Column("manufacturer", "str", "", "Manufacturer"),
+    Column("model", "str", "", "Manufacturer's Model Name"),
+    Column("kvp", "float64", "kV", "KVP"),
+    Column("exposure_mas", "float64", "mAs", "Exposure, from uAs or tube current and time where it lacks"),
+    Column("thickness_mm", "float64", "mm", "Body Part Thickness"),
+)
+"""Columns of images that are written on request only: they identify the examination."""
+
 STUDIES: tuple[Column, ...] = (
     Column("study", "int64", "", "number of the examination within the run, from 1; no pseudonym"),
     Column("n_images", "int64", "", "images"),
@@ -71,7 +83,12 @@ FINDINGS: tuple[Column, ...] = (
     Column("study", "int64", "", "number of the examination within the run"),
     Column("finding_id", "int64", "", "number within the examination, from 1, by falling two_view_score"),
     Column("laterality", "str", "", "L or R, empty when unknown"),
-    Column("seen_in", "str", "", "'both views', 'one of two views', or 'not compared' without a second view"),
+    Column(
+        "seen_in",
+        "str",
+        "",
+        "'both views', 'one of two views', 'magnification view only', or 'not compared': no second view",
+    ),
     Column("flagged", "bool", "", "the group is flagged in one view at least"),
     Column("two_view_score", "float64", "0-1", "the higher score, raised when both views show the group"),
     FILE,
@@ -86,6 +103,13 @@ FINDINGS: tuple[Column, ...] = (
     Column("other_nipple_distance_mm", "float64", "mm", "distance to the nipple there"),
     Column("distance_difference_mm", "float64", "mm", "difference of the two distances to the nipple"),
     Column("mismatch", "float64", "SD", "root mean square deviation of the two groups from each other"),
+    Column("magnified_file", "str", "", "magnification or spot view that shows the group, empty for none"),
+    Column("magnified_cluster_id", "int64", "", "the group there, 0 for none"),
+    Column("magnified_view", "str", "", "view of that image"),
+    Column("magnified_score", "float64", "0-1", "score there"),
+    Column("magnified_n_calcifications", "int64", "", "calcifications there, 0 for none"),
+    Column("magnified_morphology", "str", "", "BI-RADS word of their shapes there"),
+    Column("magnified_mismatch", "float64", "SD", "deviation of the group there from that in the full view"),
 )
 
 FAILURES: tuple[Column, ...] = (

@@ -15,6 +15,7 @@ __all__ = [
     "NO_OUTLINES",
     "NO_WALL",
     "ONE_PLACE",
+    "PART_ONLY",
     "PRIM",
     "PYRADIOMICS",
     "SHANNON",
@@ -36,5 +37,6 @@ ALONE = "one member"
 NO_OUTLINES = "no member has an outline"
 ONE_PLACE = "all members at one place"
 NO_NIPPLE = "no skin line, or the nipple outside the image"
+PART_ONLY = "a magnification, spot or stereotactic view or a specimen that shows no skin line"
 NO_WALL = "a crop, or no chest wall"
 FEW = "fewer than three measured members"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcdetect.schema.column import Column
-from mcdetect.schema.references import BIRADS, FEW, NO_NIPPLE, NO_WALL
+from mcdetect.schema.references import BIRADS, FEW, NO_NIPPLE, NO_WALL, PART_ONLY
 
 __all__ = ["WORDS"]
 
@@ -274,6 +274,7 @@ WORDS: tuple[Column, ...] = (
         "mm",
         "smallest distance of that region to the skin line",
         formula="smallest of their distances to the skin line; 200 where the image shows none",
+        missing=PART_ONLY,
     ),
     Column(
         "region_chest_distance_mm",

@@ -22,6 +22,7 @@ __all__ = [
     "fill_holes",
     "is_solid",
     "join",
+    "mean_slope",
     "outlines_of",
     "paint",
     "shared_px",
@@ -46,7 +47,10 @@ _RIM_MM, _GAP_MM = 0.2, 0.1  # width of the rings on both sides of the border; w
 
 @dataclass(frozen=True)
 class Figure:
-    """A body on the pixels: its mask, holes filled, and where that begins; height; slope of its border."""
+    """A body on the pixels: its mask, holes filled, and where that begins; height; slope of its border.
+
+    A ring is a shell about a darker centre by the way in which it was found.
+    """
 
     mask: _Mask
     top: int
@@ -54,6 +58,7 @@ class Figure:
     height: float
     surroundings: float
     slope: float
+    ring: bool = False
 
 
 def close_gaps(place: _Ints, cols: int, spacing: PixelSpacing) -> tuple[int, _Mask, tuple[int, int]]:
@@ -142,6 +147,25 @@ def border_step(
     return float(high - low), float((values[around] > 0.5 * (high + low)).mean())
 
 
+def mean_slope(
+    over: npt.NDArray[np.float32], mask: _Mask, top: int, left: int, spacing: PixelSpacing
+) -> float:
+    """Return the mean fall from pixels inside to their neighbours outside, per mm."""
+    rows, cols = mask.shape
+    if top < 0 or left < 0 or top + rows > over.shape[0] or left + cols > over.shape[1]:
+        return 0.0
+    part = over[top : top + rows, left : left + cols]
+    fall, count = 0.0, 0
+    for one, other, step in (
+        (np.s_[1:], np.s_[:-1], spacing.row_mm),
+        (np.s_[:, 1:], np.s_[:, :-1], spacing.col_mm),
+    ):
+        change = mask[one].view(np.int8) - mask[other].view(np.int8)
+        fall += float(((part[one] - part[other]) * change).sum()) / step
+        count += int(np.count_nonzero(change))
+    return fall / max(count, 1)
+
+
 def window(
     image: npt.NDArray[np.float32], top: int, left: int, shape: tuple[int, ...]
 ) -> npt.NDArray[np.float64]:
@@ -182,7 +206,10 @@ def join(one: Figure, other: Figure) -> Figure:
             f.top - top : f.top - top + f.mask.shape[0], f.left - left : f.left - left + f.mask.shape[1]
         ] |= f.mask
     high = max(one, other, key=lambda f: f.height)
-    return Figure(fill_holes(mask.view(np.uint8)), top, left, high.height, high.surroundings, high.slope)
+    ring = one.ring or other.ring
+    return Figure(
+        fill_holes(mask.view(np.uint8)), top, left, high.height, high.surroundings, high.slope, ring
+    )
 
 
 def paint(

@@ -26,8 +26,9 @@ from mcdetect.shapes.figures import (
     shared_px,
     solidity,
 )
+from mcdetect.shapes.loops import find_rings
 from mcdetect.shapes.steep import Outlined, outline_region
-from mcdetect.shapes.whole import body_kind, measure_body
+from mcdetect.shapes.whole import body_kind, is_wire, measure_body
 
 __all__ = ["LEAST_MM", "LargeBody", "find_large_bodies", "one_mark_per_large_body"]
 
@@ -55,8 +56,12 @@ BENT_SLOPE, BENT_STEP, MOST_LEFT = 100.0, 20.0, 0.05
 ends and crossings of vessels and ligaments go on beyond their border."""
 LEAST_EVIDENCE, SURE_EVIDENCE = 2.0, 5.0
 """Least evidence (`mcdetect.shapes.steep`) of a body with and without a certain mark."""
+UNLIKELY = -3.0
+"""Log-odds up to which a mark is no evidence itself; from there to 0 less and less is asked of the border."""
 STRONG_EVIDENCE = 7.0
-"""The same for one that is bent or forked."""
+"""The same for one that is bent or forked, or from which strands were cut: these may cross."""
+LIGAMENT_ASPECT, LIGAMENT_EVIDENCE = 6.0, 10.0
+"""The same for one from which strands were cut, and which is so long over its width: it may be a ligament."""
 MOST_ASPECT, LEAST_SEARCHED = 14.0, 0.8
 """Greatest length over width of such a body: ligaments are longer; and least share of what surrounds it that
 was searched: beside the film's and the image's border tissue, too, ends sharply."""
@@ -135,7 +140,7 @@ def find_large_bodies(
     row_px, col_px : (n,) float64 arrays
         Marks, in pixels.
     strength : (n,) float64 array
-        Marks are taken from the strongest to the weakest.
+        Their log-odds. Marks are taken from the strongest to the weakest.
     certain : (n,) bool array
         Marks that were accepted as calcifications.
     spacing : PixelSpacing
@@ -156,17 +161,22 @@ def find_large_bodies(
     sure = np.flatnonzero(certain)
     sure = sure[np.argsort(-strength[sure], kind="stable")]
     inside = np.ones(pixels.shape, np.bool_) if searched is None else searched
-    for outlined in _steep_all_around(pixels, smooth, inside, (row[sure], col[sure]), spacing):
-        _add(figures, outlined, label, spacing)
+    likely = _likely_marks(row, col, strength, certain)
+    steep, usual = _steep_all_around(pixels, smooth, inside, likely, spacing)
+    for figure in steep:
+        _add(figures, figure, label, spacing)
+    bare = sure[label[row[sure], col[sure]] == 0]
+    for figure in find_rings(smooth, (row_px, col_px), strength, bare, usual, spacing):
+        _add(figures, figure, label, spacing)
     tried: set[tuple[int, int]] = set()
     for k in sure:
         summit = _summit(smooth, int(row[k]), int(col[k]), spacing)
         if label[row[k], col[k]] or summit in tried:
             continue
         tried.add(summit)
-        figure = _figure(smooth, *summit, spacing)
-        if figure is not None:
-            _add(figures, figure, label, spacing)
+        grown = _figure(smooth, *summit, spacing)
+        if grown is not None:
+            _add(figures, grown, label, spacing)
     on = label[row, col]
     halo = np.zeros_like(label)
     for number, figure in enumerate(figures, start=1):
@@ -179,27 +189,46 @@ def find_large_bodies(
     ]
 
 
+@dataclass(frozen=True)
+class _Likely:
+    """Marks that are evidence: where they are, in px, and what is then still asked of a border."""
+
+    row: _Places
+    col: _Places
+    least_evidence: _Floats
+
+
+def _likely_marks(row: _Places, col: _Places, log_odds: _Floats, certain: _Mask) -> _Likely:
+    share = np.clip(log_odds / UNLIKELY, 0.0, 1.0)
+    least = LEAST_EVIDENCE + share * (SURE_EVIDENCE - LEAST_EVIDENCE)
+    least = np.where(certain, LEAST_EVIDENCE, least)
+    which = np.flatnonzero(least < SURE_EVIDENCE)
+    return _Likely(row[which], col[which], least[which])
+
+
 def _steep_all_around(
     pixels: _Image,
     smooth: _Image,
     searched: _Mask,
-    sure: tuple[_Places, _Places],
+    marks: _Likely,
     spacing: PixelSpacing,
-) -> list[Figure]:
-    """Return the figures whose border is steep all around, the surest first."""
+) -> tuple[list[Figure], float]:
+    """Return the figures whose border is steep all around, the surest first; and the usual step, per mm."""
     tissue = over_tissue(pixels, spacing)
     found: list[Outlined] = []
-    for region in bright_regions(pixels, tissue, searched, spacing):
-        row, col = sure
+    regions = bright_regions(pixels, tissue, searched, spacing)
+    for region in regions:
+        row, col = marks.row, marks.col
         near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
-        least = LEAST_EVIDENCE if near.any() else SURE_EVIDENCE
+        least = float(marks.least_evidence[near].min(initial=SURE_EVIDENCE))
         outlined = outline_region(smooth, tissue, region, spacing, least)
-        if outlined is None or not _is_steep_body(outlined, sure, spacing):
+        if outlined is None or not _is_steep_body(outlined, smooth, marks, spacing):
             continue
         if _share_around(searched, outlined.figure, spacing) >= LEAST_SEARCHED:
             found.append(outlined)
     found.sort(key=lambda one: -one.evidence)
-    return [outlined.figure for outlined in found]
+    usual = float(np.median([region.usual for region in regions])) if regions else 1.0
+    return [outlined.figure for outlined in found], usual
 
 
 def _share_around(searched: _Mask, figure: Figure, spacing: PixelSpacing) -> float:
@@ -213,23 +242,32 @@ def _share_around(searched: _Mask, figure: Figure, spacing: PixelSpacing) -> flo
     return float(np.count_nonzero(searched[row[there], col[there]])) / row.size
 
 
-def _is_steep_body(outlined: Outlined, sure: tuple[_Places, _Places], spacing: PixelSpacing) -> bool:
+def _is_steep_body(outlined: Outlined, smooth: _Image, marks: _Likely, spacing: PixelSpacing) -> bool:
     """Tell whether what is steep all around is wide, solid and steep enough for a body."""
     figure, solid = outlined.figure, outlined.solidity
     least_mm = max(LEAST_MM, _LEAST_PX * max(spacing.row_mm, spacing.col_mm))
-    if not least_mm <= outlined.diameter_mm <= _MOST_MM or not is_solid(figure.mask, spacing):
+    if not least_mm <= outlined.diameter_mm <= _MOST_MM:
         return False
+    if not is_solid(figure.mask, spacing):
+        return outlined.evidence >= STRONG_EVIDENCE and is_wire(figure, smooth, spacing)
     if outlined.diameter_mm < SMALL_MM and solid < SMALL_SOLIDITY:
         return False
-    if solid < LEAST_SOLIDITY and outlined.evidence < STRONG_EVIDENCE:
+    if (solid < LEAST_SOLIDITY or outlined.cut) and outlined.evidence < STRONG_EVIDENCE:
         return False
     long_mm, wide_mm = axes_mm(figure.mask, spacing)
+    if outlined.cut and long_mm > LIGAMENT_ASPECT * wide_mm and outlined.evidence < LIGAMENT_EVIDENCE:
+        return False  # a piece between two crossings
     if long_mm > _MOST_MM or long_mm > MOST_ASPECT * wide_mm:
         return False  # ligaments and folds
-    row, col = sure[0] - figure.top, sure[1] - figure.left
+    return outlined.evidence >= _least_evidence(figure, marks)
+
+
+def _least_evidence(figure: Figure, marks: _Likely) -> float:
+    """Return how much evidence is asked of a border, by the likeliest mark on the figure."""
+    row, col = marks.row - figure.top, marks.col - figure.left
     there = (row >= 0) & (row < figure.mask.shape[0]) & (col >= 0) & (col < figure.mask.shape[1])
-    certain = bool(figure.mask[row[there], col[there]].any())
-    return outlined.evidence >= (LEAST_EVIDENCE if certain else SURE_EVIDENCE)
+    on = np.flatnonzero(there)[figure.mask[row[there], col[there]]]
+    return float(marks.least_evidence[on].min(initial=SURE_EVIDENCE))
 
 
 def _body(marks: _Ints, figure: Figure, smooth: _Image, spacing: PixelSpacing) -> LargeBody:

@@ -13,9 +13,9 @@ from scipy import ndimage as ndi
 from skimage import measure
 
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.shapes.figures import Figure, depth_mm, outlines_of, window
+from mcdetect.shapes.figures import Figure, depth_mm, outlines_of, solidity, window
 
-__all__ = ["BODY_KINDS", "body_kind", "measure_body"]
+__all__ = ["BODY_KINDS", "body_kind", "is_wire", "measure_body"]
 
 _Mask = npt.NDArray[np.bool_]
 
@@ -25,17 +25,30 @@ BODY_KINDS: tuple[str, ...] = ("rim", "rod", "coarse", "object")
 
 # Judged: on real bodies and on drawn ones. Rods are long and thin; plates may be as long, but are wider. Rims
 # are round and smooth and have a darker centre; popcorn and plates are mottled, too, but not round.
-_LONG, _THIN, _THIN_MM = 3.0, 1.8, 1.1
+_LONG, _THIN, _THIN_MM = 3.0, 1.7, 1.1
 """Length over width of a rod: of any, and of one that is no wider than this."""
 _ROD_MM, _EVEN = 1.7, 0.965
 """So wide may a short rod be when its outline is even: circularity over that of a straight one."""
+_FILLED, _FILLED_MM = 0.765, 0.78
+"""Least share of the smallest rectangle around it that a short rod of so much width fills: an ellipse fills
+pi / 4, less a little on pixels; plates are no fuller."""
 _RIM_RATIO, _RIM_CIRCULARITY, _RIM_SOLIDITY, _RIM_ASPECT = 1.05, 0.93, 0.925, 2.0
 _CLEAR_RATIO, _CLEAR_CIRCULARITY = 1.3, 0.88  # one whose centre is much darker may be less round
+_HOLLOW_RATIO, _HOLLOW_CIRCULARITY, _HOLLOW_SOLIDITY = 1.6, 0.8, 0.85  # and one that is all but empty, too
 
-# Physics: metal stops all rays, so that its top is flat; clips are cut from wire, with straight sides.
-_FLAT = 0.04  # standard deviation inside over the height
-_RECTANGULAR = 0.86  # area over that of the smallest rectangle around it
-_CLIP_ASPECT = 2.5
+# Physics: metal stops all rays: its top is flat, and its border as steep as blur leaves it.
+_FLAT, _FLAT_SHARE = 0.05, 0.8
+"""So near to the median inside, over the height, lies so much of it."""
+_METAL_EDGE = 3.0  # mean slope of the border over the height, per mm
+
+# Judged: clips are bent from wire, on real and drawn ones; rods that saturate are thicker, uneven or longer.
+_WIRE_MM, _WIRE_LONG_MM, _WIRE_ASPECT = 1.2, 6.0, 3.0
+"""Greatest width and extent of a clip, and its least length over the width, along the wire."""
+_WIRE_UNEVEN = 0.3  # standard deviation of its width over the mean
+_STRAIGHT, _PARALLEL = 0.87, 0.85  # area over that of the convex hull, and of the rectangle around it
+_RIDGE = 0.4  # of the greatest depth, from which a local maximum lies on the middle line
+
+# Judged: layers of a body, by their depth.
 _LAYER, _LAYER_MM, _FINE_LAYER = 0.2, 0.15, 0.05  # thickness of layers: share of the depth, mm, least share
 _INSIDE_MM = 0.2  # from the border inward to what counts as inside
 
@@ -63,7 +76,7 @@ def measure_body(
     """
     values = window(smooth, figure.top, figure.left, figure.mask.shape)
     found = _properties(figure.mask, (spacing.row_mm, spacing.col_mm))
-    solidity, area = float(found.solidity), float(found.area)
+    area = float(found.area)
     perimeter = _perimeter_mm(figure.mask, spacing)
     major, minor = float(found.axis_major_length), float(found.axis_minor_length)
     circularity = min(4.0 * math.pi * area / perimeter**2, 1.0)
@@ -82,7 +95,7 @@ def measure_body(
         "circularity": circularity,
         "compactness": 1.0 - circularity,
         "eccentricity": float(found.eccentricity),
-        "solidity": min(solidity, 1.0),
+        "solidity": min(float(found.solidity), 1.0),
         "roughness": math.nan,
         "moment_irregularity": math.nan,
         "orientation_deg": _orientation_deg(float(found.orientation)),
@@ -129,20 +142,43 @@ def body_kind(
     spacing : PixelSpacing
         Pixel spacing in mm.
     """
-    if measures["aspect"] >= _CLIP_ASPECT and _is_cut(figure, smooth, spacing):
+    if is_wire(figure, smooth, spacing):
         return "object"
-    clear = measures["rim_ratio"] >= _CLEAR_RATIO
-    round_and_smooth = (
-        measures["aspect"] < _RIM_ASPECT
-        and measures["circularity"] >= (_CLEAR_CIRCULARITY if clear else _RIM_CIRCULARITY)
-        and measures["solidity"] >= _RIM_SOLIDITY
-    )
-    if round_and_smooth and measures["rim_ratio"] >= _RIM_RATIO:
+    if figure.ring:
+        return "rim"
+    if _is_rim(measures):
         return "rim"
     aspect, width = measures["aspect"], measures["minor_axis_mm"]
     even = measures["circularity"] >= _EVEN * _circularity_of_rod(aspect)
-    rod = aspect >= _LONG or (aspect >= _THIN and (width <= _THIN_MM or (even and width <= _ROD_MM)))
-    return "rod" if rod else "coarse"
+    thin = width <= _THIN_MM or (even and width <= _ROD_MM)
+    if aspect >= _THIN and thin and (width <= _FILLED_MM or _filled(figure, spacing) >= _FILLED):
+        return "rod"
+    return "rod" if aspect >= _LONG else "coarse"
+
+
+def _is_rim(measures: Mapping[str, float]) -> bool:
+    """Tell whether a body is round and smooth and has a darker centre."""
+    ratio = measures["rim_ratio"]
+    if ratio >= _HOLLOW_RATIO:
+        least_circularity, least_solidity = _HOLLOW_CIRCULARITY, _HOLLOW_SOLIDITY
+    else:
+        least_circularity = _CLEAR_CIRCULARITY if ratio >= _CLEAR_RATIO else _RIM_CIRCULARITY
+        least_solidity = _RIM_SOLIDITY
+    return (
+        ratio >= _RIM_RATIO
+        and measures["aspect"] < _RIM_ASPECT
+        and measures["circularity"] >= least_circularity
+        and measures["solidity"] >= least_solidity
+    )
+
+
+def _filled(figure: Figure, spacing: PixelSpacing) -> float:
+    """Return the share of the smallest rectangle around a figure that it fills."""
+    centres = np.concatenate(outlines_of(figure.mask)) * (spacing.col_mm, spacing.row_mm)
+    _, (width, height), _ = cv2.minAreaRect(centres.astype(np.float32))
+    pixel = 0.5 * (spacing.row_mm + spacing.col_mm)
+    area = float(np.count_nonzero(figure.mask)) * spacing.row_mm * spacing.col_mm
+    return area / ((width + pixel) * (height + pixel))
 
 
 def _circularity_of_rod(aspect: float) -> float:
@@ -150,18 +186,39 @@ def _circularity_of_rod(aspect: float) -> float:
     return 4.0 * math.pi * (aspect - 1.0 + 0.25 * math.pi) / (2.0 * (aspect - 1.0) + math.pi) ** 2
 
 
-def _is_cut(figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpacing) -> bool:
-    """Tell whether a body has straight sides and a flat top."""
-    centres = np.concatenate(outlines_of(figure.mask)) * (spacing.col_mm, spacing.row_mm)
-    _, (width, height), _ = cv2.minAreaRect(centres.astype(np.float32))
-    pixel = 0.5 * (spacing.row_mm + spacing.col_mm)
-    area = float(np.count_nonzero(figure.mask)) * spacing.row_mm * spacing.col_mm
-    values = window(smooth, figure.top, figure.left, figure.mask.shape)
-    inside = values[depth_mm(figure.mask, spacing) > _INSIDE_MM]
-    inside = inside[np.isfinite(inside)]
-    if inside.size == 0 or area < _RECTANGULAR * (width + pixel) * (height + pixel):
+def is_wire(figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpacing) -> bool:
+    """Tell whether a body is a piece of wire, straight or bent: thin, even, flat on top, steep at its sides.
+
+    Parameters
+    ----------
+    figure : Figure
+        The body on the pixels.
+    smooth : (rows, cols) float32 array
+        Equalised grey levels, smoothed.
+    spacing : PixelSpacing
+        Pixel spacing in mm.
+    """
+    if figure.slope < _METAL_EDGE * figure.height:
         return False
-    return float(inside.std()) <= _FLAT * figure.height
+    pixel = 0.5 * (spacing.row_mm + spacing.col_mm)
+    depth = depth_mm(figure.mask, spacing)
+    highest = cv2.dilate(depth, np.ones((3, 3), np.uint8))
+    widths = 2.0 * depth[(depth >= highest) & (depth > _RIDGE * depth.max())] - pixel
+    width = max(float(np.median(widths)), pixel)
+    area = float(np.count_nonzero(figure.mask)) * spacing.row_mm * spacing.col_mm
+    if width > _WIRE_MM or area < _WIRE_ASPECT * width**2 or widths.std() > _WIRE_UNEVEN * widths.mean():
+        return False
+    if solidity(figure.mask) >= _STRAIGHT and _filled(figure, spacing) < _PARALLEL:
+        return False
+    centres = np.concatenate(outlines_of(figure.mask)) * (spacing.col_mm, spacing.row_mm)
+    if max(cv2.minAreaRect(centres.astype(np.float32))[1]) > _WIRE_LONG_MM:
+        return False
+    values = window(smooth, figure.top, figure.left, figure.mask.shape)
+    inside = values[(depth > _INSIDE_MM) & np.isfinite(values)]
+    if inside.size == 0:
+        return False
+    level = np.abs(inside - np.median(inside)) <= _FLAT * figure.height
+    return float(level.mean()) >= _FLAT_SHARE
 
 
 def _perimeter_mm(mask: _Mask, spacing: PixelSpacing) -> float:

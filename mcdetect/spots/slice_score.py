@@ -47,6 +47,7 @@ _LOOKS = (
 )
 _LEAST = -1.0  # response of a neighbouring slice that counts, in SD
 _HOPELESS = -8.0  # by the general model: the rest need not be asked
+_ROUGHLY_HOPELESS = -10.0  # the same by features at a rough scale
 _MOST_SNR = 12.0  # beyond it a spot is no more certain
 
 _DEPTH: dict[str, _Column] = {
@@ -113,6 +114,10 @@ class SliceScore:
         out[likely] = self.weights.log_odds(slice_features(features[likely], near[likely], self.looks))
         return out
 
+    def worth(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Tell, by features at a rough scale, which spots are worth describing at their own."""
+        return np.asarray(self.looks.general.log_odds(features) > _ROUGHLY_HOPELESS)
+
     @classmethod
     def from_json(cls, text: str, looks: DigitalScore) -> SliceScore:
         """Read the weights; only numbers and names are read, nothing is run."""
@@ -140,6 +145,10 @@ class PlainScore:
     def log_odds(self, features: npt.NDArray[np.float32], near: _Floats) -> _Floats:
         """Return the score; the neighbouring slices do not count."""
         return self.model.log_odds(features) + self.prior
+
+    def worth(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Tell, by features at a rough scale, which spots are worth describing at their own."""
+        return np.asarray(self.model.log_odds(features) > _ROUGHLY_HOPELESS)
 
 
 @cache

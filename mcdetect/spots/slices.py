@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,7 +24,7 @@ from mcdetect.spots.appearance import FEATURE_NAMES, describe_spots
 from mcdetect.spots.find import Peaks, Spots, band_spread, find_spots, peaks_of, smooth_mm, tile_of
 from mcdetect.spots.observer import LEVELS_MM
 
-__all__ = ["Answers", "Stack", "join_in_depth", "measure_stack"]
+__all__ = ["Answers", "Stack", "join_in_depth", "measure_stack", "part_of"]
 
 _Floats = npt.NDArray[np.float64]
 _Image = npt.NDArray[np.float32]
@@ -109,10 +109,10 @@ class Stack:
         spread = _filter(pixels, self.searched, self.spacing, self.tile_px, best, band)
         return Answers(best, band, spread / self.loud)
 
-    def near(self, answers: Sequence[Answers], peaks: Peaks) -> _Floats:
-        """Return the greatest response of other slices at the places of peaks, (n, slices)."""
+    def near(self, answers: Sequence[Answers], spots: Spots) -> _Floats:
+        """Return the greatest response of other slices at the places of spots, (n, slices)."""
         reach = _reach_px(self.spacing)
-        return np.stack([_most_near(other.best, peaks, reach) for other in answers], axis=1)
+        return np.stack([_most_near(other.best, spots, reach) for other in answers], axis=1)
 
     def maxima(self, before: Answers | None, here: Answers, after: Answers | None) -> Peaks:
         """Return the maxima of a slice that no neighbouring slice exceeds at the same place."""
@@ -129,7 +129,11 @@ class Stack:
         return peaks.part(np.flatnonzero(kept))
 
     def described(
-        self, pixels: _Image, peaks: Peaks, loudness: _Floats
+        self,
+        pixels: _Image,
+        peaks: Peaks,
+        loudness: _Floats,
+        worth: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.bool_]],
     ) -> tuple[Spots, npt.NDArray[np.float32]]:
         """Return the spots of a slice and what they look like.
 
@@ -140,6 +144,9 @@ class Stack:
         peaks : Peaks
         loudness : (3,) float64 array
             As in `Answers`.
+        worth : callable
+            Takes features by the band that the filters of a slice give, which is a rough one; tells which
+            spots are worth describing by their own band. The others are left out.
         """
         bands = self.spread.shape[0]
         of_band = loudness[np.minimum(np.arange(bands) // 2, len(_EDGES) - 2)]
@@ -154,11 +161,24 @@ class Stack:
             covariance=self.covariance,
         )
         features = describe_spots(pixels, spots, self.spacing)
+        kept = np.flatnonzero(worth(features))
+        spots, features = part_of(spots, kept), features[kept]
         first = FEATURE_NAMES.index("band_0")
         response = features[:, first : first + bands].astype(np.float64)
         strongest = response.argmax(axis=1).astype(np.int64)
         spots = dataclasses.replace(spots, band=strongest, snr=response.max(axis=1))
         return spots, describe_spots(pixels, spots, self.spacing)
+
+
+def part_of(spots: Spots, which: npt.NDArray[np.int64]) -> Spots:
+    """Return some of the spots of a slice."""
+    return dataclasses.replace(
+        spots,
+        row_px=spots.row_px[which],
+        col_px=spots.col_px[which],
+        snr=spots.snr[which],
+        band=spots.band[which],
+    )
 
 
 def measure_stack(
@@ -277,7 +297,7 @@ def _reach_px(spacing: PixelSpacing) -> tuple[int, int]:
     return max(1, round(_SAME_MM / spacing.row_mm)), max(1, round(_SAME_MM / spacing.col_mm))
 
 
-def _most_near(image: _Image, peaks: Peaks, reach: tuple[int, int]) -> _Floats:
+def _most_near(image: _Image, peaks: Peaks | Spots, reach: tuple[int, int]) -> _Floats:
     """Return the greatest value of an image about each peak."""
     rows, cols = image.shape
     row = np.clip(np.rint(peaks.row_px).astype(np.intp), 0, rows - 1)

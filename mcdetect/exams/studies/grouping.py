@@ -48,6 +48,10 @@ class ViewImage:
         What its grey levels were made for.
     spacing_mm : (float, float)
         Pixel spacing, (row, column).
+    magnified : bool
+        A magnification or spot view, whose groups are looked for in the full views of the breast.
+    marks : DataFrame, optional
+        The calcifications of its groups: cluster_id, row_mm, col_mm and score.
     """
 
     file: str
@@ -59,6 +63,8 @@ class ViewImage:
     exposure: int = 0
     intent: str = ""
     spacing_mm: tuple[float, float] = (1.0, 1.0)
+    magnified: bool = False
+    marks: pd.DataFrame | None = None
 
 
 def family(view: str) -> tuple[str, ...]:
@@ -75,9 +81,9 @@ def group_images(images: Sequence[ViewImage], by: str = "auto") -> list[list[Vie
     by : {"auto", "folder"}
         "auto": images whose header names the same examination of the same patient belong together. Images
         without that (pictures, stripped headers) belong together when they lie in one folder in which no
-        breast is shown twice in the same view; otherwise each is an examination of its own. Copies of one
-        exposure count as one there, and lie with the first of them. "folder": the images of a folder belong
-        together, whatever the headers say.
+        breast is shown twice in the same full view; otherwise each is an examination of its own. Copies of
+        one exposure count as one there, and lie with the first of them. "folder": the images of a folder
+        belong together, whatever the headers say.
 
     Returns
     -------
@@ -97,8 +103,9 @@ def group_images(images: Sequence[ViewImage], by: str = "auto") -> list[list[Vie
     found: list[list[ViewImage]] = []
     for (kind, _), members in groups.items():
         exposures = _one_of_each(members)
-        sides = [(image.laterality, image.view) for image in exposures]
+        sides = [(image.laterality, image.view) for image in exposures if not image.magnified]
         doubtful = len(set(sides)) < len(sides) or any(not (side and view) for side, view in sides)
+        doubtful = doubtful or not sides
         if by == "auto" and kind == "folder" and doubtful:
             found += [
                 [

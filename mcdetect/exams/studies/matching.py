@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from mcdetect.config import StudyConfig
 
-__all__ = ["MATCHING_COLUMNS", "Pairing", "match_views"]
+__all__ = ["MATCHING_COLUMNS", "NO_PAIRS", "Pairing", "best_pairs", "match_views", "ratio_terms"]
 
 # Judged: smaller deviations tell groups apart better, and lose pairs that the other view shows changed.
 _RATIO_SD = {"n_calcifications": 0.3, "extent_mm": 0.5, "diameter_mm_mean": 0.2, "contrast_mean": 0.4}
@@ -43,6 +44,10 @@ class Pairing:
     distance_difference_mm: _Floats
 
 
+NO_PAIRS = Pairing(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
+"""Of tables without rows."""
+
+
 def match_views(first: pd.DataFrame, second: pd.DataFrame, config: StudyConfig | None = None) -> Pairing:
     """Find the groups that two views of one breast both show.
 
@@ -72,22 +77,63 @@ def match_views(first: pd.DataFrame, second: pd.DataFrame, config: StudyConfig |
         The same pairs whatever the order of rows, and of the two tables, but for exact ties.
     """
     config = config or StudyConfig()
-    a, b = len(first), len(second)
-    if a == 0 or b == 0:
-        none = np.empty(0, np.int64)
-        return Pairing(none, none, np.empty(0), np.empty(0))
+    if not len(first) or not len(second):
+        return NO_PAIRS
     difference = (
         _values(second, "nipple_distance_mm")[None, :] - _values(first, "nipple_distance_mm")[:, None]
     )
     apart = (difference / config.distance_sd_mm) ** 2
     terms = [np.where(np.isfinite(apart), apart, _UNKNOWN_DISTANCE**2)]
-    for name, sd in _RATIO_SD.items():
-        ratio = _log(_values(first, name))[:, None] - _log(_values(second, name))[None, :]
-        terms.append((ratio / sd) ** 2)
-    squares = np.where(np.isfinite(terms), terms, _UNKNOWN**2)
-    mismatch = np.sqrt(squares.mean(axis=0))
+    terms += ratio_terms(first, second, _RATIO_SD)
+    mismatch = np.sqrt(np.mean(terms, axis=0))
     far = np.isfinite(difference) & (np.abs(difference) > config.max_distance_mm)
-    gain = np.where(far, 0.0, np.maximum(config.max_mismatch**2 - mismatch**2, 0.0))
+    return best_pairs(first, second, mismatch, difference, far, config.max_mismatch)
+
+
+def ratio_terms(first: pd.DataFrame, second: pd.DataFrame, spread: Mapping[str, float]) -> list[_Floats]:
+    """Return squared deviations of measures of all pairs, in standard deviations of the log of their ratio.
+
+    Parameters
+    ----------
+    first, second : DataFrame
+        Groups.
+    spread : mapping of str to float
+        Standard deviation by column; what is unknown counts as one.
+
+    Returns
+    -------
+    list of (a, b) float64 arrays
+    """
+    terms = []
+    for name, sd in spread.items():
+        ratio = _log(_values(first, name))[:, None] - _log(_values(second, name))[None, :]
+        terms.append(np.where(np.isfinite(ratio), (ratio / sd) ** 2, _UNKNOWN**2))
+    return terms
+
+
+def best_pairs(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    mismatch: _Floats,
+    difference: _Floats,
+    barred: npt.NDArray[np.bool_],
+    most: float,
+) -> Pairing:
+    """Return the pairs of the best assignment of groups, those with a flagged group settled first.
+
+    Parameters
+    ----------
+    first, second : DataFrame
+        Groups; `flagged` is read where it is there.
+    mismatch, difference : (a, b) float64 arrays
+        Of all pairs.
+    barred : (a, b) bool array
+        Pairs that are none.
+    most : float
+        Pairs of this mismatch are none, either.
+    """
+    a, b = mismatch.shape
+    gain = np.where(barred, 0.0, np.maximum(most**2 - mismatch**2, 0.0))
     flagged = _flags(first)[:, None] | _flags(second)[None, :]
     pairs = _assign(np.where(flagged, gain, 0.0))
     taken_rows, taken_cols = {i for i, _ in pairs}, {j for _, j in pairs}

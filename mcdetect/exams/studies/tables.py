@@ -17,15 +17,25 @@ from mcdetect.exams.studies.grouping import (
     family,
     group_images,
 )
+from mcdetect.exams.studies.magnified import match_magnified
 from mcdetect.exams.studies.matching import match_views
 from mcdetect.schema import FINDINGS, STUDIES, make_table
 
-__all__ = ["BOTH", "NOT_COMPARED", "ONE", "study_tables", "tables_of_groups", "two_view_score"]
+__all__ = [
+    "BOTH",
+    "MAGNIFIED_ONLY",
+    "NOT_COMPARED",
+    "ONE",
+    "study_tables",
+    "tables_of_groups",
+    "two_view_score",
+]
 
 _RAW_LAST = {"FOR PRESENTATION": 0, "FOR PROCESSING": 2}  # Technical: order
 _MARGIN_MM = 2.0  # Judged: by which the box of one group may miss that of the same group in a copy
 
 BOTH, ONE, NOT_COMPARED = "both views", "one of two views", "not compared"
+MAGNIFIED_ONLY = "magnification view only"
 
 
 def two_view_score(score: float, other: float, mismatch: float, limit: float) -> float:
@@ -135,7 +145,11 @@ def _findings_of_breast(images: list[ViewImage], config: StudyConfig) -> list[di
                     ),
                 }
             )
+    magnified = [image for image in images if image.magnified]
+    full = [image for image in (first, second) if image is not None and image.laterality]
     for image in images:
+        if image in magnified:
+            continue
         compared = comparable and (image is first or image is second)
         for index in range(len(image.clusters)):
             row = _seen(image, index)
@@ -150,7 +164,63 @@ def _findings_of_breast(images: list[ViewImage], config: StudyConfig) -> list[di
                         "two_view_score": row["score"],
                     }
                 )
+    return _with_magnified(rows, full, magnified, config)
+
+
+def _with_magnified(
+    rows: list[dict[str, Any]], full: list[ViewImage], magnified: list[ViewImage], config: StudyConfig
+) -> list[dict[str, Any]]:
+    """Add to the findings what magnification views show of them, and what these alone show."""
+    nothing = {f"magnified_{name}": value for name, value in _MAGNIFIED.items()}
+    rows = [row | nothing | {"magnified_mismatch": np.nan} for row in rows]
+    at = {(row[f"{who}file"], row[f"{who}cluster_id"]): row for row in rows for who in ("", "other_")}
+    paired: set[tuple[str, int]] = set()
+    for pair in match_magnified(full, magnified, config):
+        seen, shown = _seen(*pair.full), _seen(*pair.magnified)
+        paired.add((shown["file"], shown["cluster_id"]))
+        row = at[seen["file"], seen["cluster_id"]]
+        row["flagged"] = row["flagged"] or shown["flagged"]
+        if not pair.mismatch >= row["magnified_mismatch"]:  # the first, or a better one
+            image, index = pair.magnified
+            row |= {f"magnified_{name}": value for name, value in _shape(image, index, shown).items()}
+            row["magnified_mismatch"] = pair.mismatch
+    for image in magnified:
+        for index in range(len(image.clusters)):
+            row = _seen(image, index)
+            if (row["file"], row["cluster_id"]) not in paired:
+                rows.append(
+                    row
+                    | {f"other_{name}": value for name, value in _OTHER.items()}
+                    | nothing
+                    | {
+                        "seen_in": MAGNIFIED_ONLY if full else NOT_COMPARED,
+                        "mismatch": np.nan,
+                        "distance_difference_mm": np.nan,
+                        "two_view_score": row["score"],
+                        "magnified_mismatch": np.nan,
+                    }
+                )
     return rows
+
+
+_MAGNIFIED: dict[str, Any] = {
+    "file": "",
+    "cluster_id": 0,
+    "view": "",
+    "score": np.nan,
+    "n_calcifications": 0,
+    "morphology": "",
+}
+
+
+def _shape(image: ViewImage, index: int, seen: dict[str, Any]) -> dict[str, Any]:
+    """Return what a magnification view shows of a group."""
+    cluster = image.clusters.iloc[index]
+    return {
+        **{name: seen[name] for name in ("file", "cluster_id", "view", "score")},
+        "n_calcifications": int(cluster["n_calcifications"]),
+        "morphology": str(cluster.get("morphology", "")),
+    }
 
 
 _OTHER: dict[str, Any] = {

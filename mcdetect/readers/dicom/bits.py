@@ -19,15 +19,14 @@ Words = npt.NDArray[np.int64]
 
 # Technical: to be quick.
 _MOST_PAIRS = 1_000_000  # neighbours that are looked at
+_THIN = 4  # every so many rows are looked at first
 
-# Judged: a step to the neighbour below a quarter of the stated range is an ordinary one.
-_SMALL = 0.25
+# Judged: a step to the neighbour of a quarter of the range is none of an ordinary picture.
+_LARGE = 0.25
 
 # Judged: what tells that values wrap around. Fewer pairs are labels, or pixels that failed.
-_END = 8
-"""Values within one part in so many of an end of the range are near it."""
 _LEAST_PAIRS = 64  # neighbours of which one is near the low end and the other near the high end
-_RATIO = 4.0  # as many times more than if the sign were the other
+_RATIO = 2.0  # as many times more than if the sign were the other
 _LEVELS = 8  # different values on either side, at least: a burnt-in label has fewer
 _BINS = 32
 _LINE_SHARE = 0.8
@@ -166,12 +165,15 @@ def _bits_in_use(
 ) -> int:
     """Return how many bits the values have: as many as leave the fewest large steps, rather few than many."""
     first, second = _unusual_neighbours(words, bits, padded)
-    large = _SMALL * (1 << bits)
+    used = int(np.bitwise_or.reduce(first) | np.bitwise_or.reduce(second)) if first.size else 0
+    counts = [bits, *(count for count in range(bits + 1, width + 1) if used >> (count - 1) & 1)]
     steps = [
-        np.count_nonzero(np.abs(_read(first, count, signed) - _read(second, count, signed)) >= large)
-        for count in range(bits, width + 1)
+        np.count_nonzero(
+            np.abs(_read(first, count, signed) - _read(second, count, signed)) >= _LARGE * 2**count
+        )
+        for count in counts
     ]
-    return bits + int(np.argmin(steps))
+    return counts[int(np.argmin(steps))]
 
 
 def _unusual_neighbours(
@@ -199,44 +201,57 @@ def _read(words: Words, bits: int, signed: bool) -> Words:
 
 def _has_sign(words: npt.NDArray[Any], bits: int, signed: bool) -> bool:
     """Return whether values have a sign: as stated, unless they wrap around and would not with the other."""
-    part = max(1, (1 << bits) // _END)
-    half = 1 << (bits - 1)
-    as_unsigned = ((words >= (1 << bits) - part), (words < part))
-    as_signed = ((words >= half - part) & (words < half), (words >= half) & (words < half + part))
-    stated, other = (as_signed, as_unsigned) if signed else (as_unsigned, as_signed)
-    if not (stated[0].any() and stated[1].any()):
+    if bits < 2 or not _may_wrap(words[::_THIN], bits, signed):
         return signed
-    rows, cols = _meetings(*stated)
-    if rows.size < _LEAST_PAIRS or rows.size < _RATIO * _meetings(*other)[0].size:
+    stated, other = (_wraps(words, bits, reading) for reading in (signed, not signed))
+    if stated.rows.size < _LEAST_PAIRS or stated.rows.size < _RATIO * other.rows.size:
         return signed
-    here = words[np.clip(rows, 0, words.shape[0] - 1), np.clip(cols, 0, words.shape[1] - 1)]
-    around = [
-        np.unique(words[np.clip(rows + up, 0, words.shape[0] - 1), np.clip(cols + on, 0, words.shape[1] - 1)])
-        for up, on in ((0, 1), (1, 0))
-    ]
-    met = np.unique(np.concatenate([here, *around]))
-    sides = [np.count_nonzero(_near(met, bits, signed, low=low)) for low in (True, False)]
-    if min(sides) < _LEVELS or _along_a_line(rows, words.shape[0]) or _along_a_line(cols, words.shape[1]):
+    few = min(np.unique(stated.low).size, np.unique(stated.high).size) < _LEVELS
+    shape = words.shape
+    if few or _along_a_line(stated.rows, shape[0]) or _along_a_line(stated.cols, shape[1]):
         return signed
     return not signed
 
 
-def _near(words: npt.NDArray[Any], bits: int, signed: bool, *, low: bool) -> npt.NDArray[np.bool_]:
-    """Tell which words are near the low or the high end of the range."""
-    value = _read(words.astype(np.int64), bits, signed)
-    least = -(1 << (bits - 1)) if signed else 0
-    part = max(1, (1 << bits) // _END)
-    return value < least + part if low else value >= least + (1 << bits) - part
+def _may_wrap(words: npt.NDArray[Any], bits: int, signed: bool) -> bool:
+    """Tell quickly whether values of the lowest and of the highest quarter of the range lie side by side."""
+    quarter, half, top = 1 << (bits - 2), 1 << (bits - 1), (1 << bits) - 1
+    placed = (words + words.dtype.type(half)) & words.dtype.type(top) if signed else words
+    low, high = placed < quarter, placed > top - quarter
+    meet = np.count_nonzero(low[:, :-1] & high[:, 1:]) + np.count_nonzero(high[:, :-1] & low[:, 1:])
+    return bool(meet * 2 * _THIN >= _LEAST_PAIRS)
 
 
-def _meetings(
-    high: npt.NDArray[np.bool_], low: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return rows and columns of pixels of which one is in the first set and its next one in the second."""
-    across = (high[:, :-1] & low[:, 1:]) | (low[:, :-1] & high[:, 1:])
-    down = (high[:-1] & low[1:]) | (low[:-1] & high[1:])
-    found = [np.nonzero(across), np.nonzero(down)]
-    return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+@dataclass(frozen=True)
+class _Wraps:
+    """Neighbours of which one is near the low and one near the high end of the range."""
+
+    rows: npt.NDArray[np.intp]
+    cols: npt.NDArray[np.intp]
+    low: npt.NDArray[Any]
+    high: npt.NDArray[Any]
+
+
+def _wraps(words: npt.NDArray[Any], bits: int, signed: bool) -> _Wraps:
+    """Find neighbours that are far apart as read, and near each other across the ends of the range.
+
+    Pixels at the ends of what occurs are left out: they are saturated, burnt in, or air.
+    """
+    # Read with its sign, the range begins in the middle of the words.
+    half, top = 1 << (bits - 1), (1 << bits) - 1
+    placed = (words + words.dtype.type(half)) & words.dtype.type(top) if signed else words
+    near = int(_LARGE * (1 << bits)) // 2
+    inner = (
+        (words != words.min()) & (words != words.max()) & (placed != placed.min()) & (placed != placed.max())
+    )
+    low, high = (placed < near) & inner, (placed > top - near) & inner
+    found = []
+    for one, two, step in ((np.s_[:, :-1], np.s_[:, 1:], (0, 1)), (np.s_[:-1], np.s_[1:], (1, 0))):
+        for first, second in ((low, high), (high, low)):
+            rows, cols = np.nonzero(first[one] & second[two])
+            values = placed[rows, cols], placed[rows + step[0], cols + step[1]]
+            found.append((rows, cols, *(values if first is low else values[::-1])))
+    return _Wraps(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
 def _along_a_line(at: npt.NDArray[np.intp], length: int) -> bool:

@@ -40,6 +40,13 @@ OTHER_MODALITIES = {
     "REG": "a registration",
     "DOC": "a document",
 }
+_CONTRAST_ONLY = {
+    "recombined image": (
+        "the recombined image of a contrast-enhanced mammogram, in which uptake of contrast agent stands out "
+        "and calcifications do not"
+    ),
+    "high-energy image": "the high-energy image of a contrast-enhanced mammogram, made to be recombined",
+}
 _FORCE = "use --force to process it all the same"
 
 
@@ -50,12 +57,23 @@ def frame_count(header: Dataset) -> int:
 
 
 def eligibility_problem(
-    header: Dataset, identity: Identity, *, whole: bool = True
+    header: Dataset, identity: Identity, *, whole: bool = True, specimens: bool = False
 ) -> NotEligibleError | None:
     """Return why an image is passed over by default, or None when it is to be searched.
 
     Modality MG is taken in whatever class it is stored; other projection modalities when the header
-    says that they show a breast. `whole` says that the image is asked for, not one frame of it.
+    says that they show a breast.
+
+    Parameters
+    ----------
+    header : Dataset
+        The image's attributes.
+    identity : Identity
+        What was made of them.
+    whole : bool
+        The image is asked for, not one frame of it.
+    specimens : bool
+        Radiographs of specimens are to be searched, too.
     """
     modality = text(header, "Modality")
     sop_class = text(header, "SOPClassUID")
@@ -67,15 +85,18 @@ def eligibility_problem(
         if modality not in PROJECTION_MODALITIES and (modality or sop_class):
             what = OTHER_MODALITIES.get(modality) or _class_name(modality, sop_class)
             return NotEligibleError(f"it is {what}, not a mammogram", _FORCE)
-        if not shows_breast(header, identity):
+        wanted = specimens and "specimen" in identity.flags
+        if not wanted and not shows_breast(header, identity):
             return NotEligibleError(
                 f"nothing in the header says that it shows a breast (Modality {modality or 'missing'})",
                 _FORCE,
             )
-    return _kind_problem(header, identity, whole)
+    return _kind_problem(header, identity, whole, specimens)
 
 
-def _kind_problem(header: Dataset, identity: Identity, whole: bool) -> NotEligibleError | None:
+def _kind_problem(
+    header: Dataset, identity: Identity, whole: bool, specimens: bool
+) -> NotEligibleError | None:
     frames = frame_count(header)
     if frames > 1 and (problem := stack_problem(header, frames, whole=whole)) is not None:
         return problem
@@ -86,8 +107,13 @@ def _kind_problem(header: Dataset, identity: Identity, whole: bool) -> NotEligib
         )
     if "quality control image" in identity.flags:
         return NotEligibleError("it is a quality control image", _FORCE)
-    if "specimen" in identity.flags:
-        return NotEligibleError("it shows a tissue specimen, not a breast", _FORCE)
+    if "specimen" in identity.flags and not specimens:
+        return NotEligibleError(
+            "it shows a tissue specimen, not a breast", "use --specimens to search specimens, too"
+        )
+    for remark, shown in _CONTRAST_ONLY.items():
+        if remark in identity.flags:
+            return NotEligibleError(f"it is {shown}", f"the low-energy image is searched; {_FORCE}")
     if text(header, "ImageType") and "LOCALIZER" in str(header.get("ImageType")).upper():
         return NotEligibleError("it is a localizer image", _FORCE)
     return None

@@ -10,11 +10,9 @@ from pydicom.dataset import Dataset
 from mcdetect.errors import MissingSpacingError
 from mcdetect.image.mammogram import SPACING_LIMITS_MM, PixelSpacing, Plane
 from mcdetect.readers.dicom.tags import items, number, numbers, text
+from mcdetect.readers.examination import MAGNIFICATION_LIMITS
 
 __all__ = ["find_spacing"]
-
-# Physics: source over object distance is 1 in contact and hardly above 2 on a magnification stand.
-MAGNIFICATION_LIMITS = (1.0, 2.5)
 
 # Judged: wider than the rounding of digits, narrower than what tells one detector from another.
 _SAME = 0.005

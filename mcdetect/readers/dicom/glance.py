@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
+from pydicom.dataset import Dataset
 
 from mcdetect.errors import InputFileError, UnreadableFileError
 from mcdetect.readers.dicom.decode import read_stored_pixels
@@ -17,7 +18,7 @@ from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource, open_dicom
 from mcdetect.readers.dicom.tags import integer
 
-__all__ = ["Glance", "glance", "stored_values"]
+__all__ = ["Glance", "glance", "opened_header", "stored_values"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,19 @@ def stored_values(path: Path) -> npt.NDArray[Any]:
     """
     with _opened(path) as source:
         return read_stored_pixels(source).values
+
+
+@contextmanager
+def opened_header(path: Path) -> Iterator[Dataset]:
+    """Open a DICOM file for its header; whatever goes wrong names the file.
+
+    Raises
+    ------
+    InputFileError
+        If the file is missing or cannot be parsed.
+    """
+    with _opened(path) as source:
+        yield source.header
 
 
 @contextmanager

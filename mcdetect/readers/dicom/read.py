@@ -9,12 +9,15 @@ from pydicom.dataset import Dataset
 
 from mcdetect.errors import InputFileError, MissingSpacingError, NotEligibleError, UnreadableFileError
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
+from mcdetect.image.views import PART_VIEWS
 from mcdetect.readers.area import plausible_spacing
+from mcdetect.readers.dicom.columns import header_columns
 from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
 from mcdetect.readers.dicom.eligibility import eligibility_problem, frame_count
 from mcdetect.readers.dicom.geometry import find_spacing
 from mcdetect.readers.dicom.greyscale import GreyScale, to_grey_scale
 from mcdetect.readers.dicom.identity import Identity, identify, study_pseudonym
+from mcdetect.readers.dicom.magnified import magnified_spacing
 from mcdetect.readers.dicom.origin import find_origin
 from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource, open_dicom
@@ -38,6 +41,9 @@ def examine_dicom(
     force: bool = False,
     frame: int | None = None,
     thorough: bool = False,
+    magnification: float | None = None,
+    specimens: bool = False,
+    pixels: bool = True,
 ) -> Examination:
     """Read a DICOM file: a mammogram, or a stack of tomosynthesis slices.
 
@@ -53,6 +59,12 @@ def examine_dicom(
         Frame of a multi-frame image, from 0; without it, slices are read as a volume.
     thorough : bool
         Collect every problem instead of raising the first.
+    magnification : float, optional
+        Geometric magnification of magnification views whose header does not tell it.
+    specimens : bool
+        Read radiographs of specimens, too.
+    pixels : bool
+        False reads the header only; there is no mammogram then.
 
     Raises
     ------
@@ -62,7 +74,7 @@ def examine_dicom(
     examiner = Examiner(thorough)
     try:
         with quiet(), open_dicom(path) as source:
-            return _examine(source, path, examiner, given, force, frame)
+            return _examine(source, path, examiner, given, force, frame, magnification, specimens, pixels)
     except InputFileError:
         raise
     except Exception as error:  # a hostile file makes the parser raise anything
@@ -78,35 +90,47 @@ def _examine(
     given: PixelSpacing | None,
     force: bool,
     asked: int | None,
+    magnification: float | None,
+    specimens: bool,
+    pixels: bool,
 ) -> Examination:
     header = source.header
     identity = identify(header)
     _note_header(examiner, source, identity)
+    examiner.header, examiner.study = header_columns(header), study_pseudonym(header)
     examiner.flag(*identity.flags)
     if not source.stated:
         examiner.flag("transfer syntax missing: recognised from the data")
 
-    refusal = eligibility_problem(header, identity, whole=asked is None)
+    refusal = eligibility_problem(header, identity, whole=asked is None, specimens=specimens)
     if refusal is not None:
         if force:
             examiner.flag(f"forced: {refusal.cause}")
         else:
             examiner.problem(refusal)
 
+    if source.pixel_element is None and integer(header, "Rows") is None:
+        examiner.problem(_without_pixels(header))
+        return examiner.finish(None)
     stack, frame = None, asked or 0
     if asked is None and frame_count(header) > 1 and kind_of_frames(header) is Kind.SLICES:
         stack = note_stack(examiner, source)
         frame = stack.frames[len(stack.frames) // 2]
-    spacing = _spacing(examiner, header, given, frame)
+    part = not PART_VIEWS.isdisjoint(identity.flags)
+    magnified = "magnification view" in identity.flags
+    spacing = _spacing(examiner, header, given, frame, magnified, magnification)
+    if not pixels:
+        return examiner.finish(None)
     stored, grey = _pixels(examiner, source, identity, frame)
     if grey is None or stored is None:
         return examiner.finish(None)
-    laterality = _laterality(examiner, identity, grey)
+    laterality = identity.laterality if part else _laterality(examiner, identity, grey)
     if spacing is None:
         return examiner.finish(None)
     try:
         check_extent(grey.pixels.shape[0], grey.pixels.shape[1], spacing)
-        used, remark = plausible_spacing(grey.breast, grey.pixels.size, spacing, given)
+        whole = None if part else grey.breast
+        used, remark = plausible_spacing(whole, grey.pixels.size, spacing, given)
         examiner.flag(*[remark] if remark else [])
         if used is not spacing:
             spacing = used
@@ -131,7 +155,8 @@ def _examine(
             display_window=grey.display_window,
             polarity_source=grey.polarity,
             source=path.name,
-            study=study_pseudonym(header),
+            study=examiner.study,
+            header=dict(examiner.header),
             origin=find_origin(header, laterality, identity.view),
             flags=tuple(examiner.flags),
             details=dict(examiner.facts),
@@ -170,17 +195,28 @@ def _with_source(value: str | None, source: str) -> str:
 
 
 def _spacing(
-    examiner: Examiner, header: Dataset, given: PixelSpacing | None, frame: int
+    examiner: Examiner,
+    header: Dataset,
+    given: PixelSpacing | None,
+    frame: int,
+    magnified: bool,
+    magnification: float | None,
 ) -> PixelSpacing | None:
     try:
         spacing, flags = find_spacing(header, given, frame=frame)
+        from_header = spacing is not given
+        if magnified:
+            spacing, more = magnified_spacing(
+                header, spacing, given_factor=magnification, by_user=not from_header
+            )
+            flags += more
     except MissingSpacingError as error:
         examiner.note("pixel spacing", "unknown")
         examiner.problem(error)
         return None
     examiner.flag(*flags)
     examiner.note("pixel spacing", describe_spacing(spacing))
-    if given is not None and spacing is not given:
+    if given is not None and from_header:
         examiner.note("given pixel spacing", "not used, since the header has one")
     return spacing
 
@@ -189,9 +225,6 @@ def _pixels(
     examiner: Examiner, source: DicomSource, identity: Identity, frame: int
 ) -> tuple[StoredPixels | None, GreyScale | None]:
     """Decode and convert; problems go to the examiner."""
-    if source.pixel_element is None and integer(source.header, "Rows") is None:
-        examiner.problem(_without_pixels(source.header))
-        return None, None
     try:
         stored = read_stored_pixels(source, frame)
     except InputFileError as error:

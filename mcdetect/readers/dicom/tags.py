@@ -12,7 +12,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
-__all__ = ["PYDICOM_ERRORS", "code", "integer", "items", "numbers", "present", "text", "texts"]
+__all__ = ["PYDICOM_ERRORS", "code", "integer", "items", "numbers", "present", "text", "texts", "written"]
 
 PYDICOM_ERRORS = (
     ArithmeticError,
@@ -56,6 +56,12 @@ def texts(ds: Dataset, keyword: str) -> list[str]:
 def text(ds: Dataset, keyword: str) -> str:
     """Return the first value of an attribute as stripped upper-case text, or ''."""
     return next(iter(texts(ds, keyword)), "")
+
+
+def written(ds: Dataset, keyword: str) -> str:
+    """Return the first value of an attribute as it is written, without control characters, or ''."""
+    value = next((str(value) for value in _values(ds, keyword) if not isinstance(value, bytes)), "")
+    return "".join(character for character in value if character.isprintable()).strip()
 
 
 def numbers(ds: Dataset, keyword: str) -> list[float]:

@@ -18,7 +18,7 @@ from mcdetect.image.volume import Volume
 from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
 from mcdetect.readers.dicom.eligibility import frame_count
 from mcdetect.readers.dicom.greyscale import GreyScale
-from mcdetect.readers.dicom.identity import Identity, study_pseudonym
+from mcdetect.readers.dicom.identity import Identity
 from mcdetect.readers.dicom.origin import find_origin
 from mcdetect.readers.dicom.quiet import quiet
 from mcdetect.readers.dicom.source import DicomSource
@@ -90,7 +90,8 @@ def to_volume(
         display_window=grey.display_window,
         source=path.name,
         polarity_source=grey.polarity,
-        study=study_pseudonym(source.header),
+        study=examiner.study,
+        header=dict(examiner.header),
         origin=find_origin(source.header, laterality, identity.view),
         flags=tuple(examiner.flags),
         details=dict(examiner.facts),
@@ -137,11 +138,11 @@ class FrameReader:
 
     def __init__(self, source: DicomSource, path: Path) -> None:
         self._lock = threading.Lock()
-        self._source = source
-        if not isinstance(source.stream, BytesIO):  # a deflated file is unpacked already
-            stream = path.open("rb")
-            self._source = dataclasses.replace(source, stream=stream)
-            weakref.finalize(self, stream.close)
+        in_memory = isinstance(source.stream, BytesIO)  # held, or unpacked already
+        # what is in memory is shared, not copied; the stream given is closed by whoever opened it
+        stream = BytesIO(source.stream.getvalue()) if in_memory else path.open("rb")  # type: ignore[attr-defined]
+        self._source = dataclasses.replace(source, stream=stream)
+        weakref.finalize(self, stream.close)
 
     def __call__(self, frame: int) -> npt.NDArray[Any]:
         """Return the (rows, cols) stored integers of a frame, from 0."""

@@ -42,6 +42,8 @@ _ADAPTERS = {
     "inbreast": ("mcdetect.validation.datasets.inbreast", "Inbreast"),
     "vindr-mammo": ("mcdetect.validation.datasets.vindr", "VindrMammo"),
     "cmmd": ("mcdetect.validation.datasets.cmmd", "Cmmd"),
+    "embed": ("mcdetect.validation.datasets.embed", "Embed"),
+    "rsna": ("mcdetect.validation.datasets.rsna", "Rsna"),
     "mini-mias": ("mcdetect.validation.datasets.mini_mias", "MiniMias"),
     "generic": ("mcdetect.validation.datasets.generic", "Generic"),
 }
@@ -64,12 +66,14 @@ def open_dataset(name: str, root: str | Path, **options: Any) -> Dataset:
 
     Parameters
     ----------
-    name : {"cbis-ddsm", "inbreast", "vindr-mammo", "cmmd", "mini-mias", "generic"}
+    name : {"cbis-ddsm", "inbreast", "vindr-mammo", "cmmd", "embed", "rsna", "mini-mias",
+        "generic"}
     root : path-like
         Folder that holds it.
     **options
-        Those of the adapter: `spacing_table` and `split` for CBIS-DDSM, `split` for VinDr-Mammo,
-        `tompei` for CMMD, `truth`, `pixel_spacing_mm` and `kind` for a generic folder.
+        Those of the adapter: `spacing_table` and `split` for CBIS-DDSM, `split` for VinDr-Mammo, `tompei` for
+        CMMD, `synthetic` for EMBED, `pixel_spacing_mm` and `spacing_table` for RSNA, `truth`,
+        `pixel_spacing_mm` and `kind` for a generic folder.
 
     Returns
     -------

@@ -19,6 +19,8 @@ __all__ = ["SCANNER_SPACING_MM", "CbisDdsm"]
 SCANNER_SPACING_MM = {"DBA": 0.042, "HOWTEK": 0.0435, "LUMISYS": 0.05}
 """Pixel spacing of the digitisers of DDSM, in mm."""
 
+_DICOM = (".dcm", ".dicom")
+_PICTURES = (".jpg", ".jpeg", ".png")
 _DEFAULT_MM = SCANNER_SPACING_MM["HOWTEK"]
 _COLUMNS = ("patient id", "left or right breast", "image view", "image file path")
 _CASE_FOLDER = re.compile(r"(?:Calc|Mass)-(?:Training|Test)_P_\d+_(?:LEFT|RIGHT)_(?:CC|MLO)(?:_\d+)?")
@@ -35,10 +37,11 @@ _LABELS = {
 class CbisDdsm(Dataset):
     """The calcification part of CBIS-DDSM.
 
-    Every layout of the archive's downloader is understood: folders named by series UID alone, the
-    older ``<case>/<study UID>/<series UID>`` and the descriptive ``<case>/<date>/<number>-ROI mask
-    images-...``. Which of the files of an abnormality is the mask is decided by content when the
-    truth is drawn, since masks and crops are swapped in some series.
+    Every layout of the archive's downloader is understood: folders named by series UID alone, the older
+    ``<case>/<study UID>/<series UID>`` and the descriptive ``<case>/<date>/<number>-ROI mask images-...``. So
+    are JPEG copies in ``jpeg/<series UID>``, as Kaggle has them; they serve where there is no DICOM file, and
+    the case says so. Which of the files of an abnormality is the mask is decided by content when the truth is
+    drawn, since masks and crops are swapped in some series.
 
     Parameters
     ----------
@@ -59,7 +62,8 @@ class CbisDdsm(Dataset):
         licence="CC BY 3.0",
         reference="https://doi.org/10.7937/K9/TCIA.2016.7O02S9CY",
         layout="calc_case_description_train_set.csv and/or calc_case_description_test_set.csv, and the "
-        "DICOM folders as the archive's downloader wrote them, anywhere under the root",
+        "DICOM folders as the archive's downloader wrote them, anywhere under the root; or Kaggle's copy "
+        "with jpeg/<series UID>/*.jpg",
         truth="one mask per abnormality, which outlines a group and not single calcifications",
         spacing="not in the files; a table by scanner, else 0.0435 mm is assumed",
     )
@@ -133,7 +137,7 @@ class CbisDdsm(Dataset):
             laterality=first["left or right breast"][:1].upper() or None,
             spacing=spacing,
             labels={"density": first.get("breast density", ""), "split": split},
-            remarks=(remark,) if remark else (),
+            remarks=tuple(filter(None, (remark, _picture_remark(images[0])))),
         )
 
     def _spacing_of(self, name: str, patient: str) -> tuple[PixelSpacing, str]:
@@ -148,14 +152,19 @@ class CbisDdsm(Dataset):
         )
 
 
+def _picture_remark(path: Path) -> str:
+    return "" if path.suffix.lower() in _DICOM else "an 8-bit JPEG copy, not the DICOM file"
+
+
 class _Files:
-    """Where the DICOM files are, by series and by case, whatever the layout."""
+    """Where the files are, by series and by case, whatever the layout; DICOM before pictures."""
 
     def __init__(self, root: Path) -> None:
         self._by_folder: dict[str, list[Path]] = {}
         self._by_case: dict[str, list[Path]] = {}
         for folder, names in walk(root):
-            files = [folder / name for name in names if name.lower().endswith((".dcm", ".dicom"))]
+            files = [folder / name for name in names if name.lower().endswith(_DICOM)]
+            files = files or [folder / name for name in names if name.lower().endswith(_PICTURES)]
             if not files:
                 continue
             self._by_folder.setdefault(folder.name, []).extend(files)
@@ -170,7 +179,8 @@ class _Files:
             return []
         # A series UID is long and unique; the case folder serves the descriptive layout.
         by_series = self._by_folder.get(parts[-2], []) if "." in parts[-2] else []
-        return by_series or self._by_case.get(parts[0], [])
+        files = by_series or self._by_case.get(parts[0], [])
+        return [path for path in files if path.suffix.lower() in _DICOM] or files
 
 
 def _read_spacing(path: Path) -> dict[str, tuple[float, str]]:

@@ -14,6 +14,10 @@ from mcdetect.readers.examination import MAX_PIXELS
 
 __all__ = ["find_mask", "read_values"]
 
+# Judged: between masks kept as JPEG of any quality, and crops of films.
+_RUNG = 0.15  # of the range: a value so near to either end is that end
+_TWO_VALUED = 0.98  # share of such values in a mask
+
 _LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg"})
 
 
@@ -51,7 +55,7 @@ def find_mask(
             reasons.append(f"{path.name}: {error.cause}")
             continue
         if path.suffix.lower() in _LOSSY_SUFFIXES:
-            values = values > (int(values.min()) + int(values.max())) / 2
+            values = _told_apart(values)
         low, high = values.min(), values.max()
         if low == high:
             reasons.append(f"{path.name}: one value only")
@@ -74,6 +78,14 @@ def find_mask(
     _, path, mask = min(found, key=lambda item: item[0])
     remarks = ("several files look like masks: the one nearest in size taken",) if len(found) > 1 else ()
     return path, mask, remarks
+
+
+def _told_apart(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a mask of two values from one that a lossy compression rang in; crops stay as they are."""
+    low, high = int(values.min()), int(values.max())
+    rung = _RUNG * (high - low)
+    two = (values <= low + rung) | (values >= high - rung)
+    return np.asarray(values > (low + high) / 2) if float(two.mean()) >= _TWO_VALUED else values
 
 
 def read_values(path: Path) -> npt.NDArray[Any]:
