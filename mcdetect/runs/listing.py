@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import BinaryIO
 
 from mcdetect.runs.discovery import Discovery, find_inputs
@@ -37,7 +37,8 @@ def find_listed(paths: Sequence[str | Path]) -> Discovery:
         return found
     places = [os.path.abspath(item.path) for item in found.inputs]  # noqa: PTH100
     common = os.path.commonpath([os.path.dirname(place) for place in places])  # noqa: PTH120
-    names = [PurePath(os.path.relpath(place, common)).as_posix() for place in places]
+    start = len(common.rstrip(os.sep)) + 1
+    names = [place[start:].replace(os.sep, "/") for place in places]
     inputs = tuple(
         dataclasses.replace(item, file=_printable(name))
         for item, name in zip(found.inputs, names, strict=True)
