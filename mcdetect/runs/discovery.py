@@ -120,6 +120,7 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
 
     groups: list[list[_Found]] = []
     problems: list[tuple[str, InputFileError]] = []
+    folders: dict[str, str] = {}
     seen: set[tuple[str, str | None]] = set()
     duplicates = 0
     walk = _Walk()
@@ -158,8 +159,7 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
             problems.append((label, _cannot_open(error)))
             continue
         for path, name, member in found:
-            place = path.address if isinstance(path, RemoteFile) else os.path.realpath(path)
-            real = place, member
+            real = path.address if isinstance(path, RemoteFile) else _real(path, folders), member
             if real in seen:
                 duplicates += 1
                 continue
@@ -171,6 +171,17 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
 
 def _label(root: Path) -> str:
     return _printable(root.name or root.resolve().name or "input")
+
+
+def _real(path: Path, folders: dict[str, str]) -> str:
+    """Return where a file is; `folders` remembers that of its folder, which thousands of files share."""
+    text = os.fspath(path)
+    folder, name = os.path.split(text)
+    if not name or name == ".." or os.path.islink(text):  # noqa: PTH114
+        return os.path.realpath(text)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return os.path.join(folders[folder], name)  # noqa: PTH118
 
 
 def _cannot_open(error: OSError) -> InputFileError:

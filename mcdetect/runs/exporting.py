@@ -21,7 +21,7 @@ from mcdetect.runs.ledger import Ledger
 from mcdetect.runs.report import Observer
 from mcdetect.runs.results import STORED, RunResults
 from mcdetect.runs.store import Store
-from mcdetect.schema import MODEL_COLUMNS, Column
+from mcdetect.schema import DICOM_COLUMNS, MODEL_COLUMNS, Column
 
 __all__ = ["EXPORTS", "MissingDuckdbError", "export_run", "export_tables"]
 
@@ -90,8 +90,10 @@ def export_tables(folder: Path, results: RunResults, formats: Sequence[str]) -> 
     """Write the tables of a run; return their rows."""
     ledger = results.ledger
     names = ["images", "calcifications", "clusters", *WHOLE, "failures"]
-    names += ["candidates"] * bool(ledger.facts()["options"].get("candidates"))
-    added = {"clusters": _model_columns(ledger)}
+    options = ledger.facts()["options"]
+    names += ["candidates"] * bool(options.get("candidates"))
+    of_images = DICOM_COLUMNS if options.get("dicom_columns") else ()
+    added = {"clusters": _model_columns(ledger), "images": of_images}
     rows: dict[str, int] = {}
     plain = [form for form in formats if form in SINKS]
     if plain:

@@ -6,9 +6,10 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import BinaryIO
 
+from mcdetect.readers.remote import RemoteFile
 from mcdetect.runs.discovery import Discovery, find_inputs
 
 __all__ = ["choose_shard", "find_listed", "parse_shard", "read_list"]
@@ -25,7 +26,8 @@ def find_listed(paths: Sequence[str | Path]) -> Discovery:
     """List the files of a batch that are given as a list.
 
     They are found as `mcdetect.runs.find_inputs` does, but each is called by its path relative to the folder
-    that holds all of them: names of files in lists repeat (``a/IM1``, ``b/IM1``).
+    that holds all of them: names of files in lists repeat (``a/IM1``, ``b/IM1``). Lists with addresses are
+    named as `find_inputs` names them.
 
     Parameters
     ----------
@@ -33,11 +35,12 @@ def find_listed(paths: Sequence[str | Path]) -> Discovery:
         Files and folders, in any mix.
     """
     found = find_inputs(paths)
-    if not found.inputs:
+    if not found.inputs or any(isinstance(item.path, RemoteFile) for item in found.inputs):
         return found
     places = [os.path.abspath(item.path) for item in found.inputs]  # noqa: PTH100
     common = os.path.commonpath([os.path.dirname(place) for place in places])  # noqa: PTH120
-    names = [PurePath(os.path.relpath(place, common)).as_posix() for place in places]
+    start = len(common.rstrip(os.sep)) + 1
+    names = [place[start:].replace(os.sep, "/") for place in places]
     inputs = tuple(
         dataclasses.replace(item, file=_printable(name))
         for item, name in zip(found.inputs, names, strict=True)
