@@ -366,7 +366,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "peers": ("--data", "fda", "--limit", "1", "--samples", "10"),
     "mini_mias": ("--limit", "5"),
     "slice_score": ("--volumes", "5", "--report"),
-    "tomosynthesis": ("--volumes", "1", "--stack", "600", "480", "16"),
+    "tomosynthesis": ("--volumes", "1", "--stack", "1000", "800", "16"),
     "large_image": ("--runs", "1"),
     "cluster": ("--images", "4", "--workers", "1"),
     "fuzz": ("--inputs", "70"),

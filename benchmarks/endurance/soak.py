@@ -92,14 +92,15 @@ class Soak:
         environment = os.environ | {SEARCHED: str(log), "PYTHONPATH": str(PROJECT)}
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             environment[name] = "1"
-        return subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.endurance.drive", str(self.source), str(out)],
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "errors").open("ab"),
-            start_new_session=True,
-            env=environment,
-            cwd=PROJECT,
-        )
+        with (self.folder / "errors").open("ab") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.endurance.drive", str(self.source), str(out)],
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+                env=environment,
+                cwd=PROJECT,
+            )
 
     def endure(self, strikes: int) -> None:
         """Strike so many times, going on after each; the last ones hit what is done at the end of a run."""
