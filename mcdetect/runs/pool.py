@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from mcdetect.runs.memory import available_memory
-from mcdetect.runs.serving import BEGAN, DONE, READY, serve
+from mcdetect.runs.serving import BEGAN, DONE, READY, SAID, serve
 from mcdetect.runs.worker import (
     NO_MEMORY,
     REPORT_BUG,
@@ -314,6 +314,9 @@ class _Pool:
             self.false_starts = 0
         elif kind == BEGAN:
             worker.began = told
+        elif kind == SAID:
+            name, level, text = told
+            logging.getLogger(name).log(level, "%s", text)
         elif kind == DONE and worker.task is not None:
             task, worker.task = worker.task, None
             if told.lasting == "limits" and not self.alone:

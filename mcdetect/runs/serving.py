@@ -10,7 +10,7 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
@@ -21,10 +21,11 @@ import psutil
 from mcdetect.runs import worker
 from mcdetect.runs.worker import REPORT_BUG, Failure, Outcome, Task, limit_threads
 
-__all__ = ["BEGAN", "DONE", "READY", "serve"]
+__all__ = ["BEGAN", "DONE", "READY", "SAID", "serve"]
 
-READY, BEGAN, DONE = "ready", "began", "done"
-"""What a worker says: it may be given work; what it is about to search; what became of it."""
+READY, BEGAN, DONE, SAID = "ready", "began", "done", "said"
+"""What a worker says: it may be given work; what it is about to search; what became of it; what is logged
+while it gets ready."""
 
 _PR_SET_PDEATHSIG = 1  # Standard: prctl(2) of Linux
 
@@ -61,7 +62,8 @@ def serve(
         os.environ[name] = str(threads)
     limit_threads(threads)
     if prepare is not None:
-        prepare()
+        with _telling(pipe):
+            prepare()
     if memory_bytes is not None:
         limit_memory(memory_bytes)
     worker._began = lambda *told: pipe.send((BEGAN, told))
@@ -70,6 +72,31 @@ def serve(
         while True:
             task = pipe.recv()
             pipe.send_bytes(_packed(task, work))
+
+
+class _Teller(logging.Handler):
+    """Sends what is logged to the parent, which the user reads."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__()
+        self.pipe = pipe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):
+            self.pipe.send((SAID, (record.name, record.levelno, record.getMessage())))
+
+
+@contextlib.contextmanager
+def _telling(pipe: Connection) -> Iterator[None]:
+    package, teller = logging.getLogger("mcdetect"), _Teller(pipe)
+    before = package.level
+    package.setLevel(logging.INFO)
+    package.addHandler(teller)
+    try:
+        yield
+    finally:
+        package.removeHandler(teller)
+        package.setLevel(before)
 
 
 def _packed(task: Task, work: Callable[[Task], Outcome]) -> Any:
