@@ -306,7 +306,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         "benchmarks.fit.second_look",
         "Held-out figures of the second look at spots of digital images",
         "The same real mammograms, by the first look alone and by both. Scored by models that did not see "
-        "the woman, without context.",
+        "the woman, with context.",
         (View("", _ALL_AND_SINGLES, down=("look", "kind")),),
     ),
     "peers": Benchmark(

@@ -364,7 +364,7 @@ SMALL: dict[str, tuple[str, ...]] = {
         *("--kinds", "phantom", "--least-mm", "0.08", "--rounds", "1"),
         *("--jobs", "1", "--trees", "20", "--report"),
     ),
-    "second_look": ("--women", "1", "--trees", "5", "--report"),
+    "second_look": ("--women", "1", "--report"),
     "inserted_bodies": ("--kinds", "phantom", "--limit", "1", "--turns", "1", "--jobs", "1"),
     "robustness": (
         "--kinds",

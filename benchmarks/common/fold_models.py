@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mcdetect.spots.score import DigitalScore, SecondLook, SpotModel, default_spot_model, digital_score
+from mcdetect.spots.score import DigitalScore, SpotModel, default_spot_model
+from mcdetect.spots.second_look import SecondLook, default_second_look
 
 __all__ = ["DIGITAL_INDEX", "INDEX", "SECOND_INDEX", "FoldModels"]
 
@@ -43,7 +44,7 @@ class FoldModels:
         second = None
         if self._second:  # the one of the package saw real mammograms only, each of which has a fold
             file = self._second.get(name)
-            second = SecondLook.load(self._folder / file) if file else digital_score().second
+            second = _second_look(self._folder / file) if file else default_second_look()
         return DigitalScore(general, self._model(self._digital[name]), second)
 
     def digital_fold(self, name: str) -> int:
@@ -54,6 +55,10 @@ class FoldModels:
         if file not in self._models:
             self._models[file] = SpotModel.load(self._folder / file)
         return self._models[file]
+
+
+def _second_look(path: Path) -> SecondLook:
+    return SecondLook.from_json(path.read_text(encoding="utf-8"))
 
 
 def _index(path: Path) -> dict[str, str]:

@@ -263,12 +263,7 @@ def add_held_out(
             recorder.add("sensitivity", value, "share", labels=labels, kind=kind, part=part, at=rate)
 
 
-def export(
-    model: HistGradientBoostingClassifier,
-    shift: float,
-    about: dict[str, object],
-    names: Sequence[str] = FEATURE_NAMES,
-) -> str:
+def export(model: HistGradientBoostingClassifier, shift: float, about: dict[str, object]) -> str:
     """Write the trees as JSON: numbers and names only."""
     trees = []
     for (predictor,) in model._predictors:
@@ -284,7 +279,7 @@ def export(
             }
         )
     base = float(np.ravel(model._baseline_prediction)[0]) - shift
-    data = {"format": "mcdetect spot model 1", "about": about, "features": list(names), "base": base}
+    data = {"format": "mcdetect spot model 1", "about": about, "features": FEATURE_NAMES, "base": base}
     head = json.dumps(data, indent=1)[:-2]
     return head + ',\n "trees": [\n' + ",\n".join(json.dumps(tree) for tree in trees) + "\n ]\n}\n"
 

@@ -19,7 +19,7 @@ from mcdetect.image.volume import Volume
 from mcdetect.pipeline.bodies import find_bodies, measured_whole
 from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.plausibility import TOO_MANY, implausibly_many
-from mcdetect.pipeline.scoring import score_candidates
+from mcdetect.pipeline.scoring import looked_at_twice, score_candidates
 from mcdetect.pipeline.searching import Searched, search
 from mcdetect.pipeline.slabs import cut_slabs
 from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
@@ -86,7 +86,14 @@ def detect(
                     candidates, likely, found, mammogram.spacing, config
                 )
         with clock.stage("vessels"):
-            candidates, accepted = follow_vessels(candidates, accepted, found, mammogram.spacing, config)
+            candidates, accepted = follow_vessels(
+                candidates,
+                accepted,
+                found,
+                mammogram.spacing,
+                config,
+                twice=looked_at_twice(model, found),
+            )
         with clock.stage("outlines"):
             calcifications = _measure(candidates.take(accepted), bodies, found, mammogram.spacing, config)
         with clock.stage("groups"):

@@ -25,6 +25,10 @@ LEAST_LOG_ODDS = -4.0
 """Of a neighbour, by its looks: what is less likely is no neighbour."""
 NONE_LOG_ODDS = -8.0
 """What stands for the likeliest neighbour where there is none."""
+SPOTS_WITHIN_MM = (3.0, 6.0)
+"""All spots within these distances are counted,"""
+SPOT_LOG_ODDS = -8.0
+"""but for what is hopeless: texture and noise that look like calcifications come in crowds."""
 
 _MOST = 3000  # Technical: neighbours that are looked at, the likeliest: more are a broken image, and slow
 
@@ -33,6 +37,7 @@ NEIGHBOUR_NAMES: tuple[str, ...] = (
     *(f"likeliest_{within:g}" for within in BEST_WITHIN_MM),
     "in_line",
     *(f"count_{within:g}" for within in (FEW_MM, WITHIN_MM[-1])),
+    *(f"spots_{within:g}" for within in SPOTS_WITHIN_MM),
 )
 """Names of the columns that `describe_neighbours` returns."""
 
@@ -41,6 +46,7 @@ def describe_neighbours(
     row_mm: _Floats,
     col_mm: _Floats,
     log_odds: _Floats,
+    on_edge: npt.NDArray[np.bool_],
     asked: npt.NDArray[np.intp],
 ) -> npt.NDArray[np.float32]:
     """Describe what lies around some spots of an image.
@@ -51,6 +57,8 @@ def describe_neighbours(
         Centres of all spots, in mm.
     log_odds : (n,) float64 array
         How much each looks like a calcification, 0 at the operating point.
+    on_edge : (n,) bool array
+        Which are part of a long edge, and nobody's likely neighbour.
     asked : (m,) int array
         Numbers of the spots that are described.
 
@@ -59,15 +67,21 @@ def describe_neighbours(
     (m, len(NEIGHBOUR_NAMES)) float32 array
         ``likely_*``: sum of the probabilities of the neighbours within so many mm. ``likeliest_*``: the
         highest log-odds of them. ``in_line``: 1 where the neighbours within 3.5 mm lie on a line through the
-        spot, 0 where they lie all around it. ``count_*``: their number. Spots nearer than `SAME_BODY_MM` are
-        no neighbours: they may be parts of the same body.
+        spot, 0 where they lie all around it. ``count_*``: their number. ``spots_*``: logarithm of the number
+        of all spots there, and 1. Spots nearer than `SAME_BODY_MM` are no neighbours: they may be
+        parts of the same body.
     """
     count = asked.size
     out = {name: np.zeros(count) for name in NEIGHBOUR_NAMES}
-    others = np.flatnonzero(log_odds > LEAST_LOG_ODDS)
+    others = np.flatnonzero((log_odds > LEAST_LOG_ODDS) & ~on_edge)
     if others.size > _MOST:
         others = others[np.argsort(-log_odds[others], kind="stable")[:_MOST]]
     place = np.stack([row_mm, col_mm], axis=1)
+    all_spots = cKDTree(place[log_odds > SPOT_LOG_ODDS])
+    for within in SPOTS_WITHIN_MM:
+        out[f"spots_{within:g}"] = np.log1p(
+            all_spots.query_ball_point(place[asked], within, return_length=True)
+        )
     spot, other, away = _pairs(place[asked], place[others], WITHIN_MM[-1])
     odds = log_odds[others][other]
     likely = expit(odds)

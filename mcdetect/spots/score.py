@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from importlib import resources
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,23 +16,12 @@ import numpy.typing as npt
 from mcdetect.errors import UnreadableFileError
 from mcdetect.kernels.trees import MOST_LEAVES, Comparisons, compare_by_feature, sum_leaves
 from mcdetect.spots.appearance import FEATURE_NAMES
-from mcdetect.spots.neighbours import NEIGHBOUR_NAMES, describe_neighbours
+from mcdetect.spots.second_look import SecondLook, default_second_look
 
-__all__ = ["DigitalScore", "SecondLook", "SpotModel", "default_spot_model", "digital_score"]
-
-_Floats = npt.NDArray[np.float64]
-_Model = TypeVar("_Model", bound="SpotModel")
+__all__ = ["DigitalScore", "SpotModel", "default_spot_model", "digital_score"]
 
 _HOPELESS = -8.0
 """Judged: below this the general model is sure: the other need not be asked. One spot in ten lies above."""
-_WORTH = -5.0
-"""Judged: above this a spot is worth a second look. One in fifty is, and nearly every calcification that
-readers marked. The second look is fitted to these (python -m benchmarks second_look): fit it again after a
-change."""
-SHARE = 0.8
-"""Judged: weight of the second look in the score, the rest that of the first. The second finds more of what
-readers marked, the first more of what was inserted."""
-
 _FORMAT = "mcdetect spot model 1"
 _AGAIN = "use a model that was fitted with this version of mcdetect"
 _REMEDY = "use a model that python -m benchmarks spot_model wrote, whole"
@@ -66,10 +55,8 @@ class SpotModel:
     value: npt.NDArray[np.float64]
     about: dict[str, Any]
 
-    MEASURED: ClassVar[tuple[str, ...]] = FEATURE_NAMES
-
     def __post_init__(self) -> None:
-        difference = _first_difference(self.features, self.MEASURED)
+        difference = _first_difference(self.features)
         if difference:
             raise ValueError(difference)
         arrays = (self.feature, self.threshold, self.left, self.right, self.value)
@@ -91,7 +78,7 @@ class SpotModel:
             raise ValueError(f"a tree has more than {MOST_LEAVES} leaves")
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path) -> SpotModel:
         """Read a model from a file.
 
         Parameters
@@ -117,7 +104,7 @@ class SpotModel:
             raise UnreadableFileError("not UTF-8 text", _REMEDY, file) from error
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str) -> SpotModel:
         """Read a model; only numbers and names are read, nothing is run.
 
         Raises
@@ -130,7 +117,7 @@ class SpotModel:
             if not isinstance(data, dict) or data.get("format") != _FORMAT:
                 raise ValueError(f"not a spot model (expected the format {_FORMAT!r})")
             names = tuple(str(name) for name in data["features"])
-            difference = _first_difference(names, cls.MEASURED)
+            difference = _first_difference(names)
             if difference:
                 raise UnreadableFileError(f"the spot model does not fit: {difference}", _AGAIN)
             return cls._from_trees(names, data)
@@ -139,7 +126,7 @@ class SpotModel:
             raise UnreadableFileError(f"no usable spot model ({cause})", _REMEDY) from error
 
     @classmethod
-    def _from_trees(cls, names: tuple[str, ...], data: dict[str, Any]) -> Self:
+    def _from_trees(cls, names: tuple[str, ...], data: dict[str, Any]) -> SpotModel:
         trees = data["trees"]
         sizes = [len(tree["feature"]) for tree in trees]
         roots = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int32)
@@ -191,9 +178,9 @@ class SpotModel:
         )
 
 
-def _first_difference(names: tuple[str, ...], expected: tuple[str, ...]) -> str | None:
+def _first_difference(names: tuple[str, ...]) -> str | None:
     """Say where a model's features differ from those that are measured; None when they do not."""
-    for place, (given, measured) in enumerate(zip_longest(names, expected), start=1):
+    for place, (given, measured) in enumerate(zip_longest(names, FEATURE_NAMES), start=1):
         if given != measured:
             has = "ends" if given is None else f"has {given!r}"
             here = "nothing more" if measured is None else repr(measured)
@@ -202,21 +189,11 @@ def _first_difference(names: tuple[str, ...], expected: tuple[str, ...]) -> str 
 
 
 @dataclass(frozen=True)
-class SecondLook(SpotModel):
-    """A second look at spots that may be calcifications: their features, the general model's log-odds, and
-    what lies around them.
-    """
-
-    MEASURED: ClassVar[tuple[str, ...]] = (*FEATURE_NAMES, "general", *NEIGHBOUR_NAMES)
-
-
-@dataclass(frozen=True)
 class DigitalScore:
-    """The individual score for digital images: the mean of two models on the log-odds scale, and a second
-    look at what may be a calcification by that.
+    """The individual score for digital images: the mean of two models on the log-odds scale.
 
     The general model knows more forms of calcifications, the digital one what tissue looks like on real
-    digital images, the second look what calcifications have around them.
+    digital images. What lies around a spot, and where, is told by the second look.
 
     Parameters
     ----------
@@ -228,8 +205,8 @@ class DigitalScore:
     digital: SpotModel
     second: SecondLook | None = None
 
-    def log_odds(self, features: npt.NDArray[np.float32]) -> _Floats:
-        """Return the score of the first look on the log-odds scale; 0 is the operating point.
+    def log_odds(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Return the score on the log-odds scale; 0 is the operating point.
 
         Parameters
         ----------
@@ -239,77 +216,10 @@ class DigitalScore:
         -------
         (n,) float64 array
         """
-        return self._first(features, self.general.log_odds(features))
-
-    def log_odds_among(
-        self,
-        features: npt.NDArray[np.float32],
-        row_mm: _Floats,
-        col_mm: _Floats,
-        on_edge: npt.NDArray[np.bool_],
-    ) -> _Floats:
-        """Return the score of all spots of an image: the first look, and the second where it is worth one.
-
-        Parameters
-        ----------
-        features : (n, features) float32 array
-        row_mm, col_mm : (n,) float64 arrays
-            Centres, in mm.
-        on_edge : (n,) bool array
-            Which are part of a long edge, and nobody's neighbour.
-
-        Returns
-        -------
-        (n,) float64 array
-        """
-        general = self.general.log_odds(features)
-        out = self._first(features, general)
-        if self.second is None:
-            return out
-        asked = asked_again(out)
-        rows = second_look_rows(features, general, out, row_mm, col_mm, on_edge, asked)
-        out[asked] = SHARE * self.second.log_odds(rows) + (1.0 - SHARE) * out[asked]
-        return out
-
-    def _first(self, features: npt.NDArray[np.float32], general: _Floats) -> _Floats:
-        out = general.copy()
+        out = self.general.log_odds(features)
         likely = np.flatnonzero(out > _HOPELESS)
         out[likely] = 0.5 * (out[likely] + self.digital.log_odds(features[likely]))
         return out
-
-
-def asked_again(log_odds: _Floats) -> npt.NDArray[np.intp]:
-    """Return the numbers of the spots that are worth a second look, by the log-odds of the first."""
-    return np.flatnonzero(log_odds > _WORTH)
-
-
-def second_look_rows(
-    features: npt.NDArray[np.float32],
-    general: _Floats,
-    first: _Floats,
-    row_mm: _Floats,
-    col_mm: _Floats,
-    on_edge: npt.NDArray[np.bool_],
-    asked: npt.NDArray[np.intp],
-) -> npt.NDArray[np.float32]:
-    """Return what the second look at the spots `asked` is made of: columns `SecondLook.MEASURED`.
-
-    Parameters
-    ----------
-    general, first : (n,) float64 arrays
-        Log-odds by the general model, and of the first look.
-    features, row_mm, col_mm, on_edge
-        Of all spots of an image, see `DigitalScore.log_odds_among`.
-    asked : (m,) int array
-
-    Returns
-    -------
-    (m, len(SecondLook.MEASURED)) float32 array
-    """
-    apart = np.where(on_edge, -np.inf, first)
-    around = describe_neighbours(row_mm, col_mm, apart, asked)
-    own = general[asked, None].astype(np.float32)
-    return np.concatenate([features[asked], own, around], axis=1)
 
 
 @cache
@@ -318,19 +228,15 @@ def default_spot_model() -> SpotModel:
 
     It serves films, where dust looks like calcifications, and whatever may be one.
     """
-    return _shipped("spot_model.json", SpotModel)
+    return _shipped("spot_model.json")
 
 
 @cache
 def digital_score() -> DigitalScore:
     """Return the score for digital images (`python -m benchmarks spot_model_digital` made its second)."""
-    return DigitalScore(
-        default_spot_model(),
-        _shipped("spot_model_digital.json", SpotModel),
-        _shipped("second_look.json", SecondLook),
-    )
+    return DigitalScore(default_spot_model(), _shipped("spot_model_digital.json"), default_second_look())
 
 
-def _shipped(name: str, kind: type[_Model]) -> _Model:
+def _shipped(name: str) -> SpotModel:
     with resources.as_file(resources.files("mcdetect.models").joinpath(name)) as file:
-        return kind.load(file)
+        return SpotModel.load(file)
