@@ -248,17 +248,17 @@ class Soak:
     def record(self, recorder: Recorder, files: int) -> None:
         """Add the figures."""
         key = {} if self.of == "images" else {"of": self.of}
-        recorder.add("files", files, "count", **key)
-        recorder.add("broken", BROKEN, "share", **key)
+        recorder.add("files", files, "count", labels=key)
+        recorder.add("broken", BROKEN, "share", labels=key)
         for kind in KINDS:
             if self.strikes[kind]:
-                recorder.add("strikes", self.strikes[kind], "count", kind=kind, **key)
-        recorder.add("files of results", len(self.equal), "count", **key)
-        recorder.add("equal, byte for byte", sum(self.equal) / len(self.equal), "share", **key)
-        recorder.add("images lost", self.lost, "count", **key)
-        recorder.add("images doubled", self.doubled, "count", **key)
-        recorder.add("searches", self.searched, "count", **key)
-        recorder.add("searches of what was searched before", self.again, "count", **key)
+                recorder.add("strikes", self.strikes[kind], "count", labels={"kind": kind} | key)
+        recorder.add("files of results", len(self.equal), "count", labels=key)
+        recorder.add("equal, byte for byte", sum(self.equal) / len(self.equal), "share", labels=key)
+        recorder.add("images lost", self.lost, "count", labels=key)
+        recorder.add("images doubled", self.doubled, "count", labels=key)
+        recorder.add("searches", self.searched, "count", labels=key)
+        recorder.add("searches of what was searched before", self.again, "count", labels=key)
         for name in self.differing[:20]:
             print("differs:", name, file=sys.stderr)
 

@@ -304,14 +304,18 @@ class RunResults:
 
     def _with_clusters(self, groups: Sequence[Sequence[ViewImage]]) -> list[list[ViewImage]]:
         """Return the images of some examinations with their groups, which come out of one table."""
-        images = list(itertools.chain.from_iterable(groups))
-        clusters = self._parts("clusters", _MATCHED, images)
-        marks = self._parts("calcifications", _PLACED, images, "AND cluster_id > 0 ")
+        clusters = self._parts("clusters", _MATCHED, list(itertools.chain.from_iterable(groups)))
+        magnified = [members for members in groups if any(image.magnified for image in members)]
+        asked = list(itertools.chain.from_iterable(magnified))
+        marks = {
+            image.file: _placed(part, image.spacing_mm)
+            for image, part in zip(
+                asked, self._parts("calcifications", _PLACED, asked, "AND cluster_id > 0 "), strict=True
+            )
+        }
         return [
             [
-                dataclasses.replace(
-                    image, clusters=next(clusters), marks=_placed(next(marks), image.spacing_mm)
-                )
+                dataclasses.replace(image, clusters=next(clusters), marks=marks.get(image.file))
                 for image in members
             ]
             for members in groups
@@ -328,12 +332,15 @@ class RunResults:
         )
         rows: list[tuple[Any, ...]] = []
         ends = [0]
+        if not images:
+            return
         for image in images:
             rows += self.store.query(query, (self.ledger.run, image.file)).fetchall()
             ends.append(len(rows))
         whole = table_of(columns, rows)
+        nothing = whole.iloc[:0]
         for first, last in itertools.pairwise(ends):
-            yield whole.iloc[first:last]
+            yield whole.iloc[first:last] if last > first else nothing
 
 
 def _is_magnified(remarks: Sequence[str]) -> bool:
