@@ -213,7 +213,7 @@ def _jobs(found: Discovery, images: int, requested: int | None, dask: str | None
     """Return the number of processes of this machine."""
     if dask not in (None, LOCAL) and requested is not None:
         raise ClusterError("the number of workers is that of the scheduler; leave out --jobs")
-    here = [item.path for item in found.inputs if isinstance(item.path, RemoteFile)]
+    here = [item.place for item in found.inputs if isinstance(item.place, RemoteFile)]
     if any(only_here(path.address) for path in here):
         if dask is not None:
             raise ClusterError("memory:// is seen by this process only; leave out --dask")
