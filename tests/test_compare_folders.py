@@ -211,6 +211,7 @@ def test_files_and_folders_are_not_mixed(tmp_path: Path) -> None:
 
 def test_the_command_tells_the_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given, out = folders(tmp_path, 10), tmp_path / "out"
+    assert compare_folders.__kwdefaults__ is not None
     monkeypatch.setitem(compare_folders.__kwdefaults__, "work", compare)
     words = ["compare", *map(str, given), "-o", str(out), "--jobs", "1", "--timeout", "0"]
     done = CliRunner().invoke(app, [*words, "--log-json", str(tmp_path / "log")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -93,7 +94,13 @@ def test_training_reads_names_as_they_were_and_writes_none(tmp_path: Path) -> No
     (tmp_path / "clusters.csv").write_text(csv_text(found, header=True))
     assert "\n'=case0/a.dcm," in (tmp_path / "clusters.csv").read_text()
     assert set(read_clusters(tmp_path / "clusters.csv").clusters["file"]) == set(found["file"])
-    settings = {"permutations": 3, "stability_samples": 2, "samples": 5, "repeats": 1, "plots": False}
+    settings: dict[str, Any] = {
+        "permutations": 3,
+        "stability_samples": 2,
+        "samples": 5,
+        "repeats": 1,
+        "plots": False,
+    }
     for guard in (True, False):  # labels that were saved from a guarded table, and others
         path = tmp_path / f"labels {guard}.csv"
         path.write_text(csv_text(labels, header=True) if guard else labels.to_csv(index=False))

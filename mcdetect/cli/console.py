@@ -157,8 +157,8 @@ class Terminal(Observer):
             )
         elif not self.quiet and self._pace is not None and now - self._told >= TELL_S:
             self._told = now
-            line = progress_line(self._pace, self.failed, self.noun)
-            self.console.print(line, markup=False, highlight=False)
+            told = progress_line(self._pace, self.failed, self.noun)
+            self.console.print(told, markup=False, highlight=False)
 
     def _how_fast(self, between: str) -> str:
         return "" if self._pace is None else between.join(pace_words(self._pace, self.failed))
