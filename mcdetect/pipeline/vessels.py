@@ -144,7 +144,7 @@ def _on_plaques(
         plaque |= own_plaques
         taken |= near
         known = vessel[members & (vessel > 0)]
-        same = np.bincount(known).argmax() if known.size else vessel.max() + 1
+        same = int(np.bincount(known).argmax() if known.size else vessel.max() + 1)
         vessel[np.isin(vessel, known)] = same
         vessel[members] = same
         courses = [(same if other in known else other, line) for other, line in courses]
