@@ -85,8 +85,9 @@ def test_plaques_alongside_one_another_speak_for_an_artery() -> None:
     assert not rows_of(lone).label.any()  # type: ignore[arg-type]
 
 
-def test_plaques_after_a_long_gap_join_where_they_fit_two() -> None:
-    row, col, angle, length, evidence = track(60.0, radius=600.0, gap=1.0)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_plaques_after_a_long_gap_join_where_they_fit_two(seed: int) -> None:
+    row, col, angle, length, evidence = track(60.0, radius=600.0, gap=1.0, seed=seed)
     place = col - col.min()
     kept = (place < 37.0) | (place > 47.0)
     table = row[kept], col[kept], angle[kept], length[kept], evidence[kept]
