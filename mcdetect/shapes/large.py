@@ -22,6 +22,7 @@ from mcdetect.shapes.figures import (
     ellipse,
     is_solid,
     join,
+    on_its_box,
     paint,
     shared_px,
     solidity,
@@ -329,18 +330,19 @@ def _figure(smooth: _Image, row: int, col: int, spacing: PixelSpacing) -> Figure
     slopes = border_slopes(window, place, counts.astype(np.int64), spacing.row_mm, spacing.col_mm)
     if counts.size == 0:
         return None
-    steepest, part = counts[np.argmax(slopes)], math.pi / 4.0 * (_LEAST_PART * LEAST_MM) ** 2 / pixel_mm2
+    steepest, least = counts[np.argmax(slopes)], math.pi / 4.0 * (_LEAST_PART * LEAST_MM) ** 2 / pixel_mm2
     for k in np.argsort(-slopes, kind="stable"):
         if slopes[k] < max(LEAST_SLOPE, LEAST_EDGE * height, _AS_STEEP * slopes.max()):
             break
-        closed, mask, (r0, c0) = close_gaps(place[: counts[k]], window.shape[1], spacing)
+        part, r0, c0 = on_its_box(place[: counts[k]], window.shape[1])
+        closed, mask, (down, across) = close_gaps(part, spacing)
         if closed > _MOST_CLOSED * counts[k]:
             continue  # specks side by side, with gaps between them
         area = int(np.count_nonzero(mask))
-        ring, coarser = area >= _RING * counts[k], steepest >= part and area >= _COARSER * steepest
+        ring, coarser = area >= _RING * counts[k], steepest >= least and area >= _COARSER * steepest
         if counts[k] != steepest and not (ring or coarser):
             continue  # another level of the same border, or what lies around a speck
-        figure = Figure(mask, top + r0, left + c0, height, leak, float(slopes[k]))
+        figure = Figure(mask, top + r0 - down, left + c0 - across, height, leak, float(slopes[k]))
         if _is_body(figure, smooth, spacing):
             return figure
     return None
