@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mcdetect.breast.bright import GreyRange, bright_parts
+from mcdetect.breast.bright import BrightPlaces
 from mcdetect.breast.grid import disc
 
 __all__ = ["find_clips", "find_markers", "find_saturated"]
@@ -39,17 +39,13 @@ CLIP_PLATEAU = 0.8  # width at the second level over that at the first: flat on 
 CLIP_MARGIN_MM = 2.0  # masked about a clip: processing leaves a halo
 
 
-def find_clips(pixels: FloatImage, mask: BoolImage, levels: GreyRange, spacing_mm: Spacing) -> BoolImage:
+def find_clips(bright: BrightPlaces, spacing_mm: Spacing) -> BoolImage:
     """Find surgical clips and pieces of wire: the brightest there is, straight, and flat on top.
 
     Parameters
     ----------
-    pixels : (rows, cols) float32 array
-        Grey levels.
-    mask : (rows, cols) bool array
-        The breast.
-    levels : GreyRange
-        Grey levels of the whole breast; `pixels` may be a part of it.
+    bright : BrightPlaces
+        What reaches the first of `CLIP_LEVELS` at least.
     spacing_mm : (float, float)
         Row and column spacing in mm.
 
@@ -58,18 +54,18 @@ def find_clips(pixels: FloatImage, mask: BoolImage, levels: GreyRange, spacing_m
     (rows, cols) bool array
         True on them and about them.
     """
-    found = np.zeros(mask.shape, np.bool_)
-    low, high = map(levels.level, CLIP_LEVELS)
-    bright = bright_parts(pixels, mask, low)
-    area = bright.stats[:, cv2.CC_STAT_AREA] * (spacing_mm[0] * spacing_mm[1])
+    found = np.zeros(bright.pixels.shape, np.bool_)
+    low, high = map(bright.levels.level, CLIP_LEVELS)
+    parts = bright.parts(low)
+    area = parts.area * (spacing_mm[0] * spacing_mm[1])
     least, most = CLIP_MM[0] * CLIP_MM[1] * CLIP_FILL, 4.0 * CLIP_MM[0] * CLIP_MM[2]
-    for label in 1 + np.flatnonzero((area[1:] >= least) & (area[1:] <= most)):
-        whole, up, left = bright.part(int(label))
+    for part in np.flatnonzero((area >= least) & (area <= most)):
+        whole, up, left = parts.mask(int(part)), int(parts.top[part]), int(parts.left[part])
         box = np.s_[up : up + whole.shape[0], left : left + whole.shape[1]]
         length, across, fill = _rectangle(whole, spacing_mm)
         if length < max(CLIP_MM[0], CLIP_ASPECT * across) or fill < CLIP_FILL:
             continue
-        core = whole & (pixels[box] >= np.float32(high))
+        core = whole & (bright.pixels[box] >= np.float32(high))
         if CLIP_MM[1] <= across <= CLIP_MM[2] and _rectangle(core, spacing_mm)[1] >= CLIP_PLATEAU * across:
             found[box] |= whole
     if found.any():

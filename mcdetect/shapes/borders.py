@@ -78,7 +78,7 @@ def border_of(
     if not _LEAST_PX <= len(longest) <= _MOST_PX:
         return None
     steps = np.array([spacing.col_mm, spacing.row_mm])
-    pixel = float(steps.mean())
+    pixel = 0.5 * (spacing.row_mm + spacing.col_mm)
     line = ndi.uniform_filter1d(
         longest * steps, 2 * max(1, round(_NORMAL_MM / pixel)) + 1, axis=0, mode="wrap"
     )
@@ -87,7 +87,7 @@ def border_of(
     turn = cv2.contourArea(longest, oriented=True)
     outward = normal / steps * (1.0 if turn >= 0.0 else -1.0)
     at = longest + np.array([left, top])
-    edge = 0.5 * float(steps.min())  # from the centres of the outermost pixels
+    edge = 0.5 * min(spacing.row_mm, spacing.col_mm)  # from the centres of the outermost pixels
     reaches = np.array([-REACH_MM, REACH_MM, _FAR_MM])[:, None, None]
     inside, outside, farther = _values(image, at + (edge + reaches) * outward)
     steps_across = inside - outside

@@ -31,6 +31,7 @@ __all__ = [
     "shared_px",
     "solidity",
     "window",
+    "with_room",
 ]
 
 _Ints = npt.NDArray[np.int64]
@@ -78,9 +79,16 @@ def close_gaps(mask: _Mask, spacing: PixelSpacing) -> tuple[int, _Mask, tuple[in
     """
     down, across = (int(_CLOSING_MM / step + 1e-6) for step in (spacing.row_mm, spacing.col_mm))
     room = 2 * down, 2 * across  # to grow and shrink again
-    padded = np.pad(mask.view(np.uint8), ((room[0], room[0]), (room[1], room[1])))
+    padded = with_room(mask, (room[0], room[0]), (room[1], room[1]))
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, ellipse(down, across).view(np.uint8))
     return int(np.count_nonzero(closed)), fill_holes(np.asarray(closed)), room
+
+
+def with_room(mask: _Mask, rows: tuple[int, int], cols: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return a mask with so many empty rows and columns before and behind it."""
+    padded = np.zeros((mask.shape[0] + sum(rows), mask.shape[1] + sum(cols)), np.uint8)
+    padded[rows[0] : rows[0] + mask.shape[0], cols[0] : cols[0] + mask.shape[1]] = mask
+    return padded
 
 
 def on_its_box(place: _Ints, cols: int) -> tuple[_Mask, int, int]:

@@ -179,7 +179,7 @@ def find_large_bodies(
         if grown is not None:
             _add(figures, grown, label, spacing)
     on = label[row, col]
-    halo = np.zeros_like(label)
+    halo = np.zeros(label.shape, np.int32)  # only what is painted takes memory
     for number, figure in enumerate(figures, start=1):
         paint(halo, figure, number, HALO_MM, spacing)
         faint = smooth[row, col] - figure.surroundings < HALO_HEIGHT * figure.height

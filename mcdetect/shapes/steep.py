@@ -23,6 +23,7 @@ from mcdetect.shapes.figures import (
     is_solid,
     mean_slope,
     solidity,
+    with_room,
 )
 
 __all__ = ["Outlined", "outline_region"]
@@ -47,6 +48,10 @@ _HARDLY_CUT = 0.995  # share of the area from which on no strand was cut off
 
 # Technical: how much is looked at.
 _MARGIN_MM = 1.0
+
+# Standard: what BI-RADS, 5th edition, calls coarse, rim and rod reaches from 1 mm to over 1 cm; webs of
+# tissue reach far beyond that from their brightest place, and cost time.
+_FARTHEST_MM = 20.0
 
 
 @dataclass(frozen=True)
@@ -129,8 +134,11 @@ def outline_region(
     Outlined or None
     """
     down, across = (round(_MARGIN_MM / step) for step in (spacing.row_mm, spacing.col_mm))
-    top, left = max(0, region.top - down), max(0, region.left - across)
-    bottom, right = region.bottom + down, region.right + across
+    far = [math.ceil(_FARTHEST_MM / step) for step in (spacing.row_mm, spacing.col_mm)]
+    top = max(0, region.top - down, region.row_px - far[0])
+    left = max(0, region.left - across, region.col_px - far[1])
+    bottom = min(region.bottom + down, region.row_px + far[0])
+    right = min(region.right + across, region.col_px + far[1])
     window = smooth[top:bottom, left:right]
     over = window - _tissue_at(tissue, smooth.shape, top, left, window.shape)
     summit = _summit(over, region.row_px - top, region.col_px - left)
@@ -214,16 +222,14 @@ def _without_strands(
     part: _Mask, top: int, left: int, shape: tuple[int, ...], strand_mm: float, spacing: PixelSpacing
 ) -> tuple[_Mask, int, int]:
     """Return the largest part of a figure after all that is thin was cut off, on the box that it fills, and
-    where that begins; empty where that is nothing. Nothing is thin at the border of the window, of this shape.
+    where that begins; empty where that is nothing. Nothing is thin at the border of the window of that shape.
     """
     reach = [int(0.5 * strand_mm / step) for step in (spacing.row_mm, spacing.col_mm)]
     behind = shape[0] - top - part.shape[0], shape[1] - left - part.shape[1]
     room = [
         (min(n, before), min(n, after)) for n, before, after in zip(reach, (top, left), behind, strict=True)
     ]
-    opened = cv2.morphologyEx(
-        np.pad(part.view(np.uint8), room), cv2.MORPH_OPEN, ellipse(*reach).view(np.uint8)
-    )
+    opened = cv2.morphologyEx(with_room(part, *room), cv2.MORPH_OPEN, ellipse(*reach).view(np.uint8))
     before, after = np.count_nonzero(part), np.count_nonzero(opened)
     if after == 0 or after > _HARDLY_CUT * before:
         return np.zeros((0, 0), np.bool_), 0, 0
