@@ -27,8 +27,6 @@ BAND_SHARE = 0.45
 BAND_SIDE_MM = 60.0
 """Shorter sides belong to crops; texture alone could look like a border there."""
 
-_LINES = 8  # Technical: of a margin that are looked at together
-
 
 def find_frame(level: FloatImage, exposed: BoolImage, step_mm: tuple[float, float]) -> Frame:
     """Find the rectangle that holds the exposed film or detector.
@@ -89,13 +87,13 @@ def _crop_padding(exposed: BoolImage, along_mm: float) -> tuple[int, int]:
 
 def _flat_margin(level: FloatImage, step_mm: tuple[float, float]) -> int:
     """Depth in lines of a flat margin at the top that ends in a straight step, else 0."""
-    depth, outermost = 0, float("nan")
-    for first in range(0, level.shape[0], _LINES):
-        low, middle, high = np.percentile(level[first : first + _LINES], [2.0, 50.0, 98.0], axis=1)
-        outermost = middle[0] if first == 0 else outermost
-        flat = (high - low <= FLAT) & (np.abs(middle - outermost) <= FLAT)
-        if not flat.all():
-            depth = first + int(np.argmin(flat))
+    low, high = level.min(axis=1), level.max(axis=1)
+    outermost = np.percentile(level[0], 50.0)
+    sure = (high - low <= FLAT) & (np.maximum(high - outermost, outermost - low) <= FLAT)
+    depth = 0
+    for line in range(level.shape[0]):
+        if not (sure[line] or _is_flat(level[line], outermost)):
+            depth = line
             break
     if depth == 0 or depth + 2 > level.shape[0]:
         return 0
@@ -103,6 +101,11 @@ def _flat_margin(level: FloatImage, step_mm: tuple[float, float]) -> int:
     changed = np.abs(beyond - outermost) > FLAT
     long_enough = changed.sum() * step_mm[1] >= STEP_RUN_MM and changed.mean() >= 0.3
     return depth + 1 if long_enough else 0
+
+
+def _is_flat(line: FloatImage, outermost: np.floating) -> bool:
+    low, middle, high = np.percentile(line, [2.0, 50.0, 98.0])
+    return bool((high - low <= FLAT) & (np.abs(middle - outermost) <= FLAT))
 
 
 def _border_band(level: FloatImage, step_mm: tuple[float, float]) -> int:

@@ -109,7 +109,8 @@ def region_tree(
                         own_many += sign
             large = own_area > most
         if large:
-            own_area, own_border, own_many, own_fall, whole = most + 1, 0, 0, 0.0, np.int32(-2)
+            own_area, own_border, own_many, own_fall = most + 1, 0, 0, np.float32(0.0)
+            whole = np.int32(-2)
             for top in tops:
                 if top >= 0:
                     parent[node[top]], root[top] = own, -2

@@ -83,21 +83,21 @@ def border_of(
         longest * steps, 2 * max(1, round(_NORMAL_MM / pixel)) + 1, axis=0, mode="wrap"
     )
     along = np.concatenate([line[2:], line[:2]]) - np.concatenate([line[-2:], line[:-2]])
-    normal = np.column_stack([along[:, 1], -along[:, 0]]) / (np.hypot(*along.T)[:, None] + 1e-9)
+    outward = along[:, ::-1] / (np.hypot(along[:, 0], along[:, 1])[:, None] + 1e-9) / steps
     turn = cv2.contourArea(longest, oriented=True)
-    outward = normal / steps * (1.0 if turn >= 0.0 else -1.0)
+    outward *= (1.0, -1.0) if turn >= 0.0 else (-1.0, 1.0)
     at = longest + np.array([left, top])
     edge = 0.5 * min(spacing.row_mm, spacing.col_mm)  # from the centres of the outermost pixels
     reaches = np.array([-REACH_MM, REACH_MM, _FAR_MM])[:, None, None]
     inside, outside, farther = _values(image, at + (edge + reaches) * outward)
     steps_across = inside - outside
     pieces = ndi.uniform_filter1d(steps_across, 2 * max(1, round(0.5 * _PIECE_MM / pixel)) + 1, mode="wrap")
-    step = float(steps_across.mean())
+    step = float(steps_across.sum()) / steps_across.size
     weak = int(_WEAK * pieces.size)
     return Border(
         step=step,
         weakest=float(np.partition(pieces, weak)[weak]),
-        beyond=float((outside - farther).mean()) / max(step, 1e-3),
+        beyond=float((outside - farther).sum()) / outside.size / max(step, 1e-3),
         just_outside=outside,
     )
 

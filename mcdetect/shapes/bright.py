@@ -183,7 +183,7 @@ def _usual_steps(values: _Image, inside: _Mask, row_mm: float, col_mm: float) ->
             part = (slice(i * tile[0], (i + 1) * tile[0]), slice(j * tile[1], (j + 1) * tile[1]))
             there = steps[part][inside[:-1, :-1][part]]
             if there.size > 50:
-                usual[i, j] = _median(there[::3])
+                usual[i, j] = _median(np.asarray(there[::3], np.float32))
     middle = float(np.nanmedian(usual)) if np.isfinite(usual).any() else 1.0
     usual = np.maximum(np.where(np.isfinite(usual), usual, middle), max(0.5 * middle, 1e-3)).astype(
         np.float32

@@ -118,7 +118,7 @@ def fill_holes(mask: npt.NDArray[np.uint8]) -> _Mask:
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros(mask.shape, np.uint8)
     cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
-    return filled.astype(np.bool_)
+    return filled.view(np.bool_)
 
 
 def axes_mm(mask: _Mask, spacing: PixelSpacing) -> tuple[float, float]:
@@ -140,7 +140,7 @@ def depth_mm(mask: _Mask, spacing: PixelSpacing) -> npt.NDArray[np.float64]:
 
 def outlines_of(mask: _Mask) -> list[npt.NDArray[np.int32]]:
     """Return the outer outlines of a figure: the (col, row) of their pixels, in order."""
-    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    found, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return [np.asarray(outline, np.int32).reshape(-1, 2) for outline in found]
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.growth import border_slopes, grow
+from mcdetect.kernels.threads import in_parts
 from mcdetect.shapes.bright import bright_regions, over_tissue
 from mcdetect.shapes.figures import (
     LEAST_SOLIDITY,
@@ -216,17 +217,22 @@ def _steep_all_around(
 ) -> tuple[list[Figure], float]:
     """Return the figures whose border is steep all around, the surest first; and the usual step, per mm."""
     tissue = over_tissue(pixels, spacing)
-    found: list[Outlined] = []
     regions = bright_regions(pixels, tissue, searched, spacing)
-    for region in regions:
-        row, col = marks.row, marks.col
-        near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
-        least = float(marks.least_evidence[near].min(initial=SURE_EVIDENCE))
-        outlined = outline_region(smooth, tissue, region, spacing, least)
-        if outlined is None or not _is_steep_body(outlined, smooth, marks, spacing):
-            continue
-        if _share_around(searched, outlined.figure, spacing) >= LEAST_SEARCHED:
-            found.append(outlined)
+    outlined: list[Outlined | None] = [None] * len(regions)
+
+    def look(first: int, last: int) -> None:
+        for k, region in enumerate(regions[first:last], start=first):
+            row, col = marks.row, marks.col
+            near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
+            least = float(marks.least_evidence[near].min(initial=SURE_EVIDENCE))
+            one = outline_region(smooth, tissue, region, spacing, least)
+            if one is not None and _is_steep_body(one, smooth, marks, spacing):
+                outlined[k] = one
+
+    in_parts(look, len(regions))
+    found = [
+        one for one in outlined if one and _share_around(searched, one.figure, spacing) >= LEAST_SEARCHED
+    ]
     found.sort(key=lambda one: -one.evidence)
     usual = float(np.median([region.usual for region in regions])) if regions else 1.0
     return [outlined.figure for outlined in found], usual
