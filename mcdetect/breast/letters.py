@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from mcdetect.breast.bright import BrightParts, BrightPlaces
 from mcdetect.breast.grid import disc
@@ -33,6 +35,7 @@ _SHARP = 0.06
 """Of the height of a letter, what is left two pixels outside its bright part, at most."""
 
 _MOST = 5000  # Technical: bright parts that are looked at, the first; it bounds the time
+_MANY = 1000  # Technical: of which it is not told which lie side by side
 _RING_PX = (5, 7)  # Technical: from a letter to what is taken as its background
 
 
@@ -67,8 +70,9 @@ def _letters(bright: BrightPlaces, spacing_mm: Spacing, level: float, least: int
     least_height = HEIGHT * (bright.levels.top - bright.levels.median)
     parts = bright.parts(level)
     longer = _longer_mm(parts, spacing_mm)
+    tried = np.flatnonzero((longer >= SIZE_MM[0]) & (longer <= SIZE_MM[1]))[:_MOST]
     places = []
-    for part in np.flatnonzero((longer >= SIZE_MM[0]) & (longer <= SIZE_MM[1]))[:_MOST]:
+    for part in tried[_among_others(parts, tried, spacing_mm, least)]:
         letter, up, left = parts.mask(int(part)), int(parts.top[part]), int(parts.left[part])
         if _is_letter(bright.pixels, letter, up, left, float(longer[part]), level, least_height, spacing_mm):
             places.append((up, left, letter))
@@ -85,6 +89,23 @@ def _letters(bright: BrightPlaces, spacing_mm: Spacing, level: float, least: int
         return None
     _add_rest_of_words(found, parts, spacing_mm)
     return found
+
+
+def _among_others(
+    parts: BrightParts, which: npt.NDArray[np.int64], spacing_mm: Spacing, least: int
+) -> BoolImage:
+    """Tell of which parts the boxes lie among so many that they may be of one word."""
+    if which.size < least or which.size > _MANY:
+        return np.full(which.size, which.size >= least)
+    side_by_side = np.ones((which.size, which.size), np.bool_)
+    reach = [n + 1 for n in disc(0.5 * WORD_MM, spacing_mm).shape]
+    for first, length, far in ((parts.top, parts.height, reach[0]), (parts.left, parts.width, reach[1])):
+        begin, end = first[which], first[which] + length[which]
+        side_by_side &= begin[:, None] - end <= far
+        side_by_side &= begin - end[:, None] <= far
+    _, word = csgraph.connected_components(sparse.csr_array(side_by_side), directed=False)
+    enough: BoolImage = np.bincount(word)[word] >= least
+    return enough
 
 
 def _longer_mm(parts: BrightParts, spacing_mm: Spacing) -> npt.NDArray[np.float64]:

@@ -80,7 +80,7 @@ def _rectangle(part: BoolImage, spacing_mm: Spacing) -> tuple[float, float, floa
     rows = np.flatnonzero(part.any(axis=1))
     if rows.size == 0:
         return 0.0, 0.0, 0.0
-    # The first and last pixels of rows tell the rectangle; their corners, so that one of pixels fills its own.
+    # First and last pixels of rows tell the rectangle; their corners, so that one of pixels fills its own.
     first, last = part[rows].argmax(axis=1), part.shape[1] - 1 - part[rows, ::-1].argmax(axis=1)
     place = np.concatenate([np.column_stack([rows, first]), np.column_stack([rows, last])])
     corners = (place[:, None] + np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])).reshape(-1, 2)
