@@ -16,7 +16,9 @@ __all__ = ["discrete_gaussian", "padded", "smooth", "smooth_row"]
 
 # Technical: division of the work.
 _LEAST = 32  # fewest rows that are worth a thread
-_UNROLL = 3  # taps on either side that are added in one visit of a line; `smooth_row` is written out for so many
+_UNROLL = (
+    3  # taps on either side that are added in one visit of a line; `smooth_row` is written out for so many
+)
 
 
 def discrete_gaussian(sigma_px: float, tail: float = 1e-3) -> npt.NDArray[np.float32]:
