@@ -430,6 +430,58 @@ BENCHMARKS: dict[str, Benchmark] = {
             ),
         ),
     ),
+    "speed": Benchmark(
+        "benchmarks.measurement.speed",
+        "No slower than its filters",
+        "4096 x 3328 pixels; ratios are medians of repetitions in both orders within one run, after the same "
+        "maxima were found. OpenCV: the chain of eight Gaussians, seven differences, normalised maximum and "
+        "peaks, float32, separable, on the part that holds the breast; blob_dog: the same scales and part, "
+        "about as many blobs. The batch: 2560 x 3328 pixels, uncompressed DICOM to tables, two workers. "
+        "The cold start compiles every kernel. "
+        "`today`: where these figures stood first.",
+        (
+            View(
+                "",
+                (
+                    Column("today", "today", form="g"),
+                    Column("now", "now", form=".3g"),
+                    Column("must", "must", form="g"),
+                    Column("aim", "aim", form="g"),
+                    Column("reached", "reached"),
+                    Column("the ratio in processor time", "ratio of processor time", form=".3g"),
+                ),
+                down=("what",),
+            ),
+            View(
+                "Times in the same run",
+                (Column("ms", "ms"), Column("processor time, ms", "processor ms")),
+                down=("contestant",),
+            ),
+            View(
+                "Batches",
+                (
+                    Column("images per second", "images per second", form=".2f"),
+                    Column("processor seconds per image", "processor seconds per image"),
+                    Column("memory of a process, MiB", "memory of a worker"),
+                ),
+                down=("jobs",),
+            ),
+            View(
+                "Circumstances",
+                (
+                    Column("candidates of ours that are maxima of the chain", "ours that the chain finds"),
+                    Column("maxima of the chain that ours finds", "maxima of the chain that ours finds"),
+                    Column("share of the frame searched", "share of the frame searched"),
+                    Column("repetitions", "repetitions"),
+                    Column("candidates", "candidates"),
+                    Column("blobs of blob_dog", "blobs"),
+                    Column("memory that Python asked for, bytes per pixel", "traced bytes per pixel"),
+                    Column("warm start, CPU s", "warm start, CPU"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
     "runs": Benchmark(
         "benchmarks.endurance.runs",
         "Runs over many images",
