@@ -20,17 +20,18 @@ class FoldModels:
     """Models of a folder that `python -m benchmarks spot_model --folds DIR` wrote, `spot_model_digital` and
     `second_look`.
 
-    A digital background has all, as digital images have, where the folder holds them.
+    A digital background has all, as digital images have, where the folder holds them; no second look with
+    `second` false.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, second: bool = True) -> None:
         if not any((folder / name).exists() for name in (INDEX, DIGITAL_INDEX)):
             raise SystemExit(
                 f"{folder / INDEX} is not there; "
                 f"`python -m benchmarks spot_model --report --folds {folder}` makes it"
             )
         self._general, self._digital = _index(folder / INDEX), _index(folder / DIGITAL_INDEX)
-        self._second = _index(folder / SECOND_INDEX)
+        self._second = _index(folder / SECOND_INDEX) if second else {}
         self._folder = folder
         self._models: dict[str, SpotModel] = {}
 

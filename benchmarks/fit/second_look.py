@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not REAL.is_dir():
         raise SystemExit(f"needs the real mammograms in {REAL.name} of ../shared/data")
     start = time.time()
-    models = FoldModels(options.models)
+    models = FoldModels(options.models, second=False)
     items: list[Item] = []
     for background in _chosen(real_spots.real_backgrounds(), options.women):
         items += gather(background, models)
