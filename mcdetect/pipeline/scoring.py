@@ -75,8 +75,10 @@ def score_candidates(
 
 
 def looked_at_twice(model: SpotModel | DigitalScore, found: Searched) -> bool:
-    """Tell whether candidates get a second look: those of plain digital images do."""
-    return isinstance(model, DigitalScore) and model.second is not None and found.log_odds is None
+    """Tell whether candidates get a second look: those of plain digital images of a whole breast do."""
+    if not isinstance(model, DigitalScore) or model.second is None:
+        return False
+    return found.log_odds is None and not found.breast.is_part
 
 
 def rows_of_second_look(
