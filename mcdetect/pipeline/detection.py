@@ -159,7 +159,10 @@ def _score(
     looks = model.log_odds(found.features) if found.log_odds is None else found.log_odds
     own = lowered_on_edges(looks, contrast, least)
     depth_mm = found.depths(spots.row_px, spots.col_px)
-    log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications, depth_mm)
+    at_skin = found.breast.at_skin_at(spots.row_px, spots.col_px)
+    log_odds = in_context(
+        row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications, depth_mm, at_skin
+    )
     candidates = Marks(
         row_px=spots.row_px,
         col_px=spots.col_px,

@@ -84,6 +84,7 @@ def follow_vessels(
         found.area_cm2,
         config.calcifications,
         found.depths(candidates.row_px[beside], candidates.col_px[beside]),
+        found.breast.at_skin_at(candidates.row_px[beside], candidates.col_px[beside]),
     )
     whole = candidates.body > 0  # a large body is certain by its border, whatever lies around
     log_odds[whole] = np.maximum(log_odds[whole], candidates.log_odds[whole])
