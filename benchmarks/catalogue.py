@@ -482,6 +482,26 @@ BENCHMARKS: dict[str, Benchmark] = {
             ),
         ),
     ),
+    "scaling": Benchmark(
+        "benchmarks.measurement.scaling",
+        "How the cost grows",
+        "Processor time over sizes of two decades and more, and the exponent of what grows, after what every "
+        "size pays alike. Pixels are in millions. A cost of n log n shows as 1.1 to 1.2.",
+        (
+            View(
+                "",
+                (
+                    Column("exponent", "exponent", form=".2f"),
+                    Column("may be", "may be"),
+                    Column("what every size pays, s", "start", form=".3f"),
+                    Column("at the largest, s", "seconds at the largest"),
+                ),
+                down=("what",),
+            ),
+            View("Seconds", (Column("seconds", "seconds", form=".4f"),), down=("what", "size")),
+        ),
+        ("scaling.png",),
+    ),
     "runs": Benchmark(
         "benchmarks.endurance.runs",
         "Runs over many images",
@@ -536,6 +556,22 @@ BENCHMARKS: dict[str, Benchmark] = {
                     Column("searches", "searches"),
                     Column("of images searched before", "searches of what was searched before"),
                 ),
+                turned=True,
+            ),
+            View("", (Column("strikes", "strikes"),), down=("of", "kind")),
+            View(
+                "",
+                (
+                    Column("files", "files"),
+                    Column("of these broken", "broken"),
+                    Column("files of results", "files of results"),
+                    Column("equal, byte for byte", "equal, byte for byte"),
+                    Column("lost", "images lost"),
+                    Column("doubled", "images doubled"),
+                    Column("comparisons", "searches"),
+                    Column("of what was compared before", "searches of what was searched before"),
+                ),
+                down=("of",),
                 turned=True,
             ),
         ),

@@ -368,6 +368,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "slice_score": ("--volumes", "5", "--report"),
     "tomosynthesis": ("--volumes", "1", "--stack", "1000", "800", "16"),
     "large_image": ("--runs", "1"),
+    "scaling": ("--only", "candidates", "members", "--most", "1000"),
     "speed": ("--repeats", "1", "--images", "2", "--shape", "1500", "1200"),
     "cluster": ("--images", "4", "--workers", "1"),
     "fuzz": ("--inputs", "70"),
