@@ -27,6 +27,7 @@ from mcdetect.shapes.figures import (
     solidity,
 )
 from mcdetect.shapes.loops import find_rings
+from mcdetect.shapes.rounds import find_rounds
 from mcdetect.shapes.steep import Outlined, outline_region
 from mcdetect.shapes.whole import body_kind, is_wire, measure_body
 
@@ -54,10 +55,15 @@ LEAST_SHARE = 0.3
 BENT_SLOPE, BENT_STEP, MOST_LEFT = 100.0, 20.0, 0.05
 """Least slope and step of one that is bent or forked, and most of what surrounds it that may be as bright:
 ends and crossings of vessels and ligaments go on beyond their border."""
-LEAST_EVIDENCE, SURE_EVIDENCE = 2.0, 5.0
-"""Least evidence (`mcdetect.shapes.steep`) of a body with and without a certain mark."""
+WIDE_MM = (13.0, 3.0)
+"""Bodies are looked for above what is left of the tissue without all that is narrower. The first is wider than
+the largest body; above the second, small bodies and shells on a slope stand by themselves."""
+LEAST_EVIDENCE, LIKELY_EVIDENCE, SURE_EVIDENCE = 2.0, 5.0, 6.0
+"""Least evidence (`mcdetect.shapes.steep`) of a body with a certain mark, with a likely one, and without."""
 UNLIKELY = -3.0
 """Log-odds up to which a mark is no evidence itself; from there to 0 less and less is asked of the border."""
+FORKED_SOLIDITY, FORKED_EVIDENCE = 0.78, 10.0
+"""The same for one from which strands were cut and which is not more solid: a crossing of ligaments."""
 STRONG_EVIDENCE = 7.0
 """The same for one that is bent or forked, or from which strands were cut: these may cross."""
 LIGAMENT_ASPECT, LIGAMENT_EVIDENCE = 6.0, 10.0
@@ -72,6 +78,7 @@ HALO_MM, HALO_HEIGHT = 1.0, 0.15
 coding leave rings beside what is very bright."""
 SMALL_MM, SMALL_SOLIDITY = 1.2, 0.88
 """Below this diameter a body has at least this solidity: specks that touch are as large."""
+_MOST_PART = 0.5  # of a round body that is more than a piece of it
 _SAME = 0.2  # share of the smaller of two bodies that lies on the other, from which both are one
 
 # Standard: what BI-RADS, 5th edition, calls coarse, rim and rod reaches from 1 mm to over 1 cm.
@@ -200,7 +207,7 @@ class _Likely:
 
 def _likely_marks(row: _Places, col: _Places, log_odds: _Floats, certain: _Mask) -> _Likely:
     share = np.clip(log_odds / UNLIKELY, 0.0, 1.0)
-    least = LEAST_EVIDENCE + share * (SURE_EVIDENCE - LEAST_EVIDENCE)
+    least = LIKELY_EVIDENCE + share * (SURE_EVIDENCE - LIKELY_EVIDENCE)
     least = np.where(certain, LEAST_EVIDENCE, least)
     which = np.flatnonzero(least < SURE_EVIDENCE)
     return _Likely(row[which], col[which], least[which])
@@ -214,21 +221,45 @@ def _steep_all_around(
     spacing: PixelSpacing,
 ) -> tuple[list[Figure], float]:
     """Return the figures whose border is steep all around, the surest first; and the usual step, per mm."""
-    tissue = over_tissue(pixels, spacing)
     found: list[Outlined] = []
-    regions = bright_regions(pixels, tissue, searched, spacing)
-    for region in regions:
-        row, col = marks.row, marks.col
-        near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
-        least = float(marks.least_evidence[near].min(initial=SURE_EVIDENCE))
-        outlined = outline_region(smooth, tissue, region, spacing, least)
-        if outlined is None or not _is_steep_body(outlined, smooth, marks, spacing):
-            continue
-        if _share_around(searched, outlined.figure, spacing) >= LEAST_SEARCHED:
-            found.append(outlined)
+    usual = []
+    for wide_mm in WIDE_MM:
+        tissue = over_tissue(pixels, wide_mm, spacing)
+        for region in bright_regions(pixels, tissue, searched, spacing):
+            usual.append(region.usual)
+            row, col = marks.row, marks.col
+            near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
+            least = float(marks.least_evidence[near].min(initial=SURE_EVIDENCE))
+            least = least if wide_mm == WIDE_MM[0] else max(least, LIKELY_EVIDENCE)
+            outlined = outline_region(smooth, tissue, region, spacing, least)
+            if outlined is None or outlined.evidence < least:
+                continue
+            if not _is_steep_body(outlined, smooth, marks, spacing):
+                continue
+            if _share_around(searched, outlined.figure, spacing) >= LEAST_SEARCHED:
+                found.append(outlined)
     found.sort(key=lambda one: -one.evidence)
-    usual = float(np.median([region.usual for region in regions])) if regions else 1.0
-    return [outlined.figure for outlined in found], usual
+    figures: list[Figure] = []
+    for figure in (outlined.figure for outlined in found):
+        if not any(_overlap(figure, other) for other in figures):
+            figures.append(figure)
+    for outlined in sorted(find_rounds(pixels, smooth, searched, spacing), key=lambda one: -one.evidence):
+        figure = outlined.figure
+        on = [other for other in figures if _overlap(figure, other)]
+        if any(_MOST_PART * np.count_nonzero(figure.mask) <= np.count_nonzero(other.mask) for other in on):
+            continue
+        if not _is_steep_body(outlined, smooth, marks, spacing):
+            continue
+        if _share_around(searched, figure, spacing) >= LEAST_SEARCHED:
+            figures = [other for other in figures if not any(other is one for one in on)]
+            figures.append(figure)
+    return figures, float(np.median(usual)) if usual else 1.0
+
+
+def _overlap(one: Figure, other: Figure) -> bool:
+    """Tell whether two figures lie on each other."""
+    smaller = min(np.count_nonzero(one.mask), np.count_nonzero(other.mask))
+    return shared_px(one, other) > _SAME * smaller
 
 
 def _share_around(searched: _Mask, figure: Figure, spacing: PixelSpacing) -> float:
@@ -253,6 +284,8 @@ def _is_steep_body(outlined: Outlined, smooth: _Image, marks: _Likely, spacing: 
     if outlined.diameter_mm < SMALL_MM and solid < SMALL_SOLIDITY:
         return False
     if (solid < LEAST_SOLIDITY or outlined.cut) and outlined.evidence < STRONG_EVIDENCE:
+        return False
+    if outlined.cut and solid < FORKED_SOLIDITY and outlined.evidence < FORKED_EVIDENCE:
         return False
     long_mm, wide_mm = axes_mm(figure.mask, spacing)
     if outlined.cut and long_mm > LIGAMENT_ASPECT * wide_mm and outlined.evidence < LIGAMENT_EVIDENCE:
@@ -409,8 +442,7 @@ def _summit(smooth: _Image, row: int, col: int, spacing: PixelSpacing) -> tuple[
 def _add(figures: list[Figure], figure: Figure, label: npt.NDArray[np.int32], spacing: PixelSpacing) -> None:
     """Add a figure to the list and to the image of their numbers, or join it to the one that it lies on."""
     for number, other in enumerate(figures, start=1):
-        shared = shared_px(figure, other)
-        if shared > _SAME * min(np.count_nonzero(figure.mask), np.count_nonzero(other.mask)):
+        if _overlap(figure, other):
             figures[number - 1] = joined = join(figure, other)
             paint(label, joined, number, SKIRT_MM, spacing)
             return
