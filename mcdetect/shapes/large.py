@@ -56,8 +56,8 @@ BENT_SLOPE, BENT_STEP, MOST_LEFT = 100.0, 20.0, 0.05
 """Least slope and step of one that is bent or forked, and most of what surrounds it that may be as bright:
 ends and crossings of vessels and ligaments go on beyond their border."""
 WIDE_MM = (13.0, 3.0)
-"""Bodies are looked for above what is left of the tissue without all that is narrower. The first is wider than
-the largest body; above the second, small bodies and shells on a slope stand by themselves."""
+"""Bodies are looked for above what is left of the tissue without all that is narrower. The first is wider
+than the largest body; above the second, small bodies and shells on a slope stand by themselves."""
 LEAST_EVIDENCE, LIKELY_EVIDENCE, SURE_EVIDENCE = 2.0, 5.0, 6.0
 """Least evidence (`mcdetect.shapes.steep`) of a body with a certain mark, with a likely one, and without."""
 UNLIKELY = -3.0
