@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -12,7 +13,8 @@ import numpy.typing as npt
 
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.growth import border_slopes, grow
-from mcdetect.shapes.bright import bright_regions, over_tissue
+from mcdetect.kernels.threads import in_parts
+from mcdetect.shapes.bright import BrightRegion, bright_regions, over_tissue
 from mcdetect.shapes.figures import (
     LEAST_SOLIDITY,
     Figure,
@@ -22,6 +24,7 @@ from mcdetect.shapes.figures import (
     ellipse,
     is_solid,
     join,
+    on_its_box,
     paint,
     shared_px,
     solidity,
@@ -185,7 +188,7 @@ def find_large_bodies(
         if grown is not None:
             _add(figures, grown, label, spacing)
     on = label[row, col]
-    halo = np.zeros_like(label)
+    halo = np.zeros(label.shape, np.int32)  # only what is painted takes memory
     for number, figure in enumerate(figures, start=1):
         paint(halo, figure, number, HALO_MM, spacing)
         faint = smooth[row, col] - figure.surroundings < HALO_HEIGHT * figure.height
@@ -222,38 +225,59 @@ def _steep_all_around(
 ) -> tuple[list[Figure], float]:
     """Return the figures whose border is steep all around, the surest first; and the usual step, per mm."""
     found: list[Outlined] = []
-    usual = []
+    usual: list[float] = []
     for wide_mm in WIDE_MM:
         tissue = over_tissue(pixels, wide_mm, spacing)
-        for region in bright_regions(pixels, tissue, searched, spacing):
-            usual.append(region.usual)
-            row, col = marks.row, marks.col
-            near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
-            least = float(marks.least_evidence[near].min(initial=SURE_EVIDENCE))
-            least = least if wide_mm == WIDE_MM[0] else max(least, LIKELY_EVIDENCE)
-            outlined = outline_region(smooth, tissue, region, spacing, least)
-            if outlined is None or outlined.evidence < least:
-                continue
-            if not _is_steep_body(outlined, smooth, marks, spacing):
-                continue
-            if _share_around(searched, outlined.figure, spacing) >= LEAST_SEARCHED:
-                found.append(outlined)
-    found.sort(key=lambda one: -one.evidence)
+        regions = bright_regions(pixels, tissue, searched, spacing)
+        usual += [region.usual for region in regions]
+        outlined: list[Outlined | None] = [None] * len(regions)
+        floor = 0.0 if wide_mm == WIDE_MM[0] else LIKELY_EVIDENCE
+        look = partial(_look, regions, outlined, (smooth, tissue), marks, floor, spacing)
+        in_parts(look, len(regions))
+        found += [one for one in outlined if one]
+    rounds = [
+        one
+        for one in find_rounds(pixels, smooth, searched, spacing)
+        if _is_steep_body(one, smooth, marks, spacing)
+    ]
+    found, rounds = (
+        sorted(
+            (one for one in some if _share_around(searched, one.figure, spacing) >= LEAST_SEARCHED),
+            key=lambda one: -one.evidence,
+        )
+        for some in (found, rounds)
+    )
     figures: list[Figure] = []
-    for figure in (outlined.figure for outlined in found):
+    for figure in (one.figure for one in found):
         if not any(_overlap(figure, other) for other in figures):
             figures.append(figure)
-    for outlined in sorted(find_rounds(pixels, smooth, searched, spacing), key=lambda one: -one.evidence):
-        figure = outlined.figure
+    for figure in (one.figure for one in rounds):
         on = [other for other in figures if _overlap(figure, other)]
         if any(_MOST_PART * np.count_nonzero(figure.mask) <= np.count_nonzero(other.mask) for other in on):
             continue
-        if not _is_steep_body(outlined, smooth, marks, spacing):
-            continue
-        if _share_around(searched, figure, spacing) >= LEAST_SEARCHED:
-            figures = [other for other in figures if not any(other is one for one in on)]
-            figures.append(figure)
+        figures = [other for other in figures if not any(other is one for one in on)]
+        figures.append(figure)
     return figures, float(np.median(usual)) if usual else 1.0
+
+
+def _look(
+    regions: list[BrightRegion],
+    outlined: list[Outlined | None],
+    images: tuple[_Image, _Image],
+    marks: _Likely,
+    floor: float,
+    spacing: PixelSpacing,
+    first: int,
+    last: int,
+) -> None:
+    """Outline some of the regions, in the smoothed image over its tissue; keep those that are bodies."""
+    for k, region in enumerate(regions[first:last], start=first):
+        row, col = marks.row, marks.col
+        near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
+        least = max(floor, float(marks.least_evidence[near].min(initial=SURE_EVIDENCE)))
+        one = outline_region(*images, region, spacing, least)
+        if one is not None and one.evidence >= floor and _is_steep_body(one, images[0], marks, spacing):
+            outlined[k] = one
 
 
 def _overlap(one: Figure, other: Figure) -> bool:
@@ -362,18 +386,19 @@ def _figure(smooth: _Image, row: int, col: int, spacing: PixelSpacing) -> Figure
     slopes = border_slopes(window, place, counts.astype(np.int64), spacing.row_mm, spacing.col_mm)
     if counts.size == 0:
         return None
-    steepest, part = counts[np.argmax(slopes)], math.pi / 4.0 * (_LEAST_PART * LEAST_MM) ** 2 / pixel_mm2
+    steepest, least = counts[np.argmax(slopes)], math.pi / 4.0 * (_LEAST_PART * LEAST_MM) ** 2 / pixel_mm2
     for k in np.argsort(-slopes, kind="stable"):
         if slopes[k] < max(LEAST_SLOPE, LEAST_EDGE * height, _AS_STEEP * slopes.max()):
             break
-        closed, mask, (r0, c0) = close_gaps(place[: counts[k]], window.shape[1], spacing)
+        part, r0, c0 = on_its_box(place[: counts[k]], window.shape[1])
+        closed, mask, (down, across) = close_gaps(part, spacing)
         if closed > _MOST_CLOSED * counts[k]:
             continue  # specks side by side, with gaps between them
         area = int(np.count_nonzero(mask))
-        ring, coarser = area >= _RING * counts[k], steepest >= part and area >= _COARSER * steepest
+        ring, coarser = area >= _RING * counts[k], steepest >= least and area >= _COARSER * steepest
         if counts[k] != steepest and not (ring or coarser):
             continue  # another level of the same border, or what lies around a speck
-        figure = Figure(mask, top + r0, left + c0, height, leak, float(slopes[k]))
+        figure = Figure(mask, top + r0 - down, left + c0 - across, height, leak, float(slopes[k]))
         if _is_body(figure, smooth, spacing):
             return figure
     return None
