@@ -10,6 +10,7 @@ import numba
 
 from mcdetect.kernels.cache import KernelCache
 from mcdetect.kernels.sources import sources_digest
+from mcdetect.kernels.typing_memory import remembered_types
 
 __all__ = ["FAST", "kernel", "sources_digest"]
 
@@ -76,8 +77,8 @@ def kernel(
 def _with_few_collections(compiling: Callable[..., Any]) -> Callable[..., Any]:
     """Let Python look for unreachable cycles seldom meanwhile, which saves a sixth of the time.
 
-    Compilation makes millions of objects that stay reachable. numba compiles one kernel at a time, but one
-    within another.
+    Compilation makes millions of objects that stay reachable. The types of arithmetic on numbers are
+    remembered meanwhile, too. numba compiles one kernel at a time, but one within another.
     """
 
     def compiling_so(*arguments: Any) -> Any:
@@ -85,7 +86,8 @@ def _with_few_collections(compiling: Callable[..., Any]) -> Callable[..., Any]:
         if 0 < thresholds[0] < _SELDOM:
             gc.set_threshold(_SELDOM, *thresholds[1:])
         try:
-            return _with_room(compiling, arguments)
+            with remembered_types():
+                return _with_room(compiling, arguments)
         finally:
             gc.set_threshold(*thresholds)
 
