@@ -561,6 +561,22 @@ BENCHMARKS: dict[str, Benchmark] = {
                 ),
                 turned=True,
             ),
+            View("", (Column("strikes", "strikes"),), down=("of", "kind")),
+            View(
+                "",
+                (
+                    Column("files", "files"),
+                    Column("of these broken", "broken"),
+                    Column("files of results", "files of results"),
+                    Column("equal, byte for byte", "equal, byte for byte"),
+                    Column("lost", "images lost"),
+                    Column("doubled", "images doubled"),
+                    Column("comparisons", "searches"),
+                    Column("of what was compared before", "searches of what was searched before"),
+                ),
+                down=("of",),
+                turned=True,
+            ),
         ),
     ),
     "fuzz": Benchmark(

@@ -12,11 +12,13 @@ from scipy.special import ive
 from mcdetect.kernels.jit import kernel
 from mcdetect.kernels.threads import in_parts
 
-__all__ = ["discrete_gaussian", "smooth"]
+__all__ = ["discrete_gaussian", "padded", "smooth", "smooth_row"]
 
 # Technical: division of the work.
 _LEAST = 32  # fewest rows that are worth a thread
-_UNROLL = 4  # taps on either side that are added in one visit of a line; `_smooth` is written out for so many
+_UNROLL = (
+    3  # taps on either side that are added in one visit of a line; `smooth_row` is written out for so many
+)
 
 
 def discrete_gaussian(sigma_px: float, tail: float = 1e-3) -> npt.NDArray[np.float32]:
@@ -68,14 +70,22 @@ def smooth(
     out : (rows, cols) float32 array
         Written; must not overlap `image`.
     """
-    down, across = _padded(taps_rows), _padded(taps_cols)
+    down, across = padded(taps_rows), padded(taps_cols)
     in_parts(lambda first, last: _smooth(image, down, across, first, last, out), image.shape[0], least=_LEAST)
 
 
-def _padded(taps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def padded(taps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Fill the taps after the first with zeros up to a multiple of the unrolling."""
-    tail = -(taps.size - 1) % _UNROLL
+    tail = -(taps.size - 1) % _UNROLL if taps.size > 1 else _UNROLL
     return np.concatenate((taps, np.zeros(tail, np.float32))).astype(np.float32)
+
+
+@kernel(fast="all")  # pragma: no cover - compiled
+def _smooth(image, taps_rows, taps_cols, top, bottom, out):  # type: ignore[no-untyped-def]
+    cols = image.shape[1]
+    line = np.empty(cols + 2 * taps_cols.size, np.float32)
+    for i in range(top, bottom):
+        smooth_row(image, i, 0, cols, taps_rows, taps_cols, line, out, i)
 
 
 @kernel(inline=True)  # pragma: no cover - compiled
@@ -86,51 +96,70 @@ def _reflect(index: int, length: int) -> int:
 
 
 @kernel(fast="all")  # pragma: no cover - compiled
-def _smooth(image, taps_rows, taps_cols, top, bottom, out):  # type: ignore[no-untyped-def]
+def smooth_row(image, row, start, stop, taps_rows, taps_cols, line, out, into):  # type: ignore[no-untyped-def]
+    """Smooth the pixels from `start` to before `stop` of one row, into the first columns of a row of `out`.
+
+    Pixels may lie beyond the border: the reflected image is smoothed there. The taps are those of `padded`;
+    `line` has room for twice as many pixels as are asked for, and eight times as many as there are taps.
+    """
     # Unsigned indices: a signed one may count from the end, and that test stops vectorisation.
     rows, cols = image.shape
-    reach_rows = taps_rows.size - 1
-    reach = taps_cols.size - 1
-    line = np.empty(cols + 2 * reach, np.float32)
-    result = np.empty(cols, np.float32)
-    n = nb.uintp(cols)
-    first = nb.uintp(reach)
-    for i in range(top, bottom):
-        here = nb.uintp(i)
-        w0 = taps_rows[0]
-        for j in range(n):
-            line[first + j] = w0 * image[here, j]
-        for k in range(1, reach_rows + 1, _UNROLL):
-            a0, b0 = nb.uintp(_reflect(i - k, rows)), nb.uintp(_reflect(i + k, rows))
-            a1, b1 = nb.uintp(_reflect(i - k - 1, rows)), nb.uintp(_reflect(i + k + 1, rows))
-            a2, b2 = nb.uintp(_reflect(i - k - 2, rows)), nb.uintp(_reflect(i + k + 2, rows))
-            a3, b3 = nb.uintp(_reflect(i - k - 3, rows)), nb.uintp(_reflect(i + k + 3, rows))
-            w0, w1, w2, w3 = taps_rows[k], taps_rows[k + 1], taps_rows[k + 2], taps_rows[k + 3]
+    reach_rows, reach = taps_rows.size - 1, taps_cols.size - 1
+    low, high = start - reach, stop + reach
+    a, b = max(low, 0), min(high, cols)
+    if low < 0:
+        b = max(b, min(cols, -low))
+    if high > cols:
+        a = min(a, max(0, 2 * cols - high))
+    begin = min(a, low)
+    left, first, n = nb.uintp(a), nb.uintp(a - begin), nb.uintp(b - a)
+    here = nb.uintp(_reflect(row, rows))
+    centre = taps_rows[0]
+    for k in range(1, reach_rows + 1, _UNROLL):
+        a0, b0 = nb.uintp(_reflect(row - k, rows)), nb.uintp(_reflect(row + k, rows))
+        a1, b1 = nb.uintp(_reflect(row - k - 1, rows)), nb.uintp(_reflect(row + k + 1, rows))
+        a2, b2 = nb.uintp(_reflect(row - k - 2, rows)), nb.uintp(_reflect(row + k + 2, rows))
+        w0, w1, w2 = taps_rows[k], taps_rows[k + 1], taps_rows[k + 2]
+        if k == 1:
+            for j in range(n):
+                line[first + j] = (
+                    centre * image[here, left + j]
+                    + w0 * (image[a0, left + j] + image[b0, left + j])
+                    + w1 * (image[a1, left + j] + image[b1, left + j])
+                    + w2 * (image[a2, left + j] + image[b2, left + j])
+                )
+        else:
             for j in range(n):
                 line[first + j] += (
-                    w0 * (image[a0, j] + image[b0, j])
-                    + w1 * (image[a1, j] + image[b1, j])
-                    + w2 * (image[a2, j] + image[b2, j])
-                    + w3 * (image[a3, j] + image[b3, j])
+                    w0 * (image[a0, left + j] + image[b0, left + j])
+                    + w1 * (image[a1, left + j] + image[b1, left + j])
+                    + w2 * (image[a2, left + j] + image[b2, left + j])
                 )
-        for k in range(reach):
-            line[k] = line[reach + _reflect(k - reach, cols)]
-            line[reach + cols + k] = line[reach + _reflect(cols + k, cols)]
-        w0 = taps_cols[0]
-        for j in range(n):
-            result[j] = w0 * line[first + j]
-        for k in range(1, reach + 1, _UNROLL):
-            w0, w1, w2, w3 = taps_cols[k], taps_cols[k + 1], taps_cols[k + 2], taps_cols[k + 3]
-            a0, b0 = nb.uintp(reach - k), nb.uintp(reach + k)
-            a1, b1 = nb.uintp(reach - k - 1), nb.uintp(reach + k + 1)
-            a2, b2 = nb.uintp(reach - k - 2), nb.uintp(reach + k + 2)
-            a3, b3 = nb.uintp(reach - k - 3), nb.uintp(reach + k + 3)
-            for j in range(n):
-                result[j] += (
+    for j in range(low, min(high, 0)):
+        line[j - begin] = line[_reflect(j, cols) - begin]
+    for j in range(max(low, cols), high):
+        line[j - begin] = line[_reflect(j, cols) - begin]
+    m, middle, target = nb.uintp(stop - start), start - begin, nb.uintp(into)
+    first = nb.uintp(middle)
+    centre = taps_cols[0]
+    for k in range(1, reach + 1, _UNROLL):
+        # Never below 0: said, since LLVM takes plain sums of two counters for a reason not to vectorise.
+        a0, b0 = nb.uintp(max(middle - k, 0)), nb.uintp(middle + k)
+        a1, b1 = nb.uintp(max(middle - k - 1, 0)), nb.uintp(middle + k + 1)
+        a2, b2 = nb.uintp(max(middle - k - 2, 0)), nb.uintp(middle + k + 2)
+        w0, w1, w2 = taps_cols[k], taps_cols[k + 1], taps_cols[k + 2]
+        if k == 1:
+            for j in range(m):
+                out[target, j] = (
+                    centre * line[first + j]
+                    + w0 * (line[a0 + j] + line[b0 + j])
+                    + w1 * (line[a1 + j] + line[b1 + j])
+                    + w2 * (line[a2 + j] + line[b2 + j])
+                )
+        else:
+            for j in range(m):
+                out[target, j] += (
                     w0 * (line[a0 + j] + line[b0 + j])
                     + w1 * (line[a1 + j] + line[b1 + j])
                     + w2 * (line[a2 + j] + line[b2 + j])
-                    + w3 * (line[a3 + j] + line[b3 + j])
                 )
-        for j in range(n):
-            out[here, j] = result[j]

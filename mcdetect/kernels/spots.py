@@ -9,47 +9,13 @@ import numpy.typing as npt
 from mcdetect.kernels.constants import MAD_TO_SD
 from mcdetect.kernels.jit import kernel
 from mcdetect.kernels.threads import in_parts
+from mcdetect.kernels.tiles import middle
 
 __all__ = ["keep_strongest", "local_maxima", "tile_spread"]
 
 _Singles = npt.NDArray[np.float32]
 
 _LEAST_ROWS = 64  # Technical: fewest rows that are worth a thread
-
-
-@kernel  # pragma: no cover - compiled
-def _middle(values, count):  # type: ignore[no-untyped-def]
-    """Return the two middle ones (one, twice, of an odd count) of the first few values; reorders them.
-
-    Hoare's selection: NumPy's median would take ten times as long to compile.
-    """
-    half = count // 2
-    left, right = 0, count - 1
-    while left < right:
-        pivot = values[(left + right) // 2]
-        i, j = left, right
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if half <= j:
-            right = j
-        elif half >= i:
-            left = i
-        else:
-            break
-    upper = values[half]
-    if count % 2 == 1:
-        return upper, upper
-    lower = values[0]
-    for k in range(1, half):
-        lower = max(lower, values[k])
-    return lower, upper
 
 
 def tile_spread(
@@ -93,7 +59,7 @@ def _tile_spread(  # type: ignore[no-untyped-def]
 ):
     across = out_spread.shape[1]
     rows, cols = finer.shape
-    values = np.empty((tile_rows // stride + 1) * (tile_cols // stride + 1), np.float64)
+    values = np.empty((tile_rows // stride + 1) * (tile_cols // stride + 1), np.float32)
     for tile in range(first, last):
         a = tile // across
         b = tile % across
@@ -107,12 +73,10 @@ def _tile_spread(  # type: ignore[no-untyped-def]
         if n == 0:
             out_spread[a, b] = np.float32(0.0)
         else:
-            lower, upper = _middle(values, n)
-            centre = 0.5 * np.float64(np.float32(lower + upper))
+            centre = middle(values, n)
             for k in range(n):
                 values[k] = abs(values[k] - centre)
-            lower, upper = _middle(values, n)
-            out_spread[a, b] = np.float32(MAD_TO_SD) * (0.5 * (lower + upper))
+            out_spread[a, b] = np.float32(MAD_TO_SD) * middle(values, n)
 
 
 def keep_strongest(

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
-from scipy.spatial import cKDTree
 
 from mcdetect.config import SpotConfig
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.gaussian import discrete_gaussian, smooth
-from mcdetect.kernels.spots import keep_strongest, local_maxima, tile_spread
-from mcdetect.spots.observer import LEVELS_MM, band_covariance, spread_at
+from mcdetect.kernels.peaks import PEAK_COLUMNS, not_shadowed, scale_peaks
+from mcdetect.kernels.scales import Scales, scale_space, spans_of
+from mcdetect.kernels.spots import local_maxima, tile_spread
+from mcdetect.kernels.tiles import sample_tiles
+from mcdetect.spots.observer import LEVELS_MM, band_covariance
 
 __all__ = ["Peaks", "Spots", "band_spread", "find_spots", "peaks_of", "smooth_mm", "tile_of"]
 
@@ -24,8 +26,13 @@ _MIN_SAMPLES = 150  # in a tile, for its spread to count fully
 _FINE_BANDS = 4  # up to 0.18 mm: their maxima tell apart bodies that touch, which coarser bands take for one
 _SAME_MM = 0.17  # a fine peak this near to one over all bands is the same
 
+
 # Technical: to be quick.
-_LATTICE_SAMPLES = 40_000  # pixels on which the covariance of the bands is measured
+_SAMPLES = 28  # along either side of a tile, for its spread
+_THINNED = 3  # every third of these along both axes is enough for the covariance of the bands
+_OF_FINE = PEAK_COLUMNS.index("fine")
+
+_Singles = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -84,66 +91,53 @@ def find_spots(
     -------
     Spots
     """
-    levels, bands = LEVELS_MM, LEVELS_MM.size - 1
     tile = tile_of(spacing, config)
-    grid = (-(-pixels.shape[0] // tile[0]), -(-pixels.shape[1] // tile[1]))
-    spread = np.empty((bands, *grid), np.float32)
-    best = np.full(pixels.shape, -np.inf, np.float32)
-    best_band = np.zeros(pixels.shape, np.uint8)
-    lattice = _Lattice.over(searched)
-    samples = []
-    finer, coarser = np.empty_like(pixels), np.empty_like(pixels)
-    smooth_mm(pixels, levels[0], spacing, finer)
-    for band in range(bands):
-        smooth_mm(finer, float(np.sqrt(levels[band + 1] ** 2 - levels[band] ** 2)), spacing, coarser)
-        spread[band] = band_spread(finer, coarser, searched, tile)
-        samples.append(lattice.values(finer) - lattice.values(coarser))
-        keep_strongest(finer, coarser, 1.0 / spread[band], *tile, band, best, best_band)
-        finer, coarser = coarser, finer
-        if band == _FINE_BANDS - 1:
-            fine = peaks_of(best, best_band, searched, spacing, config.min_snr_fine)
-    found = peaks_of(best, best_band, searched, spacing, config.min_snr)
+    scales = Scales.of(LEVELS_MM / spacing.row_mm, LEVELS_MM / spacing.col_mm)
+    space = scale_space(pixels, scales, spans_of(searched))
+    stride = max(1, min(tile) // _SAMPLES)
+    measured, count, values = sample_tiles(space, searched, tile, stride, _THINNED)
+    spread = np.stack([_smoothed(layer, count) for layer in measured])
+    peaks = scale_peaks(space, 1.0 / spread, tile, searched, config.min_snr, config.min_snr_fine, _FINE_BANDS)
+    found, fine = (_brightest(peaks[peaks[:, _OF_FINE] == kind], spacing) for kind in (0, 1))
     found = found.joined(fine.part(_hidden(fine, found, spacing))).part(slice(config.max_candidates))
-    local = spread_at(spread, *lattice.place_px, tile)
     return Spots(
         row_px=found.row_px,
         col_px=found.col_px,
         snr=found.snr,
         band=found.band,
-        levels_mm=levels,
+        levels_mm=LEVELS_MM,
         spread=spread,
         tile_px=tile,
-        covariance=band_covariance(np.stack(samples, axis=1) / local),
+        covariance=band_covariance(_normalised(values, spread, tile, stride * _THINNED)),
     )
+
+
+def _normalised(
+    values: _Singles, spread: _Singles, tile: tuple[int, int], step: int
+) -> npt.NDArray[np.float64]:
+    """Values of the bands at samples of the tiles, (n, bands), each over its local spread.
+
+    Values are (bands, tiles down, samples down, tiles across, samples across), NaN where there is none.
+    """
+    gain = 1.0 / spread
+    for axis, (side, tiles, samples) in enumerate(
+        zip(tile, values.shape[1::2], values.shape[2::2], strict=True), start=1
+    ):
+        place = np.arange(tiles)[:, None] + (step * np.arange(samples) + 0.5) / side - 0.5
+        place = np.clip(place.ravel(), 0.0, tiles - 1.0)
+        before = np.minimum(place.astype(np.int64), max(tiles - 2, 0))
+        share = np.expand_dims((place - before).astype(np.float32), 2 - axis)
+        after = np.minimum(before + 1, tiles - 1)
+        gain = np.take(gain, before, axis) * (1.0 - share) + np.take(gain, after, axis) * share
+    flat = values.reshape(len(values), -1)
+    there = np.flatnonzero(np.isfinite(flat[0]))
+    normalised = np.take(flat, there, axis=1) * np.take(gain.reshape(flat.shape), there, axis=1)
+    return normalised.astype(np.float64).T
 
 
 def tile_of(spacing: PixelSpacing, config: SpotConfig) -> tuple[int, int]:
     """Return rows and columns of a tile, in pixels."""
     return max(8, round(config.tile_mm / spacing.row_mm)), max(8, round(config.tile_mm / spacing.col_mm))
-
-
-@dataclass(frozen=True)
-class _Lattice:
-    """Every so many pixels of the searched region, for what is measured over the whole of it."""
-
-    step: int
-    inside: npt.NDArray[np.bool_]
-
-    @classmethod
-    def over(cls, searched: npt.NDArray[np.bool_]) -> _Lattice:
-        """Choose a step that leaves about `_LATTICE_SAMPLES`."""
-        step = max(1, int(np.sqrt(np.count_nonzero(searched) / _LATTICE_SAMPLES)))
-        return cls(step, searched[step // 2 :: step, step // 2 :: step])
-
-    def values(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Pixels of an image there."""
-        return image[self.step // 2 :: self.step, self.step // 2 :: self.step][self.inside].astype(np.float64)
-
-    @property
-    def place_px(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Rows and columns."""
-        row, col = (self.step // 2 + self.step * np.stack(np.nonzero(self.inside))).astype(np.float64)
-        return row, col
 
 
 @dataclass(frozen=True)
@@ -183,22 +177,24 @@ def peaks_of(
 ) -> Peaks:
     """Maxima of the strongest response so far; none in the shadow of a stronger one."""
     peaks = local_maxima(best, searched, min_snr)
-    order = np.argsort(-best[peaks[:, 0], peaks[:, 1]], kind="stable")
-    peaks = peaks[order]
-    band = best_band[peaks[:, 0], peaks[:, 1]].astype(np.int64)
+    snr, band = best[peaks[:, 0], peaks[:, 1]], best_band[peaks[:, 0], peaks[:, 1]]
+    return _brightest(np.column_stack([peaks, snr, band, *_sub_pixel(best, peaks)]), spacing)
+
+
+def _brightest(peaks: npt.NDArray[np.float64], spacing: PixelSpacing) -> Peaks:
+    """Those of the peaks that are in the shadow of no stronger one; columns as in `scale_peaks`."""
+    peaks = peaks[np.argsort(-peaks[:, 2], kind="stable")]
+    band = peaks[:, 3].astype(np.int64)
     reach_mm = np.sqrt(2.0 * LEVELS_MM[band] * LEVELS_MM[band + 1])
-    keep = _not_shadowed(peaks * np.array([spacing.row_mm, spacing.col_mm]), reach_mm)
-    peaks, band = peaks[keep], band[keep]
-    row, col = _sub_pixel(best, peaks)
-    return Peaks(row, col, best[peaks[:, 0], peaks[:, 1]].astype(np.float64), band)
+    lit = not_shadowed(peaks[:, :2] * (spacing.row_mm, spacing.col_mm), reach_mm)
+    return Peaks(peaks[lit, 4], peaks[lit, 5], peaks[lit, 2], band[lit])
 
 
 def _hidden(fine: Peaks, found: Peaks, spacing: PixelSpacing) -> npt.NDArray[np.int64]:
     """Indices of the fine peaks that no peak over all bands stands for."""
-    if fine.snr.size == 0 or found.snr.size == 0:
-        return np.arange(fine.snr.size)
-    distance, _ = cKDTree(found.place_mm(spacing)).query(fine.place_mm(spacing))
-    return np.flatnonzero(np.asarray(distance) > _SAME_MM)
+    place = np.concatenate([found.place_mm(spacing), fine.place_mm(spacing)])
+    reach_mm = np.repeat([_SAME_MM, 0.0], [found.snr.size, fine.snr.size])
+    return np.flatnonzero(not_shadowed(place, reach_mm, found.snr.size)[found.snr.size :])
 
 
 def smooth_mm(
@@ -217,7 +213,7 @@ def band_spread(
     coarser: npt.NDArray[np.float32],
     searched: npt.NDArray[np.bool_],
     tile: tuple[int, int],
-    samples: int = 28,
+    samples: int = _SAMPLES,
 ) -> npt.NDArray[np.float32]:
     """Spread of a band per tile; tiles with few pixels take it from their neighbours.
 
@@ -227,33 +223,20 @@ def band_spread(
     spread, count = np.empty(grid, np.float32), np.empty(grid, np.int64)
     stride = max(1, min(tile) // samples)
     tile_spread(finer, coarser, searched, *tile, stride, spread, count)
+    return _smoothed(spread, count)
+
+
+def _smoothed(spread: npt.NDArray[np.float32], count: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Spread of a band per tile, with that of neighbours; what few samples say counts less."""
     weight = np.minimum(count / _MIN_SAMPLES, 1.0) * (spread > 0)
     if not weight.any():
-        return np.ones(grid, np.float32)
+        return np.ones(spread.shape, np.float32)
     typical = float(np.median(spread[weight > 0]))
     near = gaussian_filter(weight, 0.6, mode="constant")
     mean = gaussian_filter(weight * spread, 0.6, mode="constant") / np.maximum(near, 1e-9)
     trust = np.minimum(near / 0.1, 1.0)
     filled = trust * mean + (1.0 - trust) * typical
     return np.maximum(filled, _SPREAD_FLOOR * typical).astype(np.float32)
-
-
-def _not_shadowed(
-    place_mm: npt.NDArray[np.float64], reach_mm: npt.NDArray[np.float64]
-) -> npt.NDArray[np.int64]:
-    """Indices of the points that lie within no stronger kept point's reach; strongest come first."""
-    if place_mm.shape[0] == 0:
-        return np.empty(0, np.int64)
-    pairs = cKDTree(place_mm).query_pairs(float(reach_mm.max()), output_type="ndarray")
-    pairs = np.sort(pairs, axis=1)
-    distance = np.linalg.norm(place_mm[pairs[:, 0]] - place_mm[pairs[:, 1]], axis=1)
-    pairs = pairs[distance < reach_mm[pairs[:, 0]]]
-    pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    kept = np.ones(place_mm.shape[0], np.bool_)
-    for stronger, weaker in pairs:
-        if kept[stronger]:
-            kept[weaker] = False
-    return np.flatnonzero(kept)
 
 
 def _sub_pixel(
