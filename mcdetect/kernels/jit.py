@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numba
+from numba.core import types
 
 from mcdetect.kernels.cache import KernelCache
 from mcdetect.kernels.sources import sources_digest
@@ -69,9 +70,20 @@ def kernel(
         if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
             dispatcher._cache = KernelCache(target)
             dispatcher._compiler.compile = _with_few_collections(dispatcher._compiler.compile)
+            dispatcher.get_call_template = _without_literals(dispatcher.get_call_template)
         return dispatcher
 
     return compiled if function is None else compiled(function)
+
+
+def _without_literals(template: Callable[..., Any]) -> Callable[..., Any]:
+    """Take numbers that are written out in a call for what they are: each would be compiled for itself."""
+
+    def template_of(arguments: Any, named: Any) -> Any:
+        plain = {name: types.unliteral(kind) for name, kind in named.items()}
+        return template(tuple(types.unliteral(kind) for kind in arguments), plain)
+
+    return template_of
 
 
 def _with_few_collections(compiling: Callable[..., Any]) -> Callable[..., Any]:
