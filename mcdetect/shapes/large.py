@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.growth import border_slopes, grow
 from mcdetect.kernels.threads import in_parts
-from mcdetect.shapes.bright import bright_regions, over_tissue
+from mcdetect.shapes.bright import BrightRegion, bright_regions, over_tissue
 from mcdetect.shapes.figures import (
     LEAST_SOLIDITY,
     Figure,
@@ -26,6 +26,7 @@ from mcdetect.shapes.figures import (
     on_its_box,
     paint,
     shared_px,
+    smoothed,
     solidity,
 )
 from mcdetect.shapes.loops import find_rings
@@ -155,17 +156,18 @@ def find_large_bodies(
     list of LargeBody
         Each mark lies on one at most; a body may be without.
     """
-    sigma = _SMOOTHING_MM / spacing.col_mm, _SMOOTHING_MM / spacing.row_mm
-    smooth = np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma[0], sigmaY=sigma[1]), dtype=np.float32)
-    label = np.zeros(pixels.shape, np.int32)
+    inside = np.ones(pixels.shape, np.bool_) if searched is None else searched
+    tissue = over_tissue(pixels, spacing)
+    regions = bright_regions(pixels, tissue, inside, spacing)
+    smooth = smoothed(pixels, _SMOOTHING_MM, spacing)
     figures: list[Figure] = []
     row, col = (np.rint(place).astype(np.intp) for place in (row_px, col_px))
     sure = np.flatnonzero(certain)
     sure = sure[np.argsort(-strength[sure], kind="stable")]
-    inside = np.ones(pixels.shape, np.bool_) if searched is None else searched
     likely = _likely_marks(row, col, strength, certain)
-    steep, usual = _steep_all_around(pixels, smooth, inside, likely, spacing)
-    for figure in steep:
+    usual = float(np.median([region.usual for region in regions])) if regions else 1.0
+    label = np.zeros(pixels.shape, np.int32)
+    for figure in _steep_all_around(regions, tissue, smooth, inside, likely, spacing):
         _add(figures, figure, label, spacing)
     bare = sure[label[row[sure], col[sure]] == 0]
     for figure in find_rings(smooth, (row_px, col_px), strength, bare, usual, spacing):
@@ -180,7 +182,8 @@ def find_large_bodies(
         if grown is not None:
             _add(figures, grown, label, spacing)
     on = label[row, col]
-    halo = np.zeros(label.shape, np.int32)  # only what is painted takes memory
+    del label
+    halo = np.zeros(pixels.shape, np.int32)  # only what is painted takes memory
     for number, figure in enumerate(figures, start=1):
         paint(halo, figure, number, HALO_MM, spacing)
         faint = smooth[row, col] - figure.surroundings < HALO_HEIGHT * figure.height
@@ -209,15 +212,14 @@ def _likely_marks(row: _Places, col: _Places, log_odds: _Floats, certain: _Mask)
 
 
 def _steep_all_around(
-    pixels: _Image,
+    regions: list[BrightRegion],
+    tissue: _Image,
     smooth: _Image,
     searched: _Mask,
     marks: _Likely,
     spacing: PixelSpacing,
-) -> tuple[list[Figure], float]:
-    """Return the figures whose border is steep all around, the surest first; and the usual step, per mm."""
-    tissue = over_tissue(pixels, spacing)
-    regions = bright_regions(pixels, tissue, searched, spacing)
+) -> list[Figure]:
+    """Return the figures whose border is steep all around, the surest first."""
     outlined: list[Outlined | None] = [None] * len(regions)
 
     def look(first: int, last: int) -> None:
@@ -234,8 +236,7 @@ def _steep_all_around(
         one for one in outlined if one and _share_around(searched, one.figure, spacing) >= LEAST_SEARCHED
     ]
     found.sort(key=lambda one: -one.evidence)
-    usual = float(np.median([region.usual for region in regions])) if regions else 1.0
-    return [outlined.figure for outlined in found], usual
+    return [outlined.figure for outlined in found]
 
 
 def _share_around(searched: _Mask, figure: Figure, spacing: PixelSpacing) -> float:
