@@ -22,7 +22,7 @@ PEAK_COLUMNS = ("row", "col", "value", "band", "row_px", "col_px", "fine")
 pixels along either axis; 1 for a peak of the fine bands alone, 0 for one of all bands."""
 
 # Technical: sizes.
-_WIDTH = 512  # columns at once: what they are made of stays in the first-level cache
+_WIDTH = 2048  # columns at once: what they are made of stays in the second-level cache
 _PIXELS_PER_PEAK = 64  # room for so many is made at first
 _CELLS = 128  # along the longer side, in which points are kept
 _NOTHING = np.float32(-1e38)  # beyond the border
