@@ -188,6 +188,7 @@ def test_peaks_equal_a_maximum_filter(shape: tuple[int, int]) -> None:
         .astype(np.float32)
     )
     peaks = scale_peaks(space, gain, tile, mask, 0.3, 0.4, 4)
+    peaks = peaks[np.lexsort((peaks[:, 1], peaks[:, 0]))]
     for fine, least, bands in ((0, 0.3, 7), (1, 0.4, 4)):
         found = dict(zip(PEAK_COLUMNS, peaks[peaks[:, PEAK_COLUMNS.index("fine")] == fine].T, strict=True))
         want, best, band = peaks_twin(levels_of(space)[: bands + 1], gain[:bands], tile, mask, least)
