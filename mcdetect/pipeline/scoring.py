@@ -50,7 +50,10 @@ def score_candidates(
     looks = model.log_odds(found.features) if found.log_odds is None else found.log_odds
     own = lowered_on_edges(looks, contrast, least)
     depth_mm = found.depths(spots.row_px, spots.col_px)
-    log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications, depth_mm)
+    at_skin = found.breast.at_skin_at(spots.row_px, spots.col_px)
+    log_odds = in_context(
+        row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications, depth_mm, at_skin
+    )
     if looked_at_twice(model, found):
         assert isinstance(model, DigitalScore)
         assert model.second is not None

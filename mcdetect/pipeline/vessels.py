@@ -110,6 +110,7 @@ def _in_context(candidates: Marks, chosen: _Ints, found: Searched, config: Confi
         found.area_cm2,
         config.calcifications,
         found.depths(part.row_px, part.col_px),
+        found.breast.at_skin_at(part.row_px, part.col_px),
     )
 
 
