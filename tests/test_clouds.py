@@ -130,11 +130,12 @@ class _Storage(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Storage]]:
     fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (extra cluster)")
+    # Read when it is imported; else it asks, in another protocol, what kind of bucket it is.
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     gcsfs = pytest.importorskip("gcsfs", reason="gcsfs is not installed (extra cluster)")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Storage)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     for name in ("gs", "gcs"):
         monkeypatch.setitem(fsspec.config.conf, name, {"token": "anon"})
     gcsfs.GCSFileSystem.clear_instance_cache()
