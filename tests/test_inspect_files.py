@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy as np
 import pandas as pd
 import pytest
 from cli_files import BIRTH_DATE, NAME, PATIENT_ID
@@ -128,6 +129,16 @@ def test_archives_are_looked_into(tmp_path: Path) -> None:
     fit = table[table["processed"]]
     assert fit["view"].tolist() == ["CC", "MLO"]
     assert run(tmp_path / "in").exit_code == 0  # what is passed over is no failure
+
+
+def test_several_breasts_are_told(tmp_path: Path) -> None:
+    one = breast_image()
+    write_dicom(tmp_path / "two.dcm", np.hstack([one, one[:, ::-1]]))
+    write_dicom(tmp_path / "one.dcm", one)
+    found = inspect_files([tmp_path])
+    several = found.table["flags"].str.contains("several breasts in one image").tolist()
+    assert several == [False, True]
+    assert found.summary()["flags"]["several breasts in one image"] == 1
 
 
 def run(*args: Any) -> Any:
