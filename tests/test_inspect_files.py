@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy as np
 import pandas as pd
 import pytest
 from cli_files import BIRTH_DATE, NAME, PATIENT_ID

@@ -5,7 +5,8 @@
 
 On drawn tomosynthesis: narrow and wide sweeps, 9 to 25 projections, doses, densities and pixels. A spot is
 true where it lies within 0.5 mm of a calcification, in a slice at most 2 mm from it. Logistic regression over
-`SLICE_FEATURES`, each bent at two knots; each held-out figure comes from weights that never saw the volume, without context.
+`SLICE_FEATURES`, each bent at two knots. Each held-out figure comes from weights that never saw the volume,
+without context.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ def fit(items: Sequence[Item]) -> tuple[npt.NDArray[np.float64], Linear]:
     highs = np.maximum(highs, np.percentile(values[true], 100.0 - _TAILS, axis=0))
     cut = np.clip(values, lows, highs)
     knots = np.percentile(cut, _KNOTS, axis=0)
-    means, scales = cut.mean(axis=0), np.maximum(cut.std(axis=0), 1e-6)
+    scales = np.maximum(cut.std(axis=0), 1e-6)
     parts = 1 + len(_KNOTS)
     table = bent(cut, knots) / np.tile(scales, parts)
     table -= table.mean(axis=0)

@@ -2,15 +2,14 @@
 
 A place of a breast is looked at in every slice, so noise and crossing lines have many chances to look like a
 calcification. What tells is how a spot fades from slice to slice, besides what it looks like in its own: a
-calcification fades on both sides, at its place, as fast as the sweep makes it. The wider the sweep, the faster,
-and the more independent slices there are.
+calcification fades on both sides, at its place, as fast as the sweep makes it. The wider the sweep, the
+faster, and the more independent slices there are.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources

@@ -37,6 +37,7 @@ _SAMPLES = 12  # along a side of a tile, for the spread of a filter
 _SAME_MM = 0.25
 """The place of one calcification differs by this from slice to slice."""
 
+# Judged: the same.
 _AT_PX = (1, 1)
 """Rows and columns about a place within which a response is one at it."""
 
