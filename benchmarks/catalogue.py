@@ -302,6 +302,13 @@ BENCHMARKS: dict[str, Benchmark] = {
         "above; the digital exam and phantoms. Scored by models that did not see the woman, without context.",
         _FIT_VIEWS,
     ),
+    "second_look": Benchmark(
+        "benchmarks.fit.second_look",
+        "Held-out figures of the second look at spots of digital images",
+        "The same real mammograms, by the first look alone and by both. Scored by models that did not see "
+        "the woman, with context.",
+        (View("", _ALL_AND_SINGLES, down=("look", "kind")),),
+    ),
     "peers": Benchmark(
         "benchmarks.detection.peers",
         "Beside general spot detectors",

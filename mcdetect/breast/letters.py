@@ -103,7 +103,7 @@ def _among_others(
         begin, end = first[which], first[which] + length[which]
         side_by_side &= begin[:, None] - end <= far
         side_by_side &= begin - end[:, None] <= far
-    _, word = csgraph.connected_components(sparse.csr_array(side_by_side), directed=False)
+    _, word = csgraph.connected_components(sparse.csr_array(side_by_side.view(np.uint8)), directed=False)
     enough: BoolImage = np.bincount(word)[word] >= least
     return enough
 

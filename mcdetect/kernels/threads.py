@@ -52,10 +52,11 @@ def in_parts(work: Callable[[int, int], object], count: int, *, least: int = 1) 
     pieces = min(threads * _PARTS_PER_THREAD, count)
     bounds = [count * k // pieces for k in range(pieces + 1)]
     parts = deque(pairwise(bounds))
-    if work.__code__ not in _called:
+    code: CodeType = getattr(work, "func", work).__code__  # of what is called, also when it is a partial
+    if code not in _called:
         # Compilation takes a third longer in other threads than the first, for the sake of their memory.
         work(*parts.popleft())
-        _called.add(work.__code__)
+        _called.add(code)
 
     def drain() -> None:
         while True:
