@@ -30,6 +30,7 @@ __all__ = [
     "on_its_box",
     "outlines_of",
     "paint",
+    "perimeter_mm",
     "shared_px",
     "smoothed",
     "solidity",
@@ -173,6 +174,14 @@ def is_solid(mask: _Mask, spacing: PixelSpacing) -> bool:
     return bool(
         2.0 * depth_mm(mask, spacing).max() >= max(THICK_MM, THICK_PX * max(spacing.row_mm, spacing.col_mm))
     )
+
+
+def perimeter_mm(mask: _Mask, spacing: PixelSpacing) -> float:
+    """Return the length of the outer outline, in mm, smoothed along five pixels."""
+    longest = max(outlines_of(mask), key=len).astype(np.float64)
+    smooth = ndi.uniform_filter1d(longest, 5, axis=0, mode="wrap")
+    step = np.diff(np.vstack([smooth, smooth[:1]]), axis=0) * (spacing.col_mm, spacing.row_mm)
+    return float(np.hypot(step[:, 0], step[:, 1]).sum()) + math.pi * 0.5 * (spacing.row_mm + spacing.col_mm)
 
 
 def solidity(mask: _Mask) -> float:
