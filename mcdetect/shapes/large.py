@@ -138,12 +138,12 @@ def find_large_bodies(
     list of LargeBody
         Each mark lies on one at most; a body may be without.
     """
-    inside = np.ones(pixels.shape, np.bool_) if searched is None else searched
     smooth = smoothed(pixels, _SMOOTHING_MM, spacing)
     figures: list[Figure] = []
     row, col = (np.rint(place).astype(np.intp) for place in (row_px, col_px))
     sure = np.flatnonzero(certain)
     sure = sure[np.argsort(-strength[sure], kind="stable")]
+    inside = np.ones(pixels.shape, np.bool_) if searched is None else searched
     likely = _likely_marks(row, col, strength, certain)
     steep, usual = _steep_all_around(pixels, smooth, inside, likely, spacing)
     label = np.zeros(pixels.shape, np.int32)
