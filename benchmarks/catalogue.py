@@ -740,6 +740,15 @@ BENCHMARKS: dict[str, Benchmark] = {
                 ),
                 down=("body", "pixel mm", "SNR", "background"),
             ),
+            View(
+                "Quartiles",
+                tuple(
+                    Column(f"{name}, {quartile}", f"{name}, {quartile}", {}, ".2f")
+                    for name in ("major", "minor", "aspect", "circularity")
+                    for quartile in ("25 %", "75 %")
+                ),
+                down=("body", "pixel mm", "SNR", "background"),
+            ),
         ),
     ),
     "descriptors": Benchmark(
