@@ -430,6 +430,78 @@ BENCHMARKS: dict[str, Benchmark] = {
             ),
         ),
     ),
+    "speed": Benchmark(
+        "benchmarks.measurement.speed",
+        "No slower than its filters",
+        "4096 x 3328 pixels; ratios are medians of repetitions in both orders within one run, after the same "
+        "maxima were found. OpenCV: the chain of eight Gaussians, seven differences, normalised maximum and "
+        "peaks, float32, separable, on the part that holds the breast; blob_dog: the same scales and part, "
+        "about as many blobs. The batch: 2560 x 3328 pixels, uncompressed DICOM to tables, two workers. "
+        "The cold start compiles every kernel. "
+        "`today`: where these figures stood first.",
+        (
+            View(
+                "",
+                (
+                    Column("today", "today", form="g"),
+                    Column("now", "now", form=".3g"),
+                    Column("must", "must", form="g"),
+                    Column("aim", "aim", form="g"),
+                    Column("reached", "reached"),
+                    Column("the ratio in processor time", "ratio of processor time", form=".3g"),
+                ),
+                down=("what",),
+            ),
+            View(
+                "Times in the same run",
+                (Column("ms", "ms"), Column("processor time, ms", "processor ms")),
+                down=("contestant",),
+            ),
+            View(
+                "Batches",
+                (
+                    Column("images per second", "images per second", form=".2f"),
+                    Column("processor seconds per image", "processor seconds per image"),
+                    Column("memory of a process, MiB", "memory of a worker"),
+                ),
+                down=("jobs",),
+            ),
+            View(
+                "Circumstances",
+                (
+                    Column("candidates of ours that are maxima of the chain", "ours that the chain finds"),
+                    Column("maxima of the chain that ours finds", "maxima of the chain that ours finds"),
+                    Column("share of the frame searched", "share of the frame searched"),
+                    Column("repetitions", "repetitions"),
+                    Column("candidates", "candidates"),
+                    Column("blobs of blob_dog", "blobs"),
+                    Column("memory that Python asked for, bytes per pixel", "traced bytes per pixel"),
+                    Column("warm start, CPU s", "warm start, CPU"),
+                ),
+                turned=True,
+            ),
+        ),
+    ),
+    "scaling": Benchmark(
+        "benchmarks.measurement.scaling",
+        "How the cost grows",
+        "Processor time over sizes of two decades and more, and the exponent of what grows, after what every "
+        "size pays alike. Pixels are in millions. A cost of n log n shows as 1.1 to 1.2.",
+        (
+            View(
+                "",
+                (
+                    Column("exponent", "exponent", form=".2f"),
+                    Column("may be", "may be"),
+                    Column("what every size pays, s", "start", form=".3f"),
+                    Column("at the largest, s", "seconds at the largest"),
+                ),
+                down=("what",),
+            ),
+            View("Seconds", (Column("seconds", "seconds", form=".4f"),), down=("what", "size")),
+        ),
+        ("scaling.png",),
+    ),
     "runs": Benchmark(
         "benchmarks.endurance.runs",
         "Runs over many images",
@@ -484,6 +556,22 @@ BENCHMARKS: dict[str, Benchmark] = {
                     Column("searches", "searches"),
                     Column("of images searched before", "searches of what was searched before"),
                 ),
+                turned=True,
+            ),
+            View("", (Column("strikes", "strikes"),), down=("of", "kind")),
+            View(
+                "",
+                (
+                    Column("files", "files"),
+                    Column("of these broken", "broken"),
+                    Column("files of results", "files of results"),
+                    Column("equal, byte for byte", "equal, byte for byte"),
+                    Column("lost", "images lost"),
+                    Column("doubled", "images doubled"),
+                    Column("comparisons", "searches"),
+                    Column("of what was compared before", "searches of what was searched before"),
+                ),
+                down=("of",),
                 turned=True,
             ),
         ),

@@ -301,7 +301,7 @@ def test_a_fit_on_a_part_does_not_replace_the_model(capsys: pytest.CaptureFixtur
 
 
 NEEDED = {"peers": ("trackpy", "sep"), "large_image": ("psutil",), "tomosynthesis": ("psutil",)}
-NEEDED |= {"cluster": ("distributed",)}
+NEEDED |= {"cluster": ("distributed",), "speed": ("psutil", "skimage")}
 
 
 def needed(name: str) -> None:
@@ -368,6 +368,8 @@ SMALL: dict[str, tuple[str, ...]] = {
     "slice_score": ("--volumes", "5", "--report"),
     "tomosynthesis": ("--volumes", "1", "--stack", "1000", "800", "16"),
     "large_image": ("--runs", "1"),
+    "scaling": ("--only", "candidates", "members", "--most", "1000"),
+    "speed": ("--repeats", "1", "--images", "2", "--shape", "1500", "1200"),
     "cluster": ("--images", "4", "--workers", "1"),
     "fuzz": ("--inputs", "70"),
     "runs": ("--images", "12", "40", "--rows", "2000", "--paths", "30", "--paced", "10"),

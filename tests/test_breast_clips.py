@@ -8,8 +8,8 @@ from scipy.ndimage import gaussian_filter
 from tissue_scenes import SIDE, STEP_MM, tissue
 
 from mcdetect import detect
-from mcdetect.breast.bright import grey_range
-from mcdetect.breast.marks import find_clips
+from mcdetect.breast.bright import bright_places, grey_range
+from mcdetect.breast.marks import CLIP_LEVELS, find_clips
 
 SPACING = (STEP_MM, STEP_MM)
 
@@ -37,7 +37,7 @@ def clips(image: np.ndarray) -> np.ndarray:
     mask = np.ones(image.shape, np.bool_)
     levels = grey_range(image, mask)
     assert levels is not None
-    return find_clips(image, mask, levels, SPACING)
+    return find_clips(bright_places(image, mask, levels, min(CLIP_LEVELS)), SPACING)
 
 
 @pytest.mark.parametrize("angle_deg", [0.0, 25.0, 45.0, 90.0, 140.0])

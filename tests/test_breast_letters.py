@@ -9,8 +9,8 @@ from scipy.ndimage import gaussian_filter
 from tissue_scenes import SIDE, STEP_MM, add_specks, tissue
 
 from mcdetect import detect
-from mcdetect.breast.bright import grey_range
-from mcdetect.breast.letters import find_letters
+from mcdetect.breast.bright import bright_places, grey_range
+from mcdetect.breast.letters import LEVELS, find_letters
 
 TOP = 4095.0
 SPACING = (STEP_MM, STEP_MM)
@@ -19,7 +19,9 @@ ALL = np.ones((SIDE, SIDE), bool)
 
 def letters(image: np.ndarray, mask: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray:
     levels = grey_range(image, mask)
-    return np.zeros(mask.shape, bool) if levels is None else find_letters(image, mask, levels, spacing_mm)
+    if levels is None:
+        return np.zeros(mask.shape, bool)
+    return find_letters(bright_places(image, mask, levels, min(LEVELS)), spacing_mm)
 
 
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX)

@@ -39,7 +39,7 @@ def test_a_bar_is_measured(length: float, angle: float) -> None:
     dashes = found(bar(length, 0.4, angle))
     assert len(dashes) == 1
     turn = (dashes.angle[0] - angle + math.pi / 2) % math.pi - math.pi / 2
-    assert abs(turn) < math.radians(8.0)  # directions are tried every 10
+    assert abs(turn) < math.radians(3.0)
     assert dashes.length_mm[0] == pytest.approx(length, abs=0.4)
     assert (dashes.row_mm[0], dashes.col_mm[0]) == pytest.approx((MIDDLE, MIDDLE), abs=0.25)
 

@@ -199,7 +199,7 @@ def test_of_several_masks_the_one_of_the_right_size_is_taken(tmp_path: Path) -> 
 # --- the registry ------------------------------------------------------------------------------------
 
 
-NEWER = ("embed", "rsna")
+NEWER = ("embed", "rsna", "bcs-dbt")
 
 
 def test_every_set_says_what_it_needs() -> None:

@@ -179,12 +179,15 @@ def test_problems_of_paths_are_told_to_the_word(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_path_that_the_system_refuses_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bool:
-        if path.name.startswith("odd"):
-            raise OSError if path.name == "odd2" else OSError(5, "Input/Output Error")
-        return False
+    original = os.lstat
 
-    monkeypatch.setattr(Path, "is_dir", refuse)
+    def refuse(path: Any, *given: Any, **options: Any) -> Any:
+        name = Path(path).name
+        if name.startswith("odd"):
+            raise OSError if name == "odd2" else OSError(5, "Input/Output Error")
+        return original(path, *given, **options)
+
+    monkeypatch.setattr(os, "lstat", refuse)
     found = find_inputs([tmp_path / "odd1", tmp_path / "odd2"])
     assert [(name, error.cause, error.remedy) for name, error in found.problems] == [
         ("odd1", "cannot be opened (input/output error)", "check the path and its permissions"),

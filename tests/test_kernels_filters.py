@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.gaussian import discrete_gaussian, smooth
 from mcdetect.kernels.lookup import apply_lookup
 from mcdetect.kernels.spots import keep_strongest, local_maxima, tile_spread
 from mcdetect.kernels.trees import compare_by_feature, sum_leaves
-from mcdetect.shapes.tophat import white_tophat
+from mcdetect.shapes.tophat import tophat_around, tophat_image, white_tophat
 
 
 def noise(rows: int, cols: int, seed: int = 0) -> np.ndarray:
@@ -73,6 +74,23 @@ def test_tophat_wants_odd_sides() -> None:
 
 def lower_median(values: np.ndarray) -> float:
     return float(np.quantile(values, 0.5, method="lower"))
+
+
+@pytest.mark.parametrize("places", [0, 1, 7, 200])
+def test_tophat_around_places_is_that_of_the_image(places: int) -> None:
+    image, rng = noise(500, 610), np.random.default_rng(places)
+    spacing, reach_mm = PixelSpacing(0.05, 0.1), 1.3
+    row, col = rng.uniform(-0.5, 499.5, places), rng.uniform(-0.5, 609.5, places)
+    whole, found = (
+        tophat_image(image, spacing, 1.0),
+        tophat_around(image, spacing, 1.0, row, col, reach_mm),
+    )
+    y, x = np.indices(image.shape)
+    near = np.zeros(image.shape, bool)
+    for r, c in zip(row, col, strict=True):
+        near |= (np.abs(y - r) * 0.05 <= reach_mm) & (np.abs(x - c) * 0.1 <= reach_mm)
+    np.testing.assert_array_equal(found[near], whole[near])
+    assert places > 0 or not found.any()
 
 
 def test_tile_spread_equals_numpy() -> None:

@@ -76,6 +76,33 @@ def test_what_looks_little_like_calcium_is_no_artery() -> None:
     assert rows_of((*places, np.full(count, 1.1 * EVIDENCE / count))).label.all()
 
 
+def test_plaques_alongside_one_another_speak_for_an_artery() -> None:
+    """Two walls with plaques at the same places, each too little like calcium."""
+    one, two = track(40.0, apart=0.0, gap=3.0, seed=2), track(40.0, radius=62.5, apart=0.0, gap=3.0, seed=2)
+    faint = tuple(np.zeros(part.size) if k == 4 else part for k, part in enumerate(both(one, two)))
+    assert rows_of(faint).label.all()  # type: ignore[arg-type]
+    lone = tuple(np.zeros(part.size) if k == 4 else part for k, part in enumerate(one))
+    assert not rows_of(lone).label.any()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_plaques_after_a_long_gap_join_where_they_fit_two(seed: int) -> None:
+    row, col, angle, length, evidence = track(60.0, radius=600.0, gap=1.0, seed=seed)
+    place = col - col.min()
+    kept = (place < 37.0) | (place > 47.0)
+    table = row[kept], col[kept], angle[kept], length[kept], evidence[kept]
+    assert (rows_of(table).label == 1).mean() > 0.9
+    assert len(rows_of(table).lines_mm) == 1
+
+
+def test_dashes_that_cross_it_are_not_its_plaques() -> None:
+    artery = track(40.0, radius=600.0)
+    crossing = tuple(np.array([value]) for value in (artery[0][4], artery[1][4], 1.2, 3.0, 0.0))
+    label = rows_of(both(artery, crossing)).label  # type: ignore[arg-type]
+    assert (label[:-1] == 1).mean() > 0.8
+    assert label[-1] == 0
+
+
 def test_a_row_in_a_crowd_is_no_artery() -> None:
     table = track(40.0)
     rng = np.random.default_rng(3)

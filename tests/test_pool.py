@@ -310,7 +310,7 @@ def test_numba_and_opencv_heed_the_number_of_threads(monkeypatch: pytest.MonkeyP
         assert calls == [("numba", allowed), ("cv2", threads)]
 
 
-def test_log_records_are_brought_back_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_records_are_brought_back_as_text() -> None:
     package = logging.getLogger("mcdetect")
     package.setLevel(logging.ERROR)
     before = list(package.handlers)
@@ -325,9 +325,8 @@ def test_log_records_are_brought_back_as_text(monkeypatch: pytest.MonkeyPatch) -
         logging.getLogger("mcdetect").debug("too quiet")
         return Outcome(task.file)
 
-    monkeypatch.setattr(worker_module, "process", talk)
     (task,) = tasks("a")
-    found = process_in_worker(dataclasses.replace(task, log_level=logging.INFO))
+    found = process_in_worker(dataclasses.replace(task, log_level=logging.INFO), talk)
     (record,) = found.records
     assert (record.msg, record.args, record.exc_info) == ("3 of a", None, None)
     assert (record.name, record.levelno) == ("mcdetect.somewhere", logging.INFO)
@@ -337,9 +336,8 @@ def test_log_records_are_brought_back_as_text(monkeypatch: pytest.MonkeyPatch) -
     def fail(task: Task) -> Outcome:
         raise SystemExit
 
-    monkeypatch.setattr(worker_module, "process", fail)
     with pytest.raises(SystemExit):
-        process_in_worker(task)
+        process_in_worker(task, fail)
     assert package.handlers == before
 
 

@@ -336,9 +336,9 @@ def test_the_command(keyed: tuple[Path, Path], tmp_path: Path) -> None:
     assert not {"noise_0", "noise_1"} & set(model.features)
     assert model.calibration is not None
     written = sorted(path.name for path in (tmp_path / "new" / "model_report").iterdir())
-    assert written == ["predictions.csv", "report.html", "report.json", "stability.csv"]
+    assert written == ["predictions.csv", "report.html", "report.json", "results.sqlite", "stability.csv"]
     everything = out.read_text() + "".join(
-        path.read_text() for path in (out.parent / "model_report").iterdir()
+        path.read_bytes().decode("latin-1") for path in (out.parent / "model_report").iterdir()
     )
     assert "SECRET" not in everything
     assert str(tmp_path) not in everything

@@ -1,9 +1,10 @@
 """Kill runs at random moments, go on, and compare what comes out with an undisturbed run, byte for byte.
 
-    python -m benchmarks soak [--files 2000] [--strikes 36] [--seed 0] [--record]
+    python -m benchmarks soak [--files 2000] [--pairs 600] [--strikes 36] [--seed 0] [--record]
 
-The files are generated, 5 % of them broken, and a stand-in searches them. A strike kills the parent, a
-worker or the whole group of processes; presses Ctrl-C once or twice; lets the disk be full (a limit on the
+First runs of `detect` are struck, then, half as often, runs of `compare` over two folders. The files are
+generated, 5 % of them broken, and a stand-in searches them. A strike kills the parent, a worker or the whole
+group of processes; presses Ctrl-C once or twice; lets the disk be full (a limit on the
 size of files); takes the folder of the images away while the run reads it; or changes a file. After each
 the same command is given again. Needs Linux.
 """
@@ -29,6 +30,7 @@ import psutil
 from benchmarks.common.command import Command, finish
 from benchmarks.common.record import Recorder
 from benchmarks.endurance.standin import SEARCHED, write_file, write_files
+from benchmarks.endurance.standin_pairs import write_pair_file, write_pairs
 
 __all__ = ["Soak", "main"]
 
@@ -41,14 +43,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     command = Command("soak", __doc__)
     command.trial_option("--files", type=int, default=2000)
+    command.trial_option("--pairs", type=int, default=600)
     command.trial_option("--strikes", type=int, default=36)
     command.parser.add_argument("--seed", type=int, default=0)
     options, recorder = command.parse(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        soak = Soak(Path(folder), options.files, options.seed)
-        soak.endure(options.strikes)
-        soak.compare()
-    soak.record(recorder, options.files)
+    for of, count, strikes in (
+        ("images", options.files, options.strikes),
+        ("pairs", options.pairs, options.strikes // 2),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            soak = Soak(Path(folder), count, options.seed, of)
+            soak.endure(strikes)
+            soak.compare()
+        soak.record(recorder, count)
     finish(recorder, options)
 
 
@@ -64,11 +71,14 @@ class Soak:
         How many.
     seed : int
         Of the files and of the strikes.
+    of : {"images", "pairs"}
+        What is worked on; of pairs there are two folders of files.
     """
 
     folder: Path
     files: int
     seed: int
+    of: str = "images"
     strikes: Counter[str] = field(default_factory=Counter)
     equal: list[bool] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
@@ -84,7 +94,11 @@ class Soak:
         self.source, self.out = self.folder / "in", self.folder / "out"
         self.log = self.folder / "searched"
         self.before = 0
-        write_files(self.source, self.files, broken=BROKEN, seed=self.seed)
+        self.prior = self.folder / "prior"
+        if self.of == "pairs":
+            write_pairs(self.prior, self.source, self.files, broken=BROKEN, seed=self.seed)
+        else:
+            write_files(self.source, self.files, broken=BROKEN, seed=self.seed)
 
     def start(self, out: Path, log: Path) -> subprocess.Popen[bytes]:
         """Give the command."""
@@ -92,9 +106,12 @@ class Soak:
         environment = os.environ | {SEARCHED: str(log), "PYTHONPATH": str(PROJECT)}
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             environment[name] = "1"
+        command = [sys.executable, "-m", "benchmarks.endurance.drive", str(self.source), str(out)]
+        if self.of == "pairs":
+            command += ["--prior", str(self.prior)]
         with (self.folder / "errors").open("ab") as errors:
             return subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.endurance.drive", str(self.source), str(out)],
+                command,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,
@@ -162,9 +179,9 @@ class Soak:
 
     def _change(self) -> None:
         """Give a file other content, and the folder a file more."""
-        file = self.rng.choice(sorted(self.source.rglob("*.dcm")))
+        file = self.rng.choice(sorted(path for path in self.source.rglob("*") if path.is_file()))
         content = {"seed": self.rng.randrange(10**6), "study": "", "side": "L", "view": "CC", "rows": 4}
-        write_file(file, **content)
+        (write_pair_file if self.of == "pairs" else write_file)(file, **content)
         self.changed += 1
 
     def _put_back(self) -> None:
@@ -230,17 +247,18 @@ class Soak:
 
     def record(self, recorder: Recorder, files: int) -> None:
         """Add the figures."""
-        recorder.add("files", files, "count")
-        recorder.add("broken", BROKEN, "share")
+        key = {} if self.of == "images" else {"of": self.of}
+        recorder.add("files", files, "count", labels=key)
+        recorder.add("broken", BROKEN, "share", labels=key)
         for kind in KINDS:
             if self.strikes[kind]:
-                recorder.add("strikes", self.strikes[kind], "count", kind=kind)
-        recorder.add("files of results", len(self.equal), "count")
-        recorder.add("equal, byte for byte", sum(self.equal) / len(self.equal), "share")
-        recorder.add("images lost", self.lost, "count")
-        recorder.add("images doubled", self.doubled, "count")
-        recorder.add("searches", self.searched, "count")
-        recorder.add("searches of what was searched before", self.again, "count")
+                recorder.add("strikes", self.strikes[kind], "count", labels={"kind": kind} | key)
+        recorder.add("files of results", len(self.equal), "count", labels=key)
+        recorder.add("equal, byte for byte", sum(self.equal) / len(self.equal), "share", labels=key)
+        recorder.add("images lost", self.lost, "count", labels=key)
+        recorder.add("images doubled", self.doubled, "count", labels=key)
+        recorder.add("searches", self.searched, "count", labels=key)
+        recorder.add("searches of what was searched before", self.again, "count", labels=key)
         for name in self.differing[:20]:
             print("differs:", name, file=sys.stderr)
 

@@ -19,9 +19,9 @@ import pandas as pd
 
 from mcdetect.errors import UnreadableFileError
 from mcdetect.runs.worker import Outcome, Task, process_in_worker
-from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CLUSTERS, IMAGES, Column, make_table
+from mcdetect.schema import CALCIFICATIONS, CANDIDATES, CHANGES, CLUSTERS, IMAGES, MEMBERS, Column, make_table
 
-__all__ = ["SEARCHED", "StandInResult", "work", "write_file", "write_files"]
+__all__ = ["SEARCHED", "StandInResult", "template", "work", "write_file", "write_files"]
 
 SEARCHED = "MCDETECT_STANDIN_LOG"
 """Variable of the environment that names a file, to which the name of each searched image is added."""
@@ -102,7 +102,8 @@ def _detect_file(source: Any, config: Any = None) -> StandInResult:
 
 
 @functools.cache
-def _template(name: str, rows: int) -> pd.DataFrame:
+def template(name: str, rows: int) -> pd.DataFrame:
+    """Return a table of so many rows, drawn at random but always the same."""
     columns: tuple[Column, ...] = _COLUMNS[name]
     rng = np.random.default_rng(rows)
     drawn: dict[str, Callable[[], Any]] = {
@@ -114,7 +115,13 @@ def _template(name: str, rows: int) -> pd.DataFrame:
     return make_table(columns, {column.name: drawn[column.dtype]() for column in columns})
 
 
-_COLUMNS = {"calcifications": CALCIFICATIONS, "candidates": CANDIDATES, "clusters": CLUSTERS}
+_COLUMNS = {
+    "calcifications": CALCIFICATIONS,
+    "candidates": CANDIDATES,
+    "clusters": CLUSTERS,
+    "changes": CHANGES,
+    "members": MEMBERS,
+}
 
 
 class StandInResult:
@@ -152,7 +159,7 @@ class StandInResult:
         )
 
     def _table(self, name: str, rows: int) -> pd.DataFrame:
-        return _template(name, rows).assign(file=[self.name] * rows)
+        return template(name, rows).assign(file=[self.name] * rows)
 
     def summary(self) -> pd.DataFrame:
         """Return the row of the image."""

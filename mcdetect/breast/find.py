@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.breast.air import air_unevenness
-from mcdetect.breast.bright import bright_box, grey_range
+from mcdetect.breast.bright import bright_places, grey_range
 from mcdetect.breast.frame import find_frame
 from mcdetect.breast.grid import CoarseImage, coarsen, disc, refine
 from mcdetect.breast.implant import MARGIN_MM, find_implant
@@ -32,6 +33,7 @@ __all__ = ["find_breast"]
 
 FloatImage = npt.NDArray[np.float32]
 BoolImage = npt.NDArray[np.bool_]
+_Box = tuple[slice, slice]
 
 logger = logging.getLogger(__name__)
 
@@ -141,18 +143,21 @@ def find_breast(mammogram: Mammogram, config: BreastConfig) -> BreastRegion:
     tip = find_nipple(mask, frame, wall, coarse.step_mm)
     full_mask = refine(mask, (rows, cols))
     full_searched = refine(searched, (rows, cols))
-    _remove_scan_lines(full_searched, full_mask, mammogram)
-    hidden = refine(saturated, (rows, cols)) if saturated.any() else np.zeros_like(full_mask)
-    _remove_objects(full_searched, hidden, full_mask, mammogram)
+    left_px, top_px, wide_px, high_px = cv2.boundingRect(full_mask.view(np.uint8))
+    box = np.s_[top_px : top_px + high_px, left_px : left_px + wide_px]
+    _remove_scan_lines(full_searched, full_mask, box, mammogram)
+    hidden = refine(saturated, (rows, cols)) if saturated.any() else None
+    hidden = _remove_objects(full_searched, hidden, full_mask, box, mammogram)
     if mammogram.valid is not None:
         full_searched &= mammogram.valid
-        hidden &= mammogram.valid
+        if hidden is not None:
+            hidden &= mammogram.valid
     known_air = coarse.exposed if air is not None else np.zeros_like(mask)
     uneven = air_unevenness(share, mask, known_air, coarse.step_mm)
     return BreastRegion(
         mask=full_mask,
         searched=full_searched,
-        hidden=hidden if hidden.any() else None,
+        hidden=hidden if hidden is not None and hidden.any() else None,
         pectoral=refine(pectoral, (rows, cols)),
         skin_distance_mm=skin_mm,
         grid_step_px=coarse.step_px,
@@ -181,20 +186,35 @@ def _add_others(mask: BoolImage, share: FloatImage, window: tuple[slice, slice],
     return count
 
 
-def _remove_objects(searched: BoolImage, hidden: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:
-    """Take clips and burnt-in words off what is searched, both are bright; what clips hide is noted."""
+def _remove_objects(
+    searched: BoolImage, hidden: BoolImage | None, mask: BoolImage, breast: _Box, mammogram: Mammogram
+) -> BoolImage | None:
+    """Take clips and burnt-in words off what is searched, both are bright; return what is hidden, with
+    what clips hide.
+    """
     spacing_mm = mammogram.spacing.row_mm, mammogram.spacing.col_mm
-    levels = grey_range(mammogram.pixels, mask)
+    pixels, mask = mammogram.pixels[breast], mask[breast]
+    levels = grey_range(pixels, mask)
     if levels is None:
-        return
+        return hidden
+    bright = bright_places(pixels, mask, levels, min(*CLIP_LEVELS, *LEVELS))
     down, across = (max(math.ceil(OBJECT_MARGIN_MM / step), OBJECT_MARGIN_PX) for step in spacing_mm)
-    box = bright_box(mammogram.pixels, mask, levels.level(min(*CLIP_LEVELS, *LEVELS)), (down, across))
-    pixels, inside = mammogram.pixels[box], np.ascontiguousarray(mask[box])
-    clips = find_clips(pixels, inside, levels, spacing_mm)
-    legible = ~find_letters(pixels, inside, levels, spacing_mm)
-    hidden[box] |= clips & searched[box]
-    hidden[box] &= legible
-    searched[box] &= ~clips & legible
+    first = breast[0].start, breast[1].start
+    whole = dataclasses.replace(
+        bright, pixels=mammogram.pixels, row=bright.row + first[0], col=bright.col + first[1]
+    )
+    box = whole.box((down, across))
+    bright = whole.within(box)
+    clips, letters = find_clips(bright, spacing_mm), find_letters(bright, spacing_mm)
+    if clips.any():
+        hidden = np.zeros_like(searched) if hidden is None else hidden
+        hidden[box] |= clips & searched[box]
+        searched[box] &= ~clips
+    if letters.any():
+        searched[box] &= ~letters
+        if hidden is not None:
+            hidden[box] &= ~letters
+    return hidden
 
 
 def _refuse_blank(mammogram: Mammogram, coarse: CoarseImage) -> None:
@@ -237,17 +257,14 @@ def _border_distance(
     return np.asarray(np.minimum(down[:, None], across[None, :]), np.float32)
 
 
-def _remove_scan_lines(searched: BoolImage, mask: BoolImage, mammogram: Mammogram) -> None:
-    rows = np.flatnonzero(mask.any(axis=1))
-    cols = np.flatnonzero(mask.any(axis=0))
-    box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+def _remove_scan_lines(searched: BoolImage, mask: BoolImage, box: _Box, mammogram: Mammogram) -> None:
     spacing = mammogram.spacing
     line_rows, line_cols = find_scan_lines(mammogram.pixels[box], mask[box], (spacing.row_mm, spacing.col_mm))
     margin = max(1, round(LINE_MARGIN_MM / spacing.row_mm))
-    for row in line_rows + rows[0]:
+    for row in line_rows + box[0].start:
         searched[max(0, row - margin) : row + margin + 1] = False
     margin = max(1, round(LINE_MARGIN_MM / spacing.col_mm))
-    for col in line_cols + cols[0]:
+    for col in line_cols + box[1].start:
         searched[:, max(0, col - margin) : col + margin + 1] = False
     if line_rows.size or line_cols.size:
         logger.debug("%d rows and %d columns hold scan lines", line_rows.size, line_cols.size)

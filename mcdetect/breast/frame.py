@@ -87,15 +87,25 @@ def _crop_padding(exposed: BoolImage, along_mm: float) -> tuple[int, int]:
 
 def _flat_margin(level: FloatImage, step_mm: tuple[float, float]) -> int:
     """Depth in lines of a flat margin at the top that ends in a straight step, else 0."""
-    low, middle, high = np.percentile(level, [2.0, 50.0, 98.0], axis=1)
-    flat = (high - low <= FLAT) & (np.abs(middle - middle[0]) <= FLAT)
-    depth = int(np.argmin(flat)) if not flat.all() else 0
+    low, high = level.min(axis=1), level.max(axis=1)
+    outermost = np.percentile(level[0], 50.0)
+    sure = (high - low <= FLAT) & (np.maximum(high - outermost, outermost - low) <= FLAT)
+    depth = 0
+    for line in range(level.shape[0]):
+        if not (sure[line] or _is_flat(level[line], outermost)):
+            depth = line
+            break
     if depth == 0 or depth + 2 > level.shape[0]:
         return 0
     beyond = level[depth + 1] if depth + 1 < level.shape[0] else level[depth]
-    changed = np.abs(beyond - middle[0]) > FLAT
+    changed = np.abs(beyond - outermost) > FLAT
     long_enough = changed.sum() * step_mm[1] >= STEP_RUN_MM and changed.mean() >= 0.3
     return depth + 1 if long_enough else 0
+
+
+def _is_flat(line: FloatImage, outermost: np.floating) -> bool:
+    low, middle, high = np.percentile(line, [2.0, 50.0, 98.0])
+    return bool((high - low <= FLAT) & (np.abs(middle - outermost) <= FLAT))
 
 
 def _border_band(level: FloatImage, step_mm: tuple[float, float]) -> int:
@@ -104,15 +114,17 @@ def _border_band(level: FloatImage, step_mm: tuple[float, float]) -> int:
     depth = min(max(1, round(BAND_MM / step_mm[0])), level.shape[0] // 4)
     if depth + lag >= level.shape[0] or level.shape[1] * step_mm[1] < BAND_SIDE_MM:
         return 0
-    lines = np.arange(level.shape[0] - lag)
+    count = level.shape[0] - lag
+    lines = np.arange(min(count, 4 * depth))
+    there = level[lag : lag + lines.size]
     # a border band is wider than a scan line: the step must also hold from further out;
     # and it is sharper than the roll-off towards the skin: the next lines must change less
-    near, far = level[lag:] - level[:-lag], level[lag:] - level[np.maximum(lines - 2, 0)]
-    beyond = level[np.minimum(lines + 2 * lag, level.shape[0] - 1)] - level[lag:]
+    near, far = there - level[: lines.size], there - level[np.maximum(lines - 2, 0)]
+    beyond = level[np.minimum(lines + 2 * lag, level.shape[0] - 1)] - there
     sharp = np.abs(near) > SHARP * np.abs(beyond)
     rises = (sharp & (near > STEP) & (far > STEP)).mean(axis=1)
     falls = (sharp & (near < -STEP) & (far < -STEP)).mean(axis=1)
     share = np.maximum(rises, falls)
-    usual = float(np.median(share[depth : 4 * depth])) if share.size > 2 * depth else 0.0
+    usual = float(np.median(share[depth : 4 * depth])) if count > 2 * depth else 0.0
     edges = np.flatnonzero(share[:depth] >= max(BAND_SHARE, 3.0 * usual))
     return int(edges[-1]) + lag if edges.size else 0

@@ -180,9 +180,13 @@ def density_rank(
     mean = (total / np.maximum(share, np.float32(1e-6)))[mask]
     order = np.argsort(mean)
     mean = mean[order]
-    reference = mean[(inner if inner.any() else known)[mask][order]]
+    counts = (inner if inner.any() else known)[mask][order]
+    below = np.concatenate(([0], np.cumsum(counts)))
+    # of each run of equal means: the cells counted that are darker, and those that are no brighter
+    first = np.concatenate(([0], 1 + np.flatnonzero(mean[1:] != mean[:-1])))
+    last = np.append(first[1:], mean.size)
     place = np.empty(mean.size, np.intp)
-    place[order] = np.searchsorted(reference, mean, "left") + np.searchsorted(reference, mean, "right")
+    place[order] = np.repeat(below[first] + below[last], last - first)
     found = np.full(mask.shape, np.nan, np.float32)
-    found[mask] = np.where(share[mask] > 1e-3, place / (2.0 * reference.size), np.nan)
+    found[mask] = np.where(share[mask] > 1e-3, place / (2.0 * below[-1]), np.nan)
     return found

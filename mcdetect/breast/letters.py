@@ -5,8 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse import csgraph
 
-from mcdetect.breast.bright import GreyRange, bright_parts
+from mcdetect.breast.bright import BrightParts, BrightPlaces
 from mcdetect.breast.grid import disc
 
 __all__ = ["find_letters"]
@@ -33,20 +35,17 @@ _SHARP = 0.06
 """Of the height of a letter, what is left two pixels outside its bright part, at most."""
 
 _MOST = 5000  # Technical: bright parts that are looked at, the first; it bounds the time
+_MANY = 1000  # Technical: of which it is not told which lie side by side
 _RING_PX = (5, 7)  # Technical: from a letter to what is taken as its background
 
 
-def find_letters(pixels: FloatImage, mask: BoolImage, levels: GreyRange, spacing_mm: Spacing) -> BoolImage:
+def find_letters(bright: BrightPlaces, spacing_mm: Spacing) -> BoolImage:
     """Find letters and digits that were drawn into the image, not recorded.
 
     Parameters
     ----------
-    pixels : (rows, cols) float32 array
-        Grey levels.
-    mask : (rows, cols) bool array
-        The breast.
-    levels : GreyRange
-        Grey levels of the whole breast; `pixels` may be a part of it.
+    bright : BrightPlaces
+        What reaches the least of `LEVELS` at least.
     spacing_mm : (float, float)
         Row and column spacing in mm.
 
@@ -55,59 +54,75 @@ def find_letters(pixels: FloatImage, mask: BoolImage, levels: GreyRange, spacing
     (rows, cols) bool array
         True on them and about them.
     """
-    found = np.zeros(mask.shape, np.bool_)
-    least_height = HEIGHT * (levels.top - levels.median)
+    found = np.zeros(bright.pixels.shape, np.bool_)
     for share, least in zip(LEVELS, LETTERS, strict=True):
-        found |= _letters(pixels, mask, spacing_mm, levels.level(share), least_height, least)
+        letters = _letters(bright, spacing_mm, bright.levels.level(share), least)
+        if letters is not None:
+            found |= letters
     if found.any():
         near = cv2.dilate(found.view(np.uint8), disc(MARGIN_MM, spacing_mm))
         found = np.asarray(near, np.uint8).view(np.bool_)
     return found
 
 
-def _letters(
-    pixels: FloatImage, mask: BoolImage, spacing_mm: Spacing, level: float, least_height: float, least: int
-) -> BoolImage:
-    """Find the letters of words of so many at least that reach a level, so high over what is around."""
-    found = np.zeros(mask.shape, np.bool_)
-    bright = bright_parts(pixels, mask, level)
-    labels, stats = bright.labels, bright.stats
-    sides = stats[:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] * np.array(spacing_mm)
-    longer = sides.max(axis=1)
-    tried = 1 + np.flatnonzero((longer[1:] >= SIZE_MM[0]) & (longer[1:] <= SIZE_MM[1]))
+def _letters(bright: BrightPlaces, spacing_mm: Spacing, level: float, least: int) -> BoolImage | None:
+    """Find the letters of words of so many at least that reach a level; None where there is none."""
+    least_height = HEIGHT * (bright.levels.top - bright.levels.median)
+    parts = bright.parts(level)
+    longer = _longer_mm(parts, spacing_mm)
+    tried = np.flatnonzero((longer >= SIZE_MM[0]) & (longer <= SIZE_MM[1]))[:_MOST]
     places = []
-    for label in tried[:_MOST]:
-        letter, up, left = bright.part(int(label))
-        if _is_letter(pixels, letter, up, left, float(longer[label]), level, least_height, spacing_mm):
-            found[up : up + letter.shape[0], left : left + letter.shape[1]] |= letter
+    for part in tried[_among_others(parts, tried, spacing_mm, least)]:
+        letter, up, left = parts.mask(int(part)), int(parts.top[part]), int(parts.left[part])
+        if _is_letter(bright.pixels, letter, up, left, float(longer[part]), level, least_height, spacing_mm):
             places.append((up, left, letter))
     if not places:
-        return found
+        return None
+    found = np.zeros(bright.pixels.shape, np.bool_)
+    for up, left, letter in places:
+        found[up : up + letter.shape[0], left : left + letter.shape[1]] |= letter
     word = cv2.dilate(found.view(np.uint8), disc(0.5 * WORD_MM, spacing_mm))
     number = np.asarray(cv2.connectedComponents(word)[1])
     of_word = np.array([number[up, left:][np.argmax(letter[0])] for up, left, letter in places])
     found &= (np.bincount(of_word, minlength=int(number.max()) + 1) >= least)[number]
-    if found.any():
-        _add_rest_of_words(found, labels, stats, bright.first, spacing_mm)
+    if not found.any():
+        return None
+    _add_rest_of_words(found, parts, spacing_mm)
     return found
 
 
-def _add_rest_of_words(
-    found: BoolImage,
-    labels: npt.NDArray[np.int32],
-    stats: npt.NDArray[np.int32],
-    first: tuple[int, int],
-    spacing_mm: Spacing,
-) -> None:
+def _among_others(
+    parts: BrightParts, which: npt.NDArray[np.int64], spacing_mm: Spacing, least: int
+) -> BoolImage:
+    """Tell of which parts the boxes lie among so many that they may be of one word."""
+    if which.size < least or which.size > _MANY:
+        return np.full(which.size, which.size >= least)
+    side_by_side = np.ones((which.size, which.size), np.bool_)
+    reach = [n + 1 for n in disc(0.5 * WORD_MM, spacing_mm).shape]
+    for first, length, far in ((parts.top, parts.height, reach[0]), (parts.left, parts.width, reach[1])):
+        begin, end = first[which], first[which] + length[which]
+        side_by_side &= begin[:, None] - end <= far
+        side_by_side &= begin - end[:, None] <= far
+    _, word = csgraph.connected_components(sparse.csr_array(side_by_side.view(np.uint8)), directed=False)
+    enough: BoolImage = np.bincount(word)[word] >= least
+    return enough
+
+
+def _longer_mm(parts: BrightParts, spacing_mm: Spacing) -> npt.NDArray[np.float64]:
+    """Return the longer side of each part."""
+    longer: npt.NDArray[np.float64] = np.maximum(parts.height * spacing_mm[0], parts.width * spacing_mm[1])
+    return longer
+
+
+def _add_rest_of_words(found: BoolImage, parts: BrightParts, spacing_mm: Spacing) -> None:
     """Add bright parts that stand beside a letter: an I, a dot, pieces of thin strokes."""
     near = cv2.dilate(found.view(np.uint8), disc(WORD_MM, spacing_mm)).view(np.bool_)
-    rows, cols = (slice(k, k + n) for k, n in zip(first, labels.shape, strict=True))
-    close = np.zeros(len(stats), np.bool_)
-    close[np.unique(labels[near[rows, cols]])] = True
-    sides = stats[:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] * np.array(spacing_mm)
-    close &= sides.max(axis=1) <= SIZE_MM[1]
-    close[0] = False
-    found[rows, cols] |= close[labels]
+    of_pixels = parts.of_pixels()
+    close = np.zeros(parts.area.size, np.bool_)
+    close[of_pixels[near[parts.row, parts.col]]] = True
+    close &= _longer_mm(parts, spacing_mm) <= SIZE_MM[1]
+    there = close[of_pixels]
+    found[parts.row[there], parts.col[there]] = True
 
 
 def _is_letter(

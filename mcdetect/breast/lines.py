@@ -71,14 +71,17 @@ def _straight_columns(
     known = inside[:, flank:-flank] & inside[:, : -2 * flank] & inside[:, 2 * flank :]
     spread = np.maximum(_row_spread(excess, known), 1e-6 * float(np.ptp(runs)))[:, None]
     known &= np.isfinite(spread)
-    seen = _running_mean(known, window)
-    enough = seen * (window * run_mm) >= WINDOW_MM
-    if not enough.any():
-        return none
+    least = CONSISTENT * WINDOW_MM / run_mm - 1.0  # runs of a line that stand out; one for rounding
     hits = np.zeros(excess.shape[1], np.bool_)
-    for side in (excess, -excess):
-        share = _running_mean(known & (side > STANDS_OUT * spread), window)
-        hits |= (enough & (share >= CONSISTENT * seen)).any(axis=0)
+    for stands_out in (excess > STANDS_OUT * spread, excess < -STANDS_OUT * spread):
+        stands_out &= known
+        likely = np.flatnonzero(np.count_nonzero(stands_out, axis=0) >= least)
+        if likely.size == 0:
+            continue
+        seen = _running_mean(known[:, likely], window)
+        enough = seen * (window * run_mm) >= WINDOW_MM
+        share = _running_mean(stands_out[:, likely], window)
+        hits[likely] |= (enough & (share >= CONSISTENT * seen)).any(axis=0)
     return np.flatnonzero(hits) + flank
 
 

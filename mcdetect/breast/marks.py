@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mcdetect.breast.bright import GreyRange, bright_parts
+from mcdetect.breast.bright import BrightPlaces
 from mcdetect.breast.grid import disc
 
 __all__ = ["find_clips", "find_markers", "find_saturated"]
@@ -39,17 +39,13 @@ CLIP_PLATEAU = 0.8  # width at the second level over that at the first: flat on 
 CLIP_MARGIN_MM = 2.0  # masked about a clip: processing leaves a halo
 
 
-def find_clips(pixels: FloatImage, mask: BoolImage, levels: GreyRange, spacing_mm: Spacing) -> BoolImage:
+def find_clips(bright: BrightPlaces, spacing_mm: Spacing) -> BoolImage:
     """Find surgical clips and pieces of wire: the brightest there is, straight, and flat on top.
 
     Parameters
     ----------
-    pixels : (rows, cols) float32 array
-        Grey levels.
-    mask : (rows, cols) bool array
-        The breast.
-    levels : GreyRange
-        Grey levels of the whole breast; `pixels` may be a part of it.
+    bright : BrightPlaces
+        What reaches the first of `CLIP_LEVELS` at least.
     spacing_mm : (float, float)
         Row and column spacing in mm.
 
@@ -58,19 +54,20 @@ def find_clips(pixels: FloatImage, mask: BoolImage, levels: GreyRange, spacing_m
     (rows, cols) bool array
         True on them and about them.
     """
-    found = np.zeros(mask.shape, np.bool_)
-    low, high = map(levels.level, CLIP_LEVELS)
-    bright = bright_parts(pixels, mask, low)
-    area = bright.stats[:, cv2.CC_STAT_AREA] * (spacing_mm[0] * spacing_mm[1])
+    found = np.zeros(bright.pixels.shape, np.bool_)
+    low, high = map(bright.levels.level, CLIP_LEVELS)
+    parts = bright.parts(low)
+    area = parts.area * (spacing_mm[0] * spacing_mm[1])
     least, most = CLIP_MM[0] * CLIP_MM[1] * CLIP_FILL, 4.0 * CLIP_MM[0] * CLIP_MM[2]
-    for label in 1 + np.flatnonzero((area[1:] >= least) & (area[1:] <= most)):
-        whole, up, left = bright.part(int(label))
+    across = np.hypot(parts.height * spacing_mm[0], parts.width * spacing_mm[1])  # none is longer
+    for part in np.flatnonzero((area >= least) & (area <= most) & (across >= CLIP_MM[0])):
+        whole, up, left = parts.mask(int(part)), int(parts.top[part]), int(parts.left[part])
         box = np.s_[up : up + whole.shape[0], left : left + whole.shape[1]]
-        length, across, fill = _rectangle(whole, spacing_mm)
-        if length < max(CLIP_MM[0], CLIP_ASPECT * across) or fill < CLIP_FILL:
+        length, width, fill = _rectangle(whole, spacing_mm)
+        if length < max(CLIP_MM[0], CLIP_ASPECT * width) or fill < CLIP_FILL:
             continue
-        core = whole & (pixels[box] >= np.float32(high))
-        if CLIP_MM[1] <= across <= CLIP_MM[2] and _rectangle(core, spacing_mm)[1] >= CLIP_PLATEAU * across:
+        core = whole & (bright.pixels[box] >= np.float32(high))
+        if CLIP_MM[1] <= width <= CLIP_MM[2] and _rectangle(core, spacing_mm)[1] >= CLIP_PLATEAU * width:
             found[box] |= whole
     if found.any():
         near = cv2.dilate(found.view(np.uint8), disc(CLIP_MARGIN_MM, spacing_mm))
@@ -80,13 +77,15 @@ def find_clips(pixels: FloatImage, mask: BoolImage, levels: GreyRange, spacing_m
 
 def _rectangle(part: BoolImage, spacing_mm: Spacing) -> tuple[float, float, float]:
     """Length and width of the smallest rectangle around a part, in mm, and the share of it that it fills."""
-    place = np.argwhere(part)
-    if len(place) == 0:
+    rows = np.flatnonzero(part.any(axis=1))
+    if rows.size == 0:
         return 0.0, 0.0, 0.0
-    # corners of the pixels, so that a rectangle of pixels fills its own
+    # First and last pixels of rows tell the rectangle; their corners, so that one of pixels fills its own.
+    first, last = part[rows].argmax(axis=1), part.shape[1] - 1 - part[rows, ::-1].argmax(axis=1)
+    place = np.concatenate([np.column_stack([rows, first]), np.column_stack([rows, last])])
     corners = (place[:, None] + np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])).reshape(-1, 2)
     _, sides, _ = cv2.minAreaRect((corners * spacing_mm).astype(np.float32))
-    area = len(place) * spacing_mm[0] * spacing_mm[1]
+    area = int(np.count_nonzero(part)) * spacing_mm[0] * spacing_mm[1]
     return max(sides), min(sides), area / max(sides[0] * sides[1], 1e-9)
 
 

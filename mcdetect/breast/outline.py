@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.breast.grid import disc
+from mcdetect.kernels.threads import in_parts
 
 __all__ = ["AirLevel", "find_air", "trace_breast"]
 
@@ -130,12 +131,14 @@ def trace_breast(share: FloatImage, step_mm: tuple[float, float]) -> BoolImage:
     share = _remove_glow(share, step_mm)
     threshold = _stable_threshold(share, step_mm, LEVELS[::2] if flat else LEVELS[GLOWING_FROM:])
     above, element = (share > threshold).view(np.uint8), disc(OPENING_MM, step_mm)
-    body = _largest(_open(above, element))
-    filled = _fill_holes(above, HOLE_SHARE)
-    whole = _largest(_open(filled, element))
+    body = above if flat else _largest_open(above, element)
     # Dark tissue inside a skin line is tissue, however black the display shows it.
-    if flat or body.sum() < LOST_SHARE * whole.sum():
-        above, body = filled, whole
+    if flat or np.count_nonzero(body) < LOST_SHARE * share.size:
+        filled = _fill_holes(above, HOLE_SHARE)
+        if flat or np.count_nonzero(body) < LOST_SHARE * np.count_nonzero(filled):
+            whole = _largest_open(filled, element)
+            if flat or np.count_nonzero(body) < LOST_SHARE * np.count_nonzero(whole):
+                above, body = filled, whole
     if not body.any():
         return body.view(np.bool_)
     body = _regrow(body, above, step_mm)
@@ -181,9 +184,13 @@ def _stable_threshold(
     half = cv2.resize(share, ((cols + 1) // 2, (rows + 1) // 2), interpolation=cv2.INTER_AREA)
     half_step = (step_mm[0] * rows / half.shape[0], step_mm[1] * cols / half.shape[1])
     element = disc(OPENING_MM, half_step)
-    areas = np.array(
-        [_largest(_open((half > level).view(np.uint8), element)).sum() for level in levels], np.float64
-    )
+    areas = np.zeros(levels.size)
+
+    def measure(first: int, last: int) -> None:
+        for k in range(first, last):
+            areas[k] = _largest_area(_open((half > levels[k]).view(np.uint8), element))
+
+    in_parts(measure, levels.size)
     if not areas.any():
         return float(levels[0])
     reach = round(STABLE_RATIO / np.log(levels[1] / levels[0]))
@@ -242,10 +249,29 @@ def _gradient(level: FloatImage) -> FloatImage:
 
 
 def _open(mask: npt.NDArray[np.uint8], element: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    return np.asarray(
-        cv2.morphologyEx(mask, cv2.MORPH_OPEN, element, borderType=cv2.BORDER_CONSTANT, borderValue=0),
-        np.uint8,
-    )
+    """Return what remains of a mask on its own box after opening; beyond the image is nothing."""
+    col, row, wide, high = cv2.boundingRect(mask)
+    box = np.ascontiguousarray(mask[row : row + high, col : col + wide])
+    if box.size == 0:
+        return box
+    opened = cv2.morphologyEx(box, cv2.MORPH_OPEN, element, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(opened, np.uint8)
+
+
+def _largest_open(mask: npt.NDArray[np.uint8], element: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the largest part of what remains of a mask after opening."""
+    col, row, wide, high = cv2.boundingRect(mask)
+    whole = np.zeros_like(mask)
+    if wide > 0:
+        whole[row : row + high, col : col + wide] = _largest(_open(mask, element))
+    return whole
+
+
+def _largest_area(mask: npt.NDArray[np.uint8]) -> int:
+    if mask.size == 0:
+        return 0
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    return int(stats[1:, cv2.CC_STAT_AREA].max(initial=0))
 
 
 def _largest(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

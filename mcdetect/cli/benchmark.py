@@ -75,7 +75,7 @@ def benchmark(
         typer.Option(
             metavar="NAME",
             help="Matching rule, repeatable: hdogreg (usual), calcdet, lenient for calcifications; "
-            "kallergi1999 (usual), centroid for clusters; with _many, a group may find several.",
+            "kallergi1999 (usual), centroid, dbtex for clusters; with _many, a group may find several.",
         ),
     ] = None,
     option: Annotated[

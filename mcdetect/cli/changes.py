@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mcdetect.exams.comparison.compare import Comparison
+    from mcdetect.runs.pairs import ComparedFolders
 
-__all__ = ["print_comparison"]
+__all__ = ["print_comparison", "print_pairs"]
 
 _STYLES = {"new": "bold red", "grown": "bold yellow"}
 
@@ -57,6 +58,58 @@ def print_comparison(console: Console, found: Comparison, out: str) -> None:
         highlight=False,
     )
     console.print(Text(f"results in {one_line(out)}"), soft_wrap=True)
+
+
+_MOST_ROWS = 30  # Technical: pairs that a terminal lists
+
+
+def print_pairs(console: Console, found: ComparedFolders, out: str) -> None:
+    """Print the pairs of two folders, those with new and grown groups of many, and what has no partner."""
+    from rich import box
+    from rich.table import Table
+
+    pairs = found.pairs
+    compared = pairs[pairs["status"].isin(["compared", "not registered"])]
+    if len(compared) > _MOST_ROWS:
+        compared = compared[compared[["n_new", "n_grown"]].sum(axis=1) > 0]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("prior", "current"):
+        table.add_column(name, overflow="fold")
+    table.add_column("view", no_wrap=True)
+    for name in ("new", "grown", "stable", "gone", "uncertain"):
+        table.add_column(name, justify="right", no_wrap=True, style=_STYLES.get(name, ""))
+    table.add_column("", no_wrap=True)
+    for row in compared.head(_MOST_ROWS).to_dict("records"):
+        counts = [row[f"n_{name}"] for name in ("new", "grown", "stable", "gone", "uncertain")]
+        table.add_row(
+            Text(one_line(str(row["prior_file"]))),
+            Text(one_line(str(row["current_file"]))),
+            f"{row['laterality']} {row['view']}".strip(),
+            *("" if not count else _number(count, ".0f") for count in counts),
+            "" if row["status"] == "compared" else str(row["status"]),
+        )
+    if len(compared):
+        console.print(table)
+    if len(compared) > _MOST_ROWS:
+        console.print(f"... and {len(compared) - _MOST_ROWS} more pairs with new or grown groups")
+    known = f" ({found.reused} of them known from an earlier run)" if found.reused else ""
+    parts = [f"{found.compared} pairs compared{known}"]
+    for status, words in _WITHOUT.items():
+        if number := found.counts.get(status, 0):
+            parts.append(f"{number} {words} (see pairs.csv)")
+    parts += [f"{found.failed} failed (see failures.csv)"] if found.failed else []
+    parts += [f"{found.skipped} files passed over (see skipped.csv)"] if found.skipped else []
+    parts += [f"{found.duplicates} duplicates left out"] if found.duplicates else []
+    parts += ["stopped early"] if found.interrupted else []
+    console.print(", ".join(parts), highlight=False)
+    console.print(Text(f"results in {one_line(out)}"), soft_wrap=True)
+
+
+_WITHOUT = {
+    "not registered": "of them do not register",
+    "no prior": "current images without prior",
+    "not compared": "prior images that no image is compared with",
+}
 
 
 def _number(value: float, form: str, after: str = "") -> str:

@@ -101,10 +101,19 @@ class Terminal(Observer):
         No progress.
     clock : callable
         Seconds.
+    noun : str
+        What is worked on.
     """
 
-    def __init__(self, console: Console, *, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        self.console = console
+    def __init__(
+        self,
+        console: Console,
+        *,
+        quiet: bool,
+        clock: Callable[[], float] = time.monotonic,
+        noun: str = "images",
+    ) -> None:
+        self.console, self.noun = console, noun
         self.quiet = quiet
         self.clock = clock
         self.failed = 0
@@ -122,7 +131,7 @@ class Terminal(Observer):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self._progress = Progress(
-            TextColumn("detecting"),
+            TextColumn("detecting" if self.noun == "images" else self.noun),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[pace]}", markup=False),
@@ -148,14 +157,17 @@ class Terminal(Observer):
             )
         elif not self.quiet and self._pace is not None and now - self._told >= TELL_S:
             self._told = now
-            self.console.print(progress_line(self._pace, self.failed), markup=False, highlight=False)
+            told = progress_line(self._pace, self.failed, self.noun)
+            self.console.print(told, markup=False, highlight=False)
 
     def _how_fast(self, between: str) -> str:
         return "" if self._pace is None else between.join(pace_words(self._pace, self.failed))
 
     def stopping(self) -> None:
         """Say that the first Ctrl-C was heard."""
-        self.console.print("stopping after the images under way; once more to stop at once", style="yellow")
+        self.console.print(
+            f"stopping after the {self.noun} under way; once more to stop at once", style="yellow"
+        )
 
     def close(self) -> None:
         """Take the bar away."""
@@ -173,10 +185,10 @@ def pace_words(pace: Pace, failed: int) -> list[str]:
     return words
 
 
-def progress_line(pace: Pace, failed: int) -> str:
+def progress_line(pace: Pace, failed: int, noun: str = "images") -> str:
     """Return how far a run is, as one line."""
     share = 100 * pace.done // max(pace.total, 1)
-    return ", ".join([f"{pace.done} of {pace.total} images ({share} %)", *pace_words(pace, failed)])
+    return ", ".join([f"{pace.done} of {pace.total} {noun} ({share} %)", *pace_words(pace, failed)])
 
 
 def print_summary(console: Console, report: BatchReport, out: str) -> None:

@@ -12,13 +12,21 @@ import typer
 
 from mcdetect.cli.exits import FAILED, given_up, stopped_by, written, wrong_usage
 from mcdetect.cli.options import (
+    TIMEOUT_S,
     ConfigFile,
+    ForceAll,
     Jobs,
+    LogFile,
+    LogJson,
     Magnification,
+    MemoryLimit,
+    MetricsFile,
     OutFolder,
     PixelSpacing,
     Quiet,
+    RetryFailed,
     Specimens,
+    Timeout,
     Verbose,
     named,
 )
@@ -28,7 +36,6 @@ from mcdetect.output.further import FURTHER, UnknownOutputError
 __all__ = ["detect"]
 
 _RULE = GroupConfig()
-_TIMEOUT_S = 300.0  # Judged: the largest images take 30 s on a slow machine; what takes longer hangs
 
 
 class StudiesBy(StrEnum):
@@ -104,37 +111,19 @@ def detect(
     force: Annotated[
         bool, typer.Option("--force", help="Also process images that are not plain mammograms.")
     ] = False,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            metavar="S", min=0.0, help="Most seconds for one image; 0 for no limit, in this process."
-        ),
-    ] = _TIMEOUT_S,
-    memory_limit: Annotated[
-        float | None,
-        typer.Option(metavar="GB", help="Most memory for one image. [default: a share of what is there]"),
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Search again what failed in an earlier run.")
-    ] = False,
-    force_all: Annotated[
-        bool, typer.Option("--force-all", help="Search everything again, also what is done.")
-    ] = False,
+    timeout: Timeout = TIMEOUT_S,
+    memory_limit: MemoryLimit = None,
+    retry_failed: RetryFailed = False,
+    force_all: ForceAll = False,
     shard: Annotated[
         str | None,
         typer.Option(
             metavar="K/N", help="Work on the K-th of N parts, such as 3/16; merge puts them together."
         ),
     ] = None,
-    log_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Append what is done to this file, as text.")
-    ] = None,
-    log_json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The same as JSON, with a line for each image.")
-    ] = None,
-    metrics: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep figures for Prometheus in this file (*.prom).")
-    ] = None,
+    log_file: LogFile = None,
+    log_json: LogJson = None,
+    metrics: MetricsFile = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
@@ -147,26 +136,20 @@ def detect(
     """
     from rich.console import Console
 
-    from mcdetect.cli.console import Terminal, log_to, one_line, output_console, print_summary
-    from mcdetect.cli.following import Logbook, Metrics, Several, json_log, text_log
+    from mcdetect.cli.console import one_line, output_console, print_summary
+    from mcdetect.cli.following import followers
     from mcdetect.config import Config
     from mcdetect.errors import ConfigError, MissingLibraryError, MissingSpacingError, UnreadableFileError
     from mcdetect.output.folder import OutputError
     from mcdetect.readers.examination import given_magnification
-    from mcdetect.runs import ClusterError, LostClusterError, Observer, run_batch
+    from mcdetect.runs import ClusterError, LostClusterError, run_batch
     from mcdetect.runs.listing import parse_shard, read_list
     from mcdetect.schema import CLUSTERS
     from mcdetect.training import ClusterModel
 
     errors = Console(stderr=True)
     with written("file"):
-        files = [text_log(log_file)] if log_file else []
-        files += [json_log(log_json)] if log_json else []
-    log_to(errors, verbose=verbose, quiet=quiet, also=files)
-    told: list[Observer] = [Terminal(errors, quiet=quiet)]
-    told += [Logbook(files)] if files else []
-    told += [Metrics(metrics)] if metrics else []
-    terminal = Several(told)
+        terminal = followers(errors, verbose, log_file, log_json, metrics, quiet=quiet)
     with wrong_usage(ValueError, option="--shard"):
         part = None if shard is None else parse_shard(shard)
     if listed := "-" in paths:

@@ -85,7 +85,7 @@ def evaluate(
         typer.Option(
             metavar="NAME",
             help="Matching rule: hdogreg (default), calcdet, lenient; "
-            "for clusters kallergi1999 (default), centroid; with _many, a group may find several.",
+            "for clusters kallergi1999 (default), centroid, dbtex; with _many, a group may find several.",
         ),
     ] = None,
     members: Annotated[

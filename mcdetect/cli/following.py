@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mcdetect.cli.console import TELL_S, one_line, progress_line
+from rich.console import Console
+
+from mcdetect.cli.console import TELL_S, Terminal, log_to, one_line, progress_line
 from mcdetect.output.files import write_text
 from mcdetect.runs import ImageReport, Observer
 from mcdetect.runs.pace import Pace
 
-__all__ = ["Logbook", "Metrics", "Several", "json_log", "text_log"]
+__all__ = ["Logbook", "Metrics", "Several", "followers", "json_log", "text_log"]
 
 _METRICS_S = 5.0  # Judged: seconds between two versions of the file for Prometheus; it is read every 15
 
@@ -94,12 +96,17 @@ class Logbook(Observer):
         Of the files.
     clock : callable
         Seconds.
+    noun : str
+        What is worked on.
     """
 
     def __init__(
-        self, handlers: Sequence[logging.Handler], clock: Callable[[], float] = time.monotonic
+        self,
+        handlers: Sequence[logging.Handler],
+        clock: Callable[[], float] = time.monotonic,
+        noun: str = "images",
     ) -> None:
-        self.handlers, self.clock = handlers, clock
+        self.handlers, self.clock, self.noun = handlers, clock, noun
         self.failed = 0
         self.pace = Pace(0)
         self.told = 0.0
@@ -117,7 +124,7 @@ class Logbook(Observer):
         self.pace.start(self.told)
         noun = "worker" if jobs == 1 else "workers"
         fields = {"event": "started", "images": images, "jobs": jobs}
-        self._tell(logging.INFO, f"{images} images, {jobs} {noun}", fields)
+        self._tell(logging.INFO, f"{images} {self.noun}, {jobs} {noun}", fields)
 
     def finished(self, image: ImageReport) -> None:
         """Note an image, and how far the run is every so often."""
@@ -142,7 +149,7 @@ class Logbook(Observer):
                 "failed": self.failed,
                 "per_second": rate if math.isfinite(rate) else None,
             }
-            self._tell(logging.INFO, progress_line(self.pace, self.failed), fields)
+            self._tell(logging.INFO, progress_line(self.pace, self.failed, self.noun), fields)
 
     def stopping(self) -> None:
         """Note that the run was asked to stop."""
@@ -223,3 +230,23 @@ class Metrics(Observer):
 
 def _number(value: float) -> str:
     return "NaN" if not math.isfinite(value) else f"{value:.6g}"
+
+
+def followers(
+    console: Console,
+    verbose: int,
+    log_file: Path | None,
+    log_json: Path | None,
+    metrics: Path | None,
+    *,
+    quiet: bool,
+    noun: str = "images",
+) -> Several:
+    """Set up the log, and return who is told how a run gets on: the terminal, and files as far as given."""
+    files = [text_log(log_file)] if log_file else []
+    files += [json_log(log_json)] if log_json else []
+    log_to(console, verbose=verbose, quiet=quiet, also=files)
+    told: list[Observer] = [Terminal(console, quiet=quiet, noun=noun)]
+    told += [Logbook(files, noun=noun)] if files else []
+    told += [Metrics(metrics)] if metrics else []
+    return Several(told)

@@ -8,16 +8,24 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "TIMEOUT_S",
     "ConfigFile",
+    "ForceAll",
     "Jobs",
+    "LogFile",
+    "LogJson",
     "Magnification",
+    "MemoryLimit",
+    "MetricsFile",
     "NoPlots",
     "OutFolder",
     "PixelSpacing",
     "Quiet",
+    "RetryFailed",
     "Samples",
     "Seed",
     "Specimens",
+    "Timeout",
     "Verbose",
     "named",
 ]
@@ -59,6 +67,26 @@ Specimens = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Worker processes. [default: by images, cores and memory]"),
+]
+TIMEOUT_S = 300.0  # Judged: the largest images take 30 s on a slow machine; what takes longer hangs
+Timeout = Annotated[
+    float,
+    typer.Option(metavar="S", min=0.0, help="Most seconds for one image; 0 for no limit, in this process."),
+]
+MemoryLimit = Annotated[
+    float | None,
+    typer.Option(metavar="GB", help="Most memory for one image. [default: a share of what is there]"),
+]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Do again what failed in an earlier run.")]
+ForceAll = Annotated[bool, typer.Option("--force-all", help="Do everything again, also what is done.")]
+LogFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Append what is done to this file, as text.")
+]
+LogJson = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The same as JSON, with a line for each image.")
+]
+MetricsFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Keep figures for Prometheus in this file (*.prom).")
 ]
 Samples = Annotated[int, typer.Option(metavar="N", min=0, help="Bootstrap samples of patients.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Of the bootstrap.")]

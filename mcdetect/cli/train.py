@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mcdetect.cli.exits import written, wrong_usage
-from mcdetect.cli.options import NoPlots, Samples
+from mcdetect.cli.exits import WRONG_USAGE, complain, stopped_by, written, wrong_usage
+from mcdetect.cli.options import (
+    TIMEOUT_S,
+    ConfigFile,
+    Jobs,
+    LogFile,
+    LogJson,
+    MemoryLimit,
+    MetricsFile,
+    NoPlots,
+    PixelSpacing,
+    RetryFailed,
+    Samples,
+    Timeout,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,7 +82,8 @@ def train(
             "--features",
             "-f",
             metavar="PATH",
-            help="clusters.csv, or the output folder of detect that holds it.",
+            help="clusters.csv, the output folder of detect that holds it, or a folder of mammograms, which "
+            "is searched first.",
         ),
     ],
     out: Annotated[
@@ -157,23 +171,55 @@ def train(
         Path | None, typer.Option(metavar="DIR", help="Folder for the report. [default: beside the model]")
     ] = None,
     no_plots: NoPlots = False,
+    pixel_spacing: PixelSpacing = None,
+    config: ConfigFile = None,
+    jobs: Jobs = None,
+    timeout: Timeout = TIMEOUT_S,
+    memory_limit: MemoryLimit = None,
+    retry_failed: RetryFailed = False,
+    log_file: LogFile = None,
+    log_json: LogJson = None,
+    metrics: MetricsFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings only.")] = False,
 ) -> None:
     """Train a model of clusters on your labels and test it on patients kept apart.
+
+    The same command goes on where it stopped. Of a folder of mammograms, which the options from
+    --pixel-spacing to --metrics are for, what was found is in FILE_search beside the model.
 
     Exit code 0: all well; 1: the results cannot be written; 2: wrong usage or unusable tables.
     """
     from rich.console import Console
 
     from mcdetect.cli.console import log_to, output_console
-    from mcdetect.errors import InputFileError
+    from mcdetect.errors import ConfigError, InputFileError, MissingSpacingError
+    from mcdetect.output.folder import OutputError
     from mcdetect.training import MissingSklearnError, TrainingError, train_files
+    from mcdetect.training.files import holds_tables, search_folder
     from mcdetect.validation.evaluation.plots import MissingPlotsError
 
+    if not holds_tables(features):
+        target = search_folder(out)
+        with written(), wrong_usage(ConfigError, OutputError, MissingSpacingError):
+            _search(
+                features,
+                target,
+                Console(stderr=True),
+                (log_file, log_json, metrics),
+                quiet=quiet,
+                config=config,
+                pixel_spacing_mm=pixel_spacing,
+                jobs=jobs,
+                timeout_s=timeout or None,
+                memory_gb=memory_limit,
+                retry_failed=retry_failed,
+            )
+        features, images = target, images or [features]
     # What is logged stands among the notes, which are printed unless asked not to.
     log_to(Console(stderr=True), verbose=0, quiet=not quiet)
-    unusable = (InputFileError, TrainingError, MissingSklearnError, MissingPlotsError, ValueError)
-    with written("file"), wrong_usage(*unusable), _bar(quiet) as progress:
+    unusable = (InputFileError, OutputError, TrainingError, ValueError)
+    lacking = (MissingSklearnError, MissingPlotsError)
+    with written("file"), wrong_usage(*unusable, *lacking), _bar(quiet) as progress:
         found = train_files(
             features,
             out,
@@ -204,6 +250,33 @@ def train(
         )
     if not quiet:
         _print(output_console(), found, str(out))
+
+
+def _search(
+    folder: Path,
+    out: Path,
+    console: Console,
+    files: tuple[Path | None, Path | None, Path | None],
+    *,
+    quiet: bool,
+    config: Path | None,
+    **options: Any,
+) -> None:
+    """Search a folder of mammograms, as far as that was not done before; end the verb when it is stopped."""
+    from mcdetect.cli.following import followers
+    from mcdetect.config import Config
+    from mcdetect.runs import run_batch
+
+    with closing(followers(console, 0, *files, quiet=quiet)) as told:
+        options["config"] = Config.from_toml(config) if config is not None else None
+        report = run_batch([folder], out, overlay=False, observer=told, **options)
+    if report.interrupted:
+        console.print("run the same command again to go on", markup=False, highlight=False)
+        raise typer.Exit(stopped_by(report.signal))
+    if not report.processed:
+        raise complain(
+            f"{folder.name} holds no clusters.csv, and no mammogram was searched in it", WRONG_USAGE
+        )
 
 
 @contextmanager

@@ -25,10 +25,15 @@ CALIBRE_MM = 4.4
 GAP_MM = 8.0
 """Dashes of one wall follow one another at most this far apart, from end to end."""
 ACROSS_GAP_MM = 4.0  # those of two walls accompany one another, or nearly
+FAR_GAP_MM = 14.0
+"""What follows one wall of an artery up to this far away, and fits two of its dashes, belongs to it."""
 EVIDENCE = 1.4  # of its dashes together, at least: rows of ligaments reach less
+ACCOMPANIED, ALONGSIDE_GAP_MM = 1.0, 1.0
+"""Evidence of a dash that has another alongside, or so near to it, on the other wall: ligaments run alone."""
 BEND_PER_MM = 0.06  # radians: how tightly an artery bends, at most
 TURN = 0.2  # radians: how far two dashes may point apart beyond that
 ASIDE_MM, ASIDE_SHARE = 0.35, 0.1  # from the circle: at once, and more with distance
+_TWO_WALLS_MM = 0.8  # and certainly, when nothing else is known of them
 SIDE_BY_SIDE_MM = 0.6  # dashes farther beside one another lie on two walls
 WALL_MM = 1.2  # outside its outermost dash: what lies so near belongs to the artery
 MOST_MM = 2.9  # to either side of the middle, at most: half the calibre, and some for the course
@@ -43,7 +48,7 @@ NARROW = 0.2  # RMS distance from the middle over the length, at most
 POINTS_ALONG = 0.9  # cosine of the angle to the course, of a dash beside it that belongs to it
 COVERED = 0.15  # length of all dashes over that of the artery, at least: fewer are chance
 _SMOOTHING_MM = 5.0  # SD of the Gaussian along the course: the middle line does not go from wall to wall
-_REACH_MM = 9.0  # steps by which one gets from end to end
+_REACH_MM = 15.0  # steps by which one gets from end to end
 
 # Technical: how finely middle lines are computed.
 _STEP_MM, _ROUNDS = 0.5, 4
@@ -94,7 +99,8 @@ def find_plaque_rows(
     Two dashes of one wall are linked when both touch one circle that bends no tighter than an artery, two of
     different walls when they accompany one another. What is linked is an artery when it is long and narrow,
     its dashes point along it, cover a share of it and look like calcium together, and little else lies
-    beside it.
+    beside it. Dashes alongside one another on two walls speak for one. An artery then takes up what fits two
+    of its dashes, up to 14 mm beyond its ends.
 
     Parameters
     ----------
@@ -121,12 +127,14 @@ def find_plaque_rows(
     ahead = np.column_stack([np.sin(angle), np.cos(angle)])
     tips = np.linspace(-0.5, 0.5, _POINTS)[None, :, None] * (length_mm[:, None] * ahead)[:, None]
     points = middle[:, None] + tips
-    component = _linked(middle, angle, 0.5 * length_mm)
+    links = _links(middle, angle, 0.5 * length_mm)
+    component = links.components(len(middle))
     found = []
     for number in np.flatnonzero(np.bincount(component) >= DASHES):
         members = np.flatnonzero(component == number)
-        if evidence[members].sum() >= EVIDENCE:
-            row = _row(members, middle, ahead, points, others)
+        accompanied = np.isin(members, links.alongside).sum()
+        if evidence[members].sum() + ACCOMPANIED * accompanied >= EVIDENCE:
+            row = _row(members, middle, ahead, points, others, links)
             found += [row] if row is not None else []
     found.sort(key=lambda one: -one[0])
     for artery, (_, members, *_) in enumerate(found, start=1):
@@ -140,9 +148,14 @@ def find_plaque_rows(
 
 
 def _row(
-    members: _Ints, middle: _Floats, ahead: _Floats, points: _Floats, others: _Floats
+    members: _Ints, middle: _Floats, ahead: _Floats, points: _Floats, others: _Floats, links: _Links
 ) -> tuple[float, _Ints, _Floats, float] | None:
     """Return length, dashes, middle line and half the width of the artery that dashes make, or None."""
+    line = _middle_line(points[members].reshape(-1, 2))
+    _, cosine = _lies(line, middle[members], ahead[members])
+    members = members[np.abs(cosine) >= POINTS_ALONG]  # others cross it, as ligaments and edges do
+    if members.size < DASHES:
+        return None
     line = _middle_line(points[members].reshape(-1, 2))
     length = float(np.hypot(*np.diff(line, axis=0).T).sum())
     long_mm = np.hypot(*(points[members, -1] - points[members, 0]).T).sum()
@@ -153,7 +166,10 @@ def _row(
     for _ in range(_GROWN):  # dashes beside it, which no link had reached, say more of its course
         away, cosine = _lies(_lengthened(line, GAP_MM), middle, ahead)
         beside = np.flatnonzero((away <= MOST_MM + ASIDE_MM) & (np.abs(cosine) >= POINTS_ALONG))
-        members = np.union1d(members, beside)
+        further = links.fitting(members, len(middle))
+        _, cosine = _lies(_lengthened(line, FAR_GAP_MM), middle[further], ahead[further])
+        further = further[np.abs(cosine) >= POINTS_ALONG]
+        members = np.union1d(members, np.union1d(beside, further))
         line = _middle_line(points[members].reshape(-1, 2))
     away, cosine = _lies(line, middle, ahead)
     half = min(float(away[members].max()) + WALL_MM, MOST_MM)
@@ -163,10 +179,44 @@ def _row(
     return length, members, _lengthened(line, AHEAD_MM), half
 
 
-def _linked(middle: _Floats, angle: _Floats, half_mm: _Floats) -> _Ints:
-    """Number the sets of dashes that follow or accompany one another."""
-    reach = math.hypot(GAP_MM + 2.0 * float(half_mm.max()), CALIBRE_MM)
-    pairs = cKDTree(middle).query_pairs(reach, output_type="ndarray")
+@dataclass(frozen=True)
+class _Links:
+    """Pairs of dashes that may belong to one artery.
+
+    Parameters
+    ----------
+    pairs : (n, 2) int64 array
+        Dashes that follow one another on one wall or accompany one another on two.
+    near : (n,) bool array
+        Those that tell an artery; the others only add to one.
+    alongside : (m, 2) int64 array
+        Dashes that lie alongside one another on two walls.
+    """
+
+    pairs: _Ints
+    near: npt.NDArray[np.bool_]
+    alongside: _Ints
+
+    def components(self, count: int) -> _Ints:
+        """Number the sets of dashes that near pairs join."""
+        one, two = self.pairs[self.near].T
+        graph = coo_array((np.ones(one.size), (one, two)), shape=(count, count))
+        component: _Ints = connected_components(graph, directed=False)[1].astype(np.int64)
+        return component
+
+    def fitting(self, members: _Ints, count: int) -> _Ints:
+        """Return the dashes that fit two of these at least, or are among them."""
+        of = np.zeros(count, np.bool_)
+        of[members] = True
+        one, two = self.pairs.T
+        fits = np.bincount(two[of[one]], minlength=count) + np.bincount(one[of[two]], minlength=count)
+        return np.flatnonzero(of | (fits > 1))
+
+
+def _links(middle: _Floats, angle: _Floats, half_mm: _Floats) -> _Links:
+    """Tell which dashes follow or accompany one another."""
+    reach = math.hypot(FAR_GAP_MM + 2.0 * float(half_mm.max()), CALIBRE_MM)
+    pairs = cKDTree(middle).query_pairs(reach, output_type="ndarray").astype(np.int64)
     one, two = pairs[:, 0], pairs[:, 1]
     apart = (angle[two] - angle[one] + 0.5 * np.pi) % np.pi - 0.5 * np.pi
     course = angle[one] + 0.5 * apart  # the chord of a circle points halfway between its tangents
@@ -175,13 +225,13 @@ def _linked(middle: _Floats, angle: _Floats, half_mm: _Floats) -> _Ints:
     aside = np.abs(step[:, 0] * np.cos(course) - step[:, 1] * np.sin(course))
     gap = along - half_mm[one] - half_mm[two]
     slack = ASIDE_SHARE * along
-    on_wall = (gap <= GAP_MM) & (aside <= ASIDE_MM + slack)
-    beside = (gap <= ACROSS_GAP_MM) & (aside > SIDE_BY_SIDE_MM) & (aside <= CALIBRE_MM + slack)
+    on_wall = (gap <= FAR_GAP_MM) & (aside <= ASIDE_MM + slack)
+    beside = (gap <= FAR_GAP_MM) & (aside > SIDE_BY_SIDE_MM) & (aside <= CALIBRE_MM + slack)
     alike = np.abs(apart) <= TURN + BEND_PER_MM * along
-    pairs = pairs[(on_wall | beside) & alike]
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(middle), len(middle)))
-    component: _Ints = connected_components(graph, directed=False)[1].astype(np.int64)
-    return component
+    fits = (on_wall | beside) & alike
+    near = (on_wall & (gap <= GAP_MM)) | (beside & (gap <= ACROSS_GAP_MM))
+    alongside = beside & (gap <= ALONGSIDE_GAP_MM) & (aside >= _TWO_WALLS_MM) & (np.abs(apart) <= TURN)
+    return _Links(pairs[fits], near[fits], pairs[alongside])
 
 
 def _middle_line(points: _Floats) -> _Floats:

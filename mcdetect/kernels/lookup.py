@@ -21,6 +21,7 @@ def apply_lookup(image: _Singles, low: float, step: float, table: _Singles, out:
     Parameters
     ----------
     image : (rows, cols) float32 array
+        May be a part of a larger one.
     low, step : float
         First knot and distance of knots, in units of `image`; step > 0.
     table : (knots,) float32 array
@@ -29,11 +30,13 @@ def apply_lookup(image: _Singles, low: float, step: float, table: _Singles, out:
         Written; may be `image`.
     """
     zero, inverse = np.float32(low), np.float32(1.0 / step)
-    in_parts(
-        lambda first, last: _apply_lookup(image[first:last], zero, inverse, table, out[first:last]),
-        image.shape[0],
-        least=_LEAST_ROWS,
-    )
+
+    def apply(first: int, last: int) -> None:
+        for row in range(first, last, _LEAST_ROWS):
+            rows = slice(row, min(row + _LEAST_ROWS, last))
+            _apply_lookup(np.ascontiguousarray(image[rows]), zero, inverse, table, out[rows])
+
+    in_parts(apply, image.shape[0], least=_LEAST_ROWS)
 
 
 @kernel

@@ -93,7 +93,8 @@ def _taps(sigma_px: float, step: int) -> _Singles:
     length = padded(discrete_gaussian(sigma_px)[::step]).size
     taps = padded(discrete_gaussian(sigma_px, tail=_TAIL)[::step][:length]).astype(np.float64)
     taps = np.pad(taps, (0, max(0, length - taps.size)))[:length]
-    return (taps / (taps[0] + 2.0 * taps[1:].sum())).astype(np.float32)
+    kept: _Singles = (taps / (taps[0] + 2.0 * taps[1:].sum())).astype(np.float32)
+    return kept
 
 
 def midway(sigma_px: float) -> _Singles:

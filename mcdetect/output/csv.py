@@ -11,7 +11,7 @@ from mcdetect.schema import Column
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["as_written", "csv_lines", "csv_text", "guarded", "unguarded"]
+__all__ = ["as_text", "as_written", "csv_lines", "csv_text", "guarded", "unguarded"]
 
 # Technical: digits in CSV. Six say a measure better than it is known; a distance of 0.2 mm that is computed
 # from positions of thousands of pixels needs three more.
@@ -44,6 +44,20 @@ def as_written(table: pd.DataFrame) -> pd.DataFrame:
                     lambda value: unguarded(value) if isinstance(value, str) else value
                 )
     return table
+
+
+def as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts are `guarded`."""
+    texts = [
+        name
+        for name in table.columns
+        if table[name].dtype.kind in "OU" or str(table[name].dtype).startswith("str")
+    ]
+    changed = {
+        name: [guarded(value) if isinstance(value, str) else value for value in table[name].tolist()]
+        for name in texts
+    }
+    return table.assign(**changed)
 
 
 def _field(text: str) -> str:

@@ -100,8 +100,14 @@ def overlay_names(files: Sequence[str]) -> list[str]:
     return names
 
 
+# Technical: what names of files may hold everywhere, and names that Windows keeps for itself.
+_SUFFIX = re.compile(r"\.(dcm|dicom|dic|ima|bmp|jp2|jpe?g|pgm|png|pnm|tiff?)$", re.IGNORECASE)
+_SLASHES = re.compile(r"[/\\]+")
+_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
 def _plain(file: str) -> str:
-    stem = re.sub(r"\.(dcm|dicom|dic|ima|bmp|jp2|jpe?g|pgm|png|pnm|tiff?)$", "", file, flags=re.IGNORECASE)
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", re.sub(r"[/\\]+", "__", stem)).strip(".")
-    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, flags=re.IGNORECASE)
-    return f"_{name}" if reserved or not name else name
+    stem = file[:-4] if file.endswith(".dcm") else _SUFFIX.sub("", file)
+    name = _UNUSUAL.sub("_", _SLASHES.sub("__", stem)).strip(".")
+    return f"_{name}" if not name or _RESERVED.fullmatch(name) else name

@@ -23,6 +23,7 @@ from mcdetect.schema import (
     IMAGES,
     MEMBERS,
     MODEL_COLUMNS,
+    PAIRS,
     SKIPPED,
     STEREO_GROUPS,
     STEREO_MARKS,
@@ -59,6 +60,7 @@ SCHEMAS: dict[str, tuple[Column, ...]] = {
     "skipped": SKIPPED,
     "changes": CHANGES,
     "members": MEMBERS,
+    "pairs": PAIRS,
     "stereo_groups": STEREO_GROUPS,
     "stereo_marks": STEREO_MARKS,
 }

@@ -7,7 +7,8 @@ apart, split into ghosts; dense bodies get dark shadows along the rows. Noise in
 alike, since it comes from the same projections.
 
 A calcification's signal-to-noise ratio is defined as in `mcdetect.phantom.insertion`, in the slice in which
-it is sharpest.
+it is sharpest: the response of the matched filter to what that slice shows of it, over the spread of the
+same filter in the slice about it.
 """
 
 from __future__ import annotations
@@ -253,11 +254,9 @@ def draw_tomosynthesis(
     nearest = np.clip(np.rint(depth / slice_spacing_mm), 0, slices - 1).astype(np.int64)
     units = []
     for spec, stamp, own_mm, index in zip(specs, stamps, depth, nearest, strict=True):
-        away = index * slice_spacing_mm - own_mm
-        seen = _seen(stamp, away, tomography, pair)
-        units.append(
-            _unit(projections, spec, seen, top_mm - index * slice_spacing_mm, tomography, pair, breast)
-        )
+        height = top_mm - index * slice_spacing_mm
+        seen = _seen(stamp, top_mm - own_mm, height, tomography, pair)
+        units.append(_unit(projections, spec, seen, height, tomography, pair, breast))
     contrasts = [
         float(spec.contrast) if spec.contrast is not None else float(spec.snr or 0.0) * unit
         for spec, unit in zip(specs, units, strict=True)
@@ -356,15 +355,26 @@ def _focused(projections: _Array, height_mm: float, sweep: Sweep, pair: tuple[fl
 
 
 def _seen(
-    stamp: CalcificationStamp, away_mm: float, sweep: Sweep, pair: tuple[float, float]
+    stamp: CalcificationStamp,
+    own_mm: float,
+    height_mm: float,
+    sweep: Sweep,
+    pair: tuple[float, float],
 ) -> CalcificationStamp:
-    """Return a calcification as a slice shows it whose plane lies `away_mm` from its own."""
-    most = abs(away_mm) * float(sweep.tangents.max()) / pair[0]
-    margin = math.ceil(3 * sweep.sharpening_mm / pair[0] + most) + 1
+    """Return a calcification at a height as the plane at another height shows it.
+
+    It is moved between pixels twice, into the projection and back into register, as in the slices
+    themselves: both soften it.
+    """
+    most = abs(own_mm - height_mm) * float(sweep.tangents.max()) / pair[0]
+    margin = math.ceil(3 * sweep.sharpening_mm / pair[0] + most) + 2
     padded = np.pad(stamp.values, ((margin, margin), (0, 0)))
     mean = np.zeros_like(padded)
     for tangent in sweep.tangents:
-        mean += _shifted(padded, away_mm * float(tangent) / pair[0]) / np.float32(sweep.projections)
+        down = own_mm * float(tangent) / pair[0]
+        whole = math.floor(down)
+        taken = _shifted(padded, down - whole)
+        mean += _shifted(taken, whole - height_mm * float(tangent) / pair[0]) / np.float32(sweep.projections)
     return dataclasses.replace(stamp, values=_sharpened(mean, sweep, pair))
 
 

@@ -27,8 +27,8 @@ from mcdetect.result import Calcifications, Clusters, Marks, Result
 from mcdetect.result.result import Stack
 from mcdetect.result.tables import calcification_table, candidate_table, cluster_table
 from mcdetect.shapes.large import LargeBody
-from mcdetect.shapes.outlines import measure_shapes
-from mcdetect.shapes.tophat import tophat_image
+from mcdetect.shapes.outlines import measure_shapes, outline_reach_mm
+from mcdetect.shapes.tophat import tophat_around
 from mcdetect.spots.appearance import FEATURE_NAMES, refined_scale_mm
 from mcdetect.spots.context import in_context, nearest_mm
 from mcdetect.spots.duplicates import one_mark_per_body
@@ -193,7 +193,14 @@ def _measure(
     they lie."""
     row, col = found.in_part(marks)
     shapes = measure_shapes(
-        tophat_image(found.equalised, spacing, config.spots.tophat_mm),
+        tophat_around(
+            found.equalised,
+            spacing,
+            config.spots.tophat_mm,
+            row,
+            col,
+            outline_reach_mm(spacing, marks.scale_mm),
+        ),
         row,
         col,
         spacing,

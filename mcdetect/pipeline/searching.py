@@ -106,13 +106,11 @@ def search(mammogram: Mammogram, config: Config | None = None, clock: Clock | No
     with clock.stage("breast"):
         breast = find_breast(mammogram, config.breast)
         part = bounding_box(breast.mask, mammogram)
-        pixels = np.ascontiguousarray(mammogram.pixels[part])
         searched = np.ascontiguousarray(breast.searched[part])
         mask = searched if searched.any() else np.ascontiguousarray(breast.mask[part])
     spacing = mammogram.spacing
     with clock.stage("noise"):
-        equal = equalise(pixels, mask, spacing, config.noise, mammogram.zero_exposure_level)
-    del pixels
+        equal = equalise(mammogram.pixels[part], mask, spacing, config.noise, mammogram.zero_exposure_level)
     area = float(np.count_nonzero(searched)) * spacing.row_mm * spacing.col_mm / 100.0
     with clock.stage("spots"):
         spots = find_spots(equal.pixels, searched, spacing, config.spots)

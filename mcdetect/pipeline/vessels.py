@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from mcdetect.clusters.arteries import find_arteries, length_along
+from mcdetect.clusters.arteries import SKIN_MM, find_arteries, length_along
+from mcdetect.clusters.courses import joined_courses, strays_beside
 from mcdetect.clusters.depth import find_groups_in_depth
 from mcdetect.clusters.plaques import find_plaque_rows
 from mcdetect.clusters.rule import Groups, find_groups
@@ -25,6 +26,8 @@ __all__ = ["find_groups_and_vessels", "follow_vessels", "measure_vessels"]
 
 _Ints = npt.NDArray[np.int64]
 _Yes = npt.NDArray[np.bool_]
+_Courses = list[tuple[int, npt.NDArray[np.float64]]]
+"""Vessel and its middle line, (row, col) in mm."""
 
 _DOUBTFUL = -2.5  # Judged: individual score from which a spot helps to follow a vessel
 _DASH_DOUBTFUL = -5.0  # Judged: the same from which it may be a dash: dashes look little like specks
@@ -66,10 +69,11 @@ def follow_vessels(
     """
     sure = np.zeros(len(candidates), np.bool_)
     sure[accepted] = True
-    vessel, taken = _on_bands(candidates, sure, found)
-    plaque = _on_plaques(candidates, sure, found, spacing, vessel, taken)
+    vessel, taken, courses = _on_bands(candidates, sure, found)
+    plaque, courses = _on_plaques(candidates, sure, found, spacing, vessel, taken, courses)
     if not vessel.any():
         return candidates, accepted
+    _join(candidates, sure | plaque, vessel, taken, courses, config.groups.link_mm)
     beside = np.flatnonzero(~taken)
     log_odds = candidates.log_odds.copy()
     log_odds[beside] = in_context(
@@ -90,26 +94,37 @@ def follow_vessels(
     return scored.take(order), np.flatnonzero(kept[order])
 
 
-def _on_bands(candidates: Marks, sure: _Yes, found: Searched) -> tuple[_Ints, _Yes]:
-    """Return the vessel of each candidate by the soft bands, and which lie in the width of one."""
+def _on_bands(candidates: Marks, sure: _Yes, found: Searched) -> tuple[_Ints, _Yes, _Courses]:
+    """Return the vessel of each candidate by the soft bands, which lie in the width of one, and courses."""
     tried = np.flatnonzero(sure | (candidates.own_log_odds > _DOUBTFUL))
     marks = candidates.take(tried)
     skin_mm = found.breast.skin_distance_at(marks.row_px, marks.col_px)
     arteries = find_arteries(marks.row_mm, marks.col_mm, skin_mm, find_bands(found.coarse), sure[tried])
     vessel = np.zeros(len(candidates), np.int64)
     vessel[tried] = arteries.label
-    return vessel, arteries.beside(candidates.row_mm, candidates.col_mm) > 0
+    beside = arteries.beside(candidates.row_mm, candidates.col_mm) > 0
+    return vessel, beside, list(enumerate(arteries.lines_mm, start=1))
 
 
 def _on_plaques(
-    candidates: Marks, sure: _Yes, found: Searched, spacing: PixelSpacing, vessel: _Ints, taken: _Yes
-) -> _Yes:
-    """Add the vessels that dashes tell to `vessel` and `taken`; return which candidates are their plaques."""
+    candidates: Marks,
+    sure: _Yes,
+    found: Searched,
+    spacing: PixelSpacing,
+    vessel: _Ints,
+    taken: _Yes,
+    courses: _Courses,
+) -> tuple[_Yes, _Courses]:
+    """Add the vessels that dashes tell to `vessel` and `taken`.
+
+    Returns which candidates are their plaques, and the courses of all vessels.
+    """
     plaque = np.zeros(len(candidates), np.bool_)
     tried = np.flatnonzero(sure | (candidates.own_log_odds > _DASH_DOUBTFUL))
     row, col = found.in_part(candidates.take(tried))
     dashes = find_dashes(found.equalised, row, col, spacing, found.origin_px)
     places = np.column_stack([candidates.row_mm, candidates.col_mm])
+    skin_mm = found.breast.skin_distance_at(candidates.row_px, candidates.col_px)
     own = candidates.own_log_odds[tried[dashes.mark]]
     evidence = dashes.evidence + _PER_LOG_ODDS * np.clip(own - _USUAL[0], *_USUAL[1:])
     rows = find_plaque_rows(
@@ -123,15 +138,33 @@ def _on_plaques(
         own_plaques = np.zeros(len(candidates), np.bool_)
         own_plaques[tried[dashes.mark[rows.label == number]]] = True
         own_plaques &= away > _APART_MM
+        members = own_plaques | (sure & near)
+        if np.median(skin_mm[members]) <= SKIN_MM:
+            continue
         plaque |= own_plaques
         taken |= near
-        members = own_plaques | (sure & near)
         known = vessel[members & (vessel > 0)]
-        same = np.bincount(known).argmax() if known.size else vessel.max() + 1
-        for other in np.unique(known):
-            vessel[vessel == other] = same
+        same = int(np.bincount(known).argmax() if known.size else vessel.max() + 1)
+        vessel[np.isin(vessel, known)] = same
         vessel[members] = same
-    return plaque
+        courses = [(same if other in known else other, line) for other, line in courses]
+        courses.append((same, rows.lines_mm[number - 1]))
+    return plaque, courses
+
+
+def _join(
+    candidates: Marks, sure: _Yes, vessel: _Ints, taken: _Yes, courses: _Courses, link_mm: float
+) -> None:
+    """Make one in `vessel` of those that go on one in the other; add to it and `taken` the few beside."""
+    number, between = joined_courses([line for _, line in courses])
+    own = np.array([of for of, _ in courses])
+    for one in np.unique(number):
+        vessel[np.isin(vessel, own[number == one])] = own[number == one].min()
+    lines = [line for _, line in courses]
+    places = np.column_stack([candidates.row_mm, candidates.col_mm])
+    added = strays_beside(places[sure], vessel[sure], lines + between, link_mm)
+    vessel[sure] += added
+    taken[sure] |= added > 0
 
 
 def find_groups_and_vessels(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mcdetect.config import Config
 from mcdetect.errors import InputFileError, NotComparableError
 from mcdetect.exams.comparison.compare import Comparison, check_alike, compare
 from mcdetect.image.mammogram import Mammogram
 from mcdetect.image.volume import Volume
-from mcdetect.output.folder import COMPARISON_FILE, prepare_output
+from mcdetect.output.folder import COMPARISON_FILE, make_folder, prepare_output
+from mcdetect.output.lock import locked
 from mcdetect.output.overlays import write_png
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.tables import TableWriters
@@ -72,21 +75,37 @@ def compare_files(
         for file, name, spacing in zip(files, names, spacings, strict=True)
     ]
     images = [_mammogram(source) for source in sources]
+    asked = {
+        "command": "compare",
+        "pixel_spacing_mm": pixel_spacing_mm,
+        "prior_spacing_mm": prior_spacing_mm,
+        "picture": picture,
+        "force": force,
+    }
     if not force:
         try:
             check_alike(*images)
         except InputFileError as error:
             raise error if error.path is not None else error.with_path(names[1]) from error
+    make_folder(folder)
+    with locked(folder):
+        return _compare(sources, names, folder, options, asked)
+
+
+def _compare(
+    sources: Sequence[OpenedFile],
+    names: tuple[str, str],
+    folder: Path,
+    options: Config,
+    asked: Mapping[str, Any],
+) -> Comparison:
+    """Compare two images that were read, in a folder that nobody else works in."""
+    files = [source.path for source in sources]
+    force = bool(asked["force"])
     prepare_output(folder)
     record = RunRecord(
         options,
-        {
-            "command": "compare",
-            "pixel_spacing_mm": pixel_spacing_mm,
-            "prior_spacing_mm": prior_spacing_mm,
-            "picture": picture,
-            "force": force,
-        },
+        asked,
         jobs=1,
     )
     record.write(folder)
@@ -103,7 +122,7 @@ def compare_files(
     with TableWriters(folder, ("changes", "members")) as writers:
         writers.append({"changes": found.changes, "members": found.members})
         record.rows = writers.rows
-    if picture:
+    if asked["picture"]:
         write_png(folder / COMPARISON_FILE, found.picture())
     record.inputs = [
         InputRecord(name, "processed", *fingerprint(file), None, result.seconds)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -27,14 +29,14 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".p
 _MEANT = DICOM_SUFFIXES | IMAGE_SUFFIXES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Input:
     """One file to work on.
 
     Parameters
     ----------
-    path : Path
-        Where it is.
+    place : str or Path
+        Where it is; a text where there may be very many.
     file : str
         Its name in every table: relative to the folder it was found in, POSIX separators,
         unique within the run.
@@ -42,9 +44,14 @@ class Input:
         Its name within `path`, when that is a zip archive.
     """
 
-    path: Path
+    place: str | Path
     file: str
     member: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.place) if isinstance(self.place, str) else self.place
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Discovery:
         return len(self.passed_over)
 
 
-_Found = tuple[Path, str, str | None]
+_Found = tuple[str | Path, str, str | None]
 """Path, name in the tables and name within an archive."""
 
 
@@ -118,66 +125,86 @@ def find_inputs(paths: Sequence[str | Path]) -> Discovery:
     """
     from mcdetect.runs.remote import remote_images
 
-    groups: list[list[_Found]] = []
+    inputs = _Inputs()
     problems: list[tuple[str, InputFileError]] = []
-    folders: dict[str, str] = {}
-    seen: set[tuple[str, str | None]] = set()
-    duplicates = 0
     walk = _Walk()
     if isinstance(paths, str | os.PathLike):
         raise TypeError(f"paths must be a list of files and folders; write [{os.fspath(paths)!r}]")
-    for given in paths:
+    for position, given in enumerate(paths, start=1):
         if not os.fspath(given):
             raise ValueError("a path is empty; name a file or a folder")
-        root = RemoteFile.at(str(given)) if is_address(given) else Path(given)
-        label = basename(str(given)) if is_address(given) else _label(root)
-        kept: list[_Found] = []
-        groups.append(kept)
+        text = os.fspath(given)
+        address = is_address(given)
+        label = basename(text) if address else _label(text)
+        linked: bool | None = None
         try:
-            if isinstance(root, RemoteFile):
-                listed, passed_over = remote_images(root.address)
-                found: list[_Found] = [(path, name, None) for path, name in listed]
+            if address:
+                listed, passed_over = remote_images(text)
+                found: Sequence[_Found] = [(path, name, None) for path, name in listed]
                 walk.passed_over += passed_over
-            elif root.is_dir():
-                unreadable = len(walk.unreadable)
-                found = list(_images_in(root, walk))
-                if not found and len(walk.unreadable) == unreadable:
-                    raise UnreadableFileError(
-                        "no mammogram was found in the folder",
-                        "give a folder with DICOM files, or name the files one by one",
-                    )
-            elif not os.path.lexists(root):
-                raise UnreadableFileError("the file does not exist", "check the path")
-            elif not root.is_file():
-                raise UnreadableFileError("not a regular file or folder", "name a file or a folder")
             else:
-                found = [(root, label, None)] if (packed := _packed(root, label)) is None else packed
+                folder, linked = _kind(text)
+                if not folder:
+                    found = _packed(text, label) or ((text, label, None),)
+                else:
+                    unreadable = len(walk.unreadable)
+                    found = list(_images_in(Path(text), walk))
+                    linked = None
+                    if not found and len(walk.unreadable) == unreadable:
+                        raise UnreadableFileError(
+                            "no mammogram was found in the folder",
+                            "give a folder with DICOM files, or name the files one by one",
+                        )
         except InputFileError as error:
             problems.append((label, error))
             continue
         except OSError as error:
             problems.append((label, _cannot_open(error)))
             continue
-        for path, name, member in found:
-            real = path.address if isinstance(path, RemoteFile) else _real(path, folders), member
-            if real in seen:
-                duplicates += 1
-                continue
-            seen.add(real)
-            kept.append((path, name, member))
+        inputs.take(found, position, linked)
     problems += walk.unreadable
-    return Discovery(tuple(_name_apart(groups)), tuple(problems), tuple(walk.passed_over), duplicates)
+    return Discovery(inputs.named(), tuple(problems), tuple(walk.passed_over), inputs.duplicates)
 
 
-def _label(root: Path) -> str:
-    return _printable(root.name or root.resolve().name or "input")
+def _label(text: str) -> str:
+    name = os.path.basename(text)  # noqa: PTH119  (there may be millions)
+    if name in ("", os.curdir, os.pardir):
+        root = Path(text)
+        name = root.name or root.resolve().name or "input"
+    return _printable(name)
 
 
-def _real(path: Path, folders: dict[str, str]) -> str:
+def _kind(text: str) -> tuple[bool, bool]:
+    """Tell of a path that was named whether it is a folder, and whether it is a link.
+
+    Raises
+    ------
+    UnreadableFileError
+        It is neither file nor folder.
+    """
+    try:
+        mode = os.lstat(text).st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        if text.endswith(os.sep) and len(text) > 1:
+            return _kind(text.rstrip(os.sep))
+        raise UnreadableFileError("the file does not exist", "check the path") from error
+    linked = stat.S_ISLNK(mode)
+    if linked:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            mode = os.stat(text).st_mode  # noqa: PTH116
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        raise UnreadableFileError("not a regular file or folder", "name a file or a folder")
+    return stat.S_ISDIR(mode), linked
+
+
+def _real(path: str | Path, folders: dict[str, str], linked: bool | None = None) -> str:
     """Return where a file is; `folders` remembers that of its folder, which thousands of files share."""
     text = os.fspath(path)
-    folder, name = os.path.split(text)
-    if not name or name == ".." or os.path.islink(text):  # noqa: PTH114
+    folder, _, name = text.rpartition(os.sep)
+    folder = folder or (os.sep if name != text else os.curdir)
+    if linked is None:
+        linked = os.path.islink(text)  # noqa: PTH114
+    if not name or name == ".." or linked:
         return os.path.realpath(text)
     if folder not in folders:
         folders[folder] = os.path.realpath(folder)
@@ -189,11 +216,16 @@ def _cannot_open(error: OSError) -> InputFileError:
     return UnreadableFileError(f"cannot be opened ({reason})", "check the path and its permissions")
 
 
-def _packed(path: Path, label: str) -> list[_Found] | None:
+def _packed(text: str, label: str) -> list[_Found] | None:
     """Return the images of a zip archive that was named; None when it is none, or holds one or no image."""
-    with path.open("rb") as stream:
-        if archive_kind(stream.read(HEAD_BYTES)) != "zip":
-            return None
+    stream = os.open(text, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # there may be millions
+    try:
+        head = os.read(stream, _MAGIC)
+    finally:
+        os.close(stream)
+    if archive_kind(head) != "zip":
+        return None
+    path = Path(text)
     try:
         images = [one for one in members(path) if not one.problem]
     except InputFileError:  # the reader says so again
@@ -201,26 +233,58 @@ def _packed(path: Path, label: str) -> list[_Found] | None:
     return None if len(images) < 2 else [_member(path, label, one.name) for one in images]
 
 
+_MAGIC = 16  # Technical: first bytes that tell an archive
+
+
 def _member(path: Path, name: str, member: str) -> _Found:
     inner = [part for part in PurePosixPath(member).parts if part not in ("/", "..")]
     return path, "/".join([name, *map(_printable, inner)]), member
 
 
-def _name_apart(groups: Sequence[Sequence[_Found]]) -> Iterator[Input]:
-    """Yield the inputs; when two share a name, every name gets the position of its argument.
+class _Inputs:
+    """The inputs as they are found, each file once; there may be millions."""
 
-    Names of one folder that differ only in bytes that cannot be printed are numbered.
-    """
-    printed = [_numbered([name for _, name, _ in found]) for found in groups]
-    names = [name for found in printed for name in found]
-    clash = len(set(names)) < len(names)
-    for position, (found, given) in enumerate(zip(groups, printed, strict=True), start=1):
-        for (path, _, member), name in zip(found, given, strict=True):
-            yield Input(path, f"input{position}/{name}" if clash else name, member)
+    def __init__(self) -> None:
+        self.duplicates = 0
+        self._inputs: list[Input] = []
+        self._positions: list[int] = []
+        self._folders: dict[str, str] = {}
+        self._seen: set[str | tuple[str, str]] = set()
+
+    def take(self, found: Sequence[_Found], position: int, linked: bool | None) -> None:
+        """Add what an argument stands for, given its position, and whether it is a link itself.
+
+        Names of one folder that differ only in bytes that cannot be printed are numbered.
+        """
+        kept: list[_Found] = []
+        for one in found:
+            path, _, member = one
+            real = path.address if isinstance(path, RemoteFile) else _real(path, self._folders, linked)
+            known = real if member is None else (real, member)
+            if known in self._seen:
+                self.duplicates += 1
+            else:
+                self._seen.add(known)
+                kept.append(one)
+        for (path, _, member), name in zip(kept, _numbered([name for _, name, _ in kept]), strict=True):
+            place = path if isinstance(path, RemoteFile) else os.fspath(path)
+            self._inputs.append(Input(place, name, member))
+        self._positions += [position] * len(kept)
+
+    def named(self) -> tuple[Input, ...]:
+        """Return the inputs; when two share a name, every name gets the position of its argument."""
+        if len({item.file for item in self._inputs}) == len(self._inputs):
+            return tuple(self._inputs)
+        return tuple(
+            Input(item.place, f"input{position}/{item.file}", item.member)
+            for item, position in zip(self._inputs, self._positions, strict=True)
+        )
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
     """Return the names, those that came before with a number."""
+    if len(names) < 2:
+        return list(names)
     found: dict[str, None] = {}
     for name in names:
         number, free = 1, name
@@ -319,4 +383,6 @@ def _look_into(path: Path, name: PurePosixPath, meant: bool, walk: _Walk) -> Ite
 
 def _printable(name: str) -> str:
     """Return a file name that UTF-8 can hold: undecodable bytes are written as escapes."""
+    if name.isascii():
+        return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

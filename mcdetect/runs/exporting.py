@@ -16,8 +16,8 @@ from mcdetect.output.further import FURTHER, further_outputs
 from mcdetect.output.lock import OutputError, locked
 from mcdetect.output.sinks import SINKS
 from mcdetect.output.tables import CSV_ONLY, FORMATS, SCHEMAS, write_tables
-from mcdetect.runs.layout import WHOLE
 from mcdetect.runs.ledger import Ledger
+from mcdetect.runs.pairs.results import COMMAND, TABLES, PairResults
 from mcdetect.runs.report import Observer
 from mcdetect.runs.results import STORED, RunResults
 from mcdetect.runs.store import Store
@@ -79,6 +79,8 @@ def export_run(
         ledger = Ledger.latest(store)
         if ledger is None:
             raise OutputError(f"{folder.name or folder} holds no run that this version knows; run it again")
+        if ledger.facts()["options"].get("command") == COMMAND:
+            return export_tables(target, PairResults(ledger, Observer()), formats)
         results = RunResults(ledger, Observer())
         facts = ledger.facts()
         if facts["status"] != "complete":
@@ -89,9 +91,11 @@ def export_run(
 def export_tables(folder: Path, results: RunResults, formats: Sequence[str]) -> dict[str, int]:
     """Write the tables of a run; return their rows."""
     ledger = results.ledger
-    names = ["images", "calcifications", "clusters", *WHOLE, "failures"]
     options = ledger.facts()["options"]
+    names = ["images", "calcifications", "clusters", "studies", "findings", "skipped", "failures"]
     names += ["candidates"] * bool(options.get("candidates"))
+    if options.get("command") == COMMAND:
+        names, formats = list(TABLES), [form for form in formats if form not in FURTHER]
     of_images = DICOM_COLUMNS if options.get("dicom_columns") else ()
     added = {"clusters": _model_columns(ledger), "images": of_images}
     rows: dict[str, int] = {}

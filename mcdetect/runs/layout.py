@@ -18,7 +18,9 @@ LAYOUT = 3
 
 _SQL_TYPES = {"str": "TEXT", "float64": "REAL", "int64": "INTEGER", "bool": "INTEGER"}
 
-WHOLE: tuple[str, ...] = tuple(name for name in ("studies", "findings", "skipped") if name in SCHEMAS)
+WHOLE: tuple[str, ...] = tuple(
+    name for name in ("studies", "findings", "skipped", "pairs") if name in SCHEMAS
+)
 """Tables of a run as a whole, with its `run_id`."""
 
 _RUNS = (

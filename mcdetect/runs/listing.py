@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mcdetect.readers.remote import RemoteFile
-from mcdetect.runs.discovery import Discovery, find_inputs
+from mcdetect.runs.discovery import Discovery, Input, find_inputs
 
 __all__ = ["choose_shard", "find_listed", "parse_shard", "read_list"]
 
@@ -35,14 +35,15 @@ def find_listed(paths: Sequence[str | Path]) -> Discovery:
         Files and folders, in any mix.
     """
     found = find_inputs(paths)
-    if not found.inputs or any(isinstance(item.path, RemoteFile) for item in found.inputs):
+    if not found.inputs or any(isinstance(item.place, RemoteFile) for item in found.inputs):
         return found
-    places = [os.path.abspath(item.path) for item in found.inputs]  # noqa: PTH100
-    common = os.path.commonpath([os.path.dirname(place) for place in places])  # noqa: PTH120
+    places = [os.path.abspath(item.place) for item in found.inputs]  # noqa: PTH100
+    folders = dict.fromkeys(place.rpartition(os.sep)[0] or os.sep for place in places)
+    common = os.path.commonpath(list(folders))
     start = len(common.rstrip(os.sep)) + 1
     names = [place[start:].replace(os.sep, "/") for place in places]
     inputs = tuple(
-        dataclasses.replace(item, file=_printable(name))
+        Input(item.place, _printable(name), item.member)
         for item, name in zip(found.inputs, names, strict=True)
     )
     if len({item.file for item in inputs}) < len(inputs):  # names that only bytes tell apart
@@ -51,6 +52,8 @@ def find_listed(paths: Sequence[str | Path]) -> Discovery:
 
 
 def _printable(name: str) -> str:
+    if name.isascii():
+        return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

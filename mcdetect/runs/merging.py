@@ -19,6 +19,7 @@ from mcdetect.output.run_record import RunRecord, read_record
 from mcdetect.output.tables import FORMATS
 from mcdetect.runs.exporting import export_tables
 from mcdetect.runs.ledger import Ledger, RunFacts
+from mcdetect.runs.pairs.results import COMMAND
 from mcdetect.runs.report import Observer
 from mcdetect.runs.results import STORED, RunResults
 from mcdetect.runs.store import Store
@@ -109,6 +110,8 @@ def _look(folder: Path) -> _Part:
             ledger = Ledger.latest(store)
             if ledger is None:
                 raise OutputError(f"{here} holds no run")
+            if ledger.facts()["options"].get("command") == COMMAND:
+                raise OutputError(f"{here} holds results of compare, which are not merged")
             (salt,) = store.query("SELECT salt FROM layout").fetchone()
             return _Part(folder, ledger.run, ledger.facts(), str(salt))
     except OSError as error:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from mcdetect.config import Config
 from mcdetect.exams.studies import (
@@ -102,6 +102,9 @@ class RunResults:
         Limits of time and memory, as failures are kept with them.
     """
 
+    main: ClassVar[str] = "images"
+    """The table without which the others of an outcome are worth nothing."""
+
     def __init__(self, ledger: Ledger, observer: Observer, limits: str = "") -> None:
         self.ledger, self.store, self.observer, self.limits = ledger, ledger.store, observer, limits
 
@@ -179,16 +182,13 @@ class RunResults:
         )
         if outcome.known and outcome.failure is None:
             entry = next(e for e in self.store.find(outcome.file) if e.key == outcome.key)
-            row, best = row_of(self.store, entry.number)
+            row, best = self._recall(entry)
             return entry.number, entry.facts.get("seconds", {}), row, best
-        if "images" in outcome.tables:  # without its own row the rest of an image is worth nothing
-            entry = self._put(outcome)
-            scores = Rows.of(outcome.tables["clusters"])
-            flagged = [
-                s for s, yes in zip(scores.column("score"), scores.column("flagged"), strict=True) if yes
-            ]
-            row = Rows.of(outcome.tables["images"]).first()
-            return entry.number, outcome.seconds, row, max(flagged, default=math.nan)
+        if self.main in outcome.tables:  # without its own row the rest of an image is worth nothing
+            facts = self._facts(outcome)
+            files = lengths(self.store.path.parent, outcome.outputs)
+            entry = self.store.put(outcome.file, outcome.key, outcome.tables, facts, files)
+            return entry.number, outcome.seconds, *self._tell(outcome)
         if outcome.lasting is not None and outcome.failure is not None and not outcome.known and outcome.key:
             failure = outcome.failure
             with self.store.transaction() as execute:
@@ -206,8 +206,19 @@ class RunResults:
                 )
         return nothing
 
-    def _put(self, outcome: Outcome) -> Entry:
-        facts = {
+    def _recall(self, entry: Entry) -> tuple[dict[str, Any], float]:
+        """Return the row and the best score of what was kept before."""
+        return row_of(self.store, entry.number)
+
+    def _tell(self, outcome: Outcome) -> tuple[dict[str, Any], float]:
+        """Return the row and the best score of what is new."""
+        scores = Rows.of(outcome.tables["clusters"])
+        flagged = [s for s, yes in zip(scores.column("score"), scores.column("flagged"), strict=True) if yes]
+        return Rows.of(outcome.tables["images"]).first(), max(flagged, default=math.nan)
+
+    def _facts(self, outcome: Outcome) -> dict[str, Any]:
+        """Return what is kept of an image beside its tables."""
+        return {
             "sha256": outcome.sha256,
             "size_bytes": outcome.size_bytes,
             "seconds": outcome.seconds,
@@ -222,8 +233,6 @@ class RunResults:
                 c.name for c in MODEL_COLUMNS if c.name in Rows.of(outcome.tables["clusters"]).columns
             ],
         }
-        files = lengths(self.store.path.parent, outcome.outputs)
-        return self.store.put(outcome.file, outcome.key, outcome.tables, facts, files)
 
     def make_studies(self, config: Config, by: str) -> None:
         """Tell the copies among the images, and make the tables of examinations and findings."""
@@ -295,14 +304,18 @@ class RunResults:
 
     def _with_clusters(self, groups: Sequence[Sequence[ViewImage]]) -> list[list[ViewImage]]:
         """Return the images of some examinations with their groups, which come out of one table."""
-        images = list(itertools.chain.from_iterable(groups))
-        clusters = self._parts("clusters", _MATCHED, images)
-        marks = self._parts("calcifications", _PLACED, images, "AND cluster_id > 0 ")
+        clusters = self._parts("clusters", _MATCHED, list(itertools.chain.from_iterable(groups)))
+        magnified = [members for members in groups if any(image.magnified for image in members)]
+        asked = list(itertools.chain.from_iterable(magnified))
+        marks = {
+            image.file: _placed(part, image.spacing_mm)
+            for image, part in zip(
+                asked, self._parts("calcifications", _PLACED, asked, "AND cluster_id > 0 "), strict=True
+            )
+        }
         return [
             [
-                dataclasses.replace(
-                    image, clusters=next(clusters), marks=_placed(next(marks), image.spacing_mm)
-                )
+                dataclasses.replace(image, clusters=next(clusters), marks=marks.get(image.file))
                 for image in members
             ]
             for members in groups
@@ -319,12 +332,15 @@ class RunResults:
         )
         rows: list[tuple[Any, ...]] = []
         ends = [0]
+        if not images:
+            return
         for image in images:
             rows += self.store.query(query, (self.ledger.run, image.file)).fetchall()
             ends.append(len(rows))
         whole = table_of(columns, rows)
+        nothing = whole.iloc[:0]
         for first, last in itertools.pairwise(ends):
-            yield whole.iloc[first:last]
+            yield whole.iloc[first:last] if last > first else nothing
 
 
 def _is_magnified(remarks: Sequence[str]) -> bool:

@@ -42,7 +42,7 @@ from mcdetect.runs.worker import Outcome, Task, failure_outcome
 if TYPE_CHECKING:
     from mcdetect.models.cluster_model import ClusterModel
 
-__all__ = ["run_batch"]
+__all__ = ["give_up", "given_limits", "run_batch", "told_counts"]
 
 
 def run_batch(
@@ -157,7 +157,7 @@ def run_batch(
     given_magnification(magnification)
     if not os.fspath(out):
         raise ValueError("out is empty; name a folder for the results")
-    limits = _limits(timeout_s, memory_gb)
+    limits = given_limits(timeout_s, memory_gb)
     config = config or Config()
     folder = Path(out)
     further = further_outputs(also)
@@ -213,7 +213,7 @@ def _jobs(found: Discovery, images: int, requested: int | None, dask: str | None
     """Return the number of processes of this machine."""
     if dask not in (None, LOCAL) and requested is not None:
         raise ClusterError("the number of workers is that of the scheduler; leave out --jobs")
-    here = [item.path for item in found.inputs if isinstance(item.path, RemoteFile)]
+    here = [item.place for item in found.inputs if isinstance(item.place, RemoteFile)]
     if any(only_here(path.address) for path in here):
         if dask is not None:
             raise ClusterError("memory:// is seen by this process only; leave out --dask")
@@ -221,7 +221,7 @@ def _jobs(found: Discovery, images: int, requested: int | None, dask: str | None
     return choose_jobs(images, requested)
 
 
-def _limits(timeout_s: float | None, memory_gb: float | None) -> Limits | None:
+def given_limits(timeout_s: float | None, memory_gb: float | None) -> Limits | None:
     """Return the limits of one image; None for none, and no process of its own."""
     for name, value in (("timeout_s", timeout_s), ("memory_gb", memory_gb)):
         if value is not None and not value > 0:
@@ -277,7 +277,7 @@ class _Batch:
             try:
                 self._search(store, results, stop)
             except DiskFullError as error:
-                self._give_up(ledger, error)
+                give_up(ledger, error)
             report.interrupted = stop.is_set() and ledger.counts()["pending"] > 0
             report.signal = stop.signal
             report.passed_over += ledger.passed_over()
@@ -287,13 +287,13 @@ class _Batch:
                 for output in self.outputs:
                     record.rows = {**record.rows, **output.close(self.folder, results)}
             except OSError as error:
-                self._give_up(ledger, error)
+                give_up(ledger, error)
             record.status = "interrupted" if report.interrupted else "complete"
             if (
                 not report.interrupted and not found.problems
             ):  # a folder that is gone for now keeps its pictures
                 remove_pictures(self.folder, earlier | ledger.pictures(own=False), ledger.pictures())
-            record.write(self.folder, ledger.records(), _told(ledger.counts()))
+            record.write(self.folder, ledger.records(), told_counts(ledger.counts()))
             ledger.finish(record.status)
         return report
 
@@ -354,18 +354,19 @@ class _Batch:
                 log_level=level,
             )
 
-    def _give_up(self, ledger: Ledger, error: OSError) -> NoReturn:
-        """Tell what is kept when there is no room for more."""
-        kept = ledger.counts()["processed"]
-        with suppress(OSError):
-            ledger.finish("disk full")
-        raise DiskFullError(
-            f"no room for results ({error}); those of {kept} images are kept: make room and run the same "
-            "command again to go on"
-        ) from error
+
+def give_up(ledger: Ledger, error: OSError, what: str = "images") -> NoReturn:
+    """Tell what is kept when there is no room for more."""
+    kept = ledger.counts()["processed"]
+    with suppress(OSError):
+        ledger.finish("disk full")
+    raise DiskFullError(
+        f"no room for results ({error}); those of {kept} {what} are kept: make room and run the same "
+        "command again to go on"
+    ) from error
 
 
-def _told(counts: Mapping[str, int]) -> dict[str, int]:
+def told_counts(counts: Mapping[str, int]) -> dict[str, int]:
     """Return what run.json tells of the inputs."""
     told = {name: counts[name] for name in ("processed", "failed")}
     return told | ({"pending": counts["pending"]} if counts["pending"] else {})

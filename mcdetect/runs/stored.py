@@ -17,7 +17,7 @@ from mcdetect.schema import DICOM_COLUMNS, IMAGES, MODEL_COLUMNS
 __all__ = ["STORED", "StoredImages", "row_of"]
 
 STORED = {
-    **{name: SCHEMAS[name] for name in ("calcifications", "candidates")},
+    **{name: SCHEMAS[name] for name in ("calcifications", "candidates", "changes", "members")},
     "clusters": (*SCHEMAS["clusters"], *MODEL_COLUMNS),
     "images": (*SCHEMAS["images"], *DICOM_COLUMNS),
 }

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,13 +29,16 @@ if TYPE_CHECKING:
     from mcdetect.runs.store import Rows
 
 __all__ = [
+    "Begun",
     "Failure",
     "Outcome",
     "Task",
+    "attempt",
     "failure_outcome",
     "limit_threads",
     "process",
     "process_in_worker",
+    "reading_from",
 ]
 
 logger = logging.getLogger(__name__)
@@ -154,38 +158,85 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of the system that tell of a full disk, quota or largest size of a file."""
 
 
+@dataclass
+class Begun:
+    """What is known of the bytes that are worked on.
+
+    Parameters
+    ----------
+    key, sha256, size_bytes
+        As in `Outcome`.
+    """
+
+    key: str = ""
+    sha256: str | None = None
+    size_bytes: int | None = None
+
+    def known(self, task: Task, content: str, sha256: str, size_bytes: int) -> Outcome | None:
+        """Note what was read; return the outcome where it is known, else tell that work begins.
+
+        Parameters
+        ----------
+        task : Task
+        content : str
+            Digest of all that was read.
+        sha256, size_bytes
+            Of the file that is told of.
+        """
+        from mcdetect.runs.keys import result_key
+
+        self.sha256, self.size_bytes = sha256, size_bytes
+        self.key = result_key(content, task.key_parts)
+        if self.key in task.known or self.key in task.failed:
+            return Outcome(task.file, known=True, failure=task.failed.get(self.key))
+        _began(self.key, sha256, size_bytes)
+        return None
+
+
 def process(task: Task) -> Outcome:
     """Detect in one image and hand the result to the outputs; never raises an `Exception`.
 
     The file is read once: the bytes that are hashed are the bytes that are searched.
     """
-    from mcdetect.runs.keys import result_key
+    return attempt(task.file, partial(_process, task))
 
-    key, digest, size = "", None, None
-    with _library_warnings(task.file):
+
+def _process(task: Task, begun: Begun) -> Outcome:
+    from mcdetect.readers.held import held
+
+    with held(task.source.path) as (path, sha256, size):
+        known = begun.known(task, sha256, sha256, size)
+        return known or _work(dataclasses.replace(task, source=reading_from(task.source, path)))
+
+
+def attempt(file: str, work: Callable[[Begun], Outcome]) -> Outcome:
+    """Do some work on a file; whatever goes wrong is its outcome.
+
+    Parameters
+    ----------
+    file : str
+        Its name in the tables.
+    work : callable
+        Notes what it reads.
+    """
+    begun = Begun()
+    with _library_warnings(file):
         try:
-            data = task.source.path.read_bytes()
-            size, digest = len(data), hashlib.sha256(data).hexdigest()
-            key = result_key(digest, task.key_parts)
-            if key in task.known or key in task.failed:
-                outcome = Outcome(task.file, known=True, failure=task.failed.get(key))
-            else:
-                _began(key, digest, size)
-                outcome = _work(dataclasses.replace(task, source=_holding(task.source, data)))
+            outcome = work(begun)
         except InputFileError as error:
-            outcome = failure_outcome(task.file, error)
+            outcome = failure_outcome(file, error)
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             failure = Failure("UnreadableFileError", f"cannot be read ({reason})", "check the file")
-            outcome = Outcome(task.file, failure=failure)
+            outcome = Outcome(file, failure=failure)
         except MemoryError:
-            outcome = Outcome(task.file, failure=NO_MEMORY, lasting="limits")
+            outcome = Outcome(file, failure=NO_MEMORY, lasting="limits")
         except Exception as error:  # noqa: BLE001  (one bad file must never stop a batch)
-            _log_frames(task.file, error)
+            _log_frames(file, error)
             name = type(error).__name__
             failure = Failure(name, f"unexpected {name}", REPORT_BUG)
-            outcome = Outcome(task.file, failure=failure, lasting="content")
-    return dataclasses.replace(outcome, key=key, sha256=digest, size_bytes=size)
+            outcome = Outcome(file, failure=failure, lasting="content")
+    return dataclasses.replace(outcome, key=begun.key, sha256=begun.sha256, size_bytes=begun.size_bytes)
 
 
 NO_MEMORY = Failure(
@@ -198,12 +249,10 @@ _began: Callable[[str, str, int], None] = lambda key, digest, size: None  # noqa
 """Told what is about to be searched; a worker process passes it on, should it not come to an end."""
 
 
-def _holding(source: Source, data: bytes) -> Source:
-    """Return a source that reads these bytes, not the file, which may change meanwhile."""
-    from mcdetect.readers.held import HeldFile
-
-    held: Source = dataclasses.replace(source, path=HeldFile.of(source.path, data))  # type: ignore[type-var]
-    return held
+def reading_from(source: Source, path: Path) -> Source:
+    """Return the same source that reads what is held, not the file, which may change meanwhile."""
+    there: Source = dataclasses.replace(source, path=path)  # type: ignore[type-var]
+    return there
 
 
 def _work(task: Task) -> Outcome:
@@ -297,8 +346,8 @@ def _library_warnings(file: str) -> Iterator[None]:
         logger.warning("%s", text if file in text else f"{file}: {text}")
 
 
-def process_in_worker(task: Task) -> Outcome:
-    """Run `process` in a worker process and bring its log records back, and its tables as plain rows."""
+def process_in_worker(task: Task, work: Callable[[Task], Outcome] = process) -> Outcome:
+    """Work in a worker process and bring the log records back, and the tables as plain rows."""
     from mcdetect.runs.store import Rows
 
     collector = _Collector()
@@ -308,7 +357,7 @@ def process_in_worker(task: Task) -> Outcome:
     package.propagate = False
     package.addHandler(collector)
     try:
-        outcome = process(task)
+        outcome = work(task)
         tables = {name: Rows.of(table) for name, table in outcome.tables.items()}
     finally:
         package.removeHandler(collector)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcdetect.schema.calcifications import CALCIFICATIONS, CANDIDATES
-from mcdetect.schema.changes import CHANGES, MEMBERS
+from mcdetect.schema.changes import CHANGES, MEMBERS, PAIRS
 from mcdetect.schema.clusters import CLUSTERS, MODEL_COLUMNS
 from mcdetect.schema.column import Column, empty_table, make_table
 from mcdetect.schema.images import DICOM_COLUMNS, FAILURES, FINDINGS, IMAGES, SKIPPED, STUDIES
@@ -24,6 +24,7 @@ __all__ = [
     "MEASURES",
     "MEMBERS",
     "MODEL_COLUMNS",
+    "PAIRS",
     "SCHEMA_VERSION",
     "SHAPE_MEASURES",
     "SKIPPED",
@@ -36,4 +37,4 @@ __all__ = [
     "make_table",
 ]
 
-SCHEMA_VERSION = "5.2"
+SCHEMA_VERSION = "5.3"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcdetect.schema.column import Column
 
-__all__ = ["CHANGES", "MEMBERS"]
+__all__ = ["CHANGES", "MEMBERS", "PAIRS"]
 
 
 def _change_columns(name: str, unit: str, what: str) -> tuple[Column, ...]:
@@ -60,4 +60,31 @@ MEMBERS: tuple[Column, ...] = (
     *_BOTH_PLACES,
     Column("distance_mm", "float64", "mm", "between the two after mapping and the group's own shift"),
     *_change_columns("diameter_mm", "mm", "diameter of the disc of equal area"),
+)
+
+PAIRS: tuple[Column, ...] = (
+    *_PAIR,
+    Column("patient", "int64", "", "number of the patient within the run, from 1, 0 when unknown"),
+    Column("laterality", "str", "", "L or R, empty when unknown"),
+    Column("view", "str", "", "view, empty when unknown"),
+    Column("days", "float64", "d", "from the prior to the current image, empty when a date is not known"),
+    Column(
+        "status",
+        "str",
+        "",
+        "compared, 'not registered', failed, pending, 'no prior', or 'not compared' (a prior image)",
+    ),
+    Column("reason", "str", "", "why it failed, or has no partner"),
+    Column("agreement", "float64", "0-1", "share of the blocks of texture that agree on one map"),
+    Column("overlap", "float64", "0-1", "Dice coefficient of the mapped outlines"),
+    Column("uncertainty_mm", "float64", "mm", "median standard error of mapped positions"),
+    *(
+        Column(
+            f"n_{verdict}",
+            "float64",
+            "",
+            f"groups flagged in either image that are {verdict}",
+        )
+        for verdict in ("new", "grown", "stable", "gone", "uncertain")
+    ),
 )

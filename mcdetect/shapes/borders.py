@@ -43,14 +43,19 @@ class Border:
         That of the weakest tenth of its pieces: tissue fades or goes on somewhere, calcium ends everywhere.
     beyond : float
         How far the grey levels fall farther outside, over that step: tissue has no sharp border.
-    outside : float
-        Median just outside.
+    just_outside : (n,) float64 array
+        Grey levels just outside.
     """
 
     step: float
     weakest: float
     beyond: float
-    outside: float
+    just_outside: _Floats
+
+    @property
+    def outside(self) -> float:
+        """Median just outside."""
+        return float(np.median(self.just_outside))
 
 
 def border_of(
@@ -73,34 +78,32 @@ def border_of(
     if not _LEAST_PX <= len(longest) <= _MOST_PX:
         return None
     steps = np.array([spacing.col_mm, spacing.row_mm])
-    pixel = float(steps.mean())
+    pixel = 0.5 * (spacing.row_mm + spacing.col_mm)
     line = ndi.uniform_filter1d(
         longest * steps, 2 * max(1, round(_NORMAL_MM / pixel)) + 1, axis=0, mode="wrap"
     )
     along = np.concatenate([line[2:], line[:2]]) - np.concatenate([line[-2:], line[:-2]])
-    normal = np.column_stack([along[:, 1], -along[:, 0]]) / (np.hypot(*along.T)[:, None] + 1e-9)
+    outward = along[:, ::-1] / (np.hypot(along[:, 0], along[:, 1])[:, None] + 1e-9) / steps
     turn = cv2.contourArea(longest, oriented=True)
-    outward = normal / steps * (1.0 if turn >= 0.0 else -1.0)
+    outward *= (1.0, -1.0) if turn >= 0.0 else (-1.0, 1.0)
     at = longest + np.array([left, top])
-    edge = 0.5 * float(steps.min())  # from the centres of the outermost pixels
-    inside, outside, farther = (
-        _values(image, at + (edge + reach) * outward) for reach in (-REACH_MM, REACH_MM, _FAR_MM)
-    )
-    pieces = ndi.uniform_filter1d(
-        inside - outside, 2 * max(1, round(0.5 * _PIECE_MM / pixel)) + 1, mode="wrap"
-    )
-    step = float((inside - outside).mean())
+    edge = 0.5 * min(spacing.row_mm, spacing.col_mm)  # from the centres of the outermost pixels
+    reaches = np.array([-REACH_MM, REACH_MM, _FAR_MM])[:, None, None]
+    inside, outside, farther = _values(image, at + (edge + reaches) * outward)
+    steps_across = inside - outside
+    pieces = ndi.uniform_filter1d(steps_across, 2 * max(1, round(0.5 * _PIECE_MM / pixel)) + 1, mode="wrap")
+    step = float(steps_across.sum()) / steps_across.size
     weak = int(_WEAK * pieces.size)
     return Border(
         step=step,
         weakest=float(np.partition(pieces, weak)[weak]),
-        beyond=float((outside - farther).mean()) / max(step, 1e-3),
-        outside=float(np.median(outside)),
+        beyond=float((outside - farther).sum()) / outside.size / max(step, 1e-3),
+        just_outside=outside,
     )
 
 
 def _values(image: npt.NDArray[np.float32], place: _Floats) -> _Floats:
-    """Grey levels at (col, row); beyond the border of the image those at it."""
-    col, row = (place[:, k].astype(np.float32).reshape(1, -1) for k in (0, 1))
+    """Grey levels at (..., (col, row)); beyond the border of the image those at it."""
+    col, row = (place[..., k].astype(np.float32) for k in (0, 1))
     found = cv2.remap(image, col, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found, np.float64).ravel()
+    return np.asarray(found, np.float64)

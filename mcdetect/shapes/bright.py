@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.brightest import best_regions, region_tree
+from mcdetect.shapes.figures import connected
 
 __all__ = ["BrightRegion", "bright_regions", "over_tissue"]
 
@@ -118,17 +119,18 @@ def bright_regions(
     place = np.flatnonzero(inside & (values > _LEAST_OVER))
     levels = np.minimum(values.ravel()[place] * _STEPS, 65535.0).astype(np.uint16)
     order = place[np.argsort(np.uint16(65535) - levels, kind="stable")].astype(np.int32)
-    parent, area, fall, sharp = region_tree(values, usual, order, row_mm, col_mm, _STEEP)
-    area_mm2 = area * np.float32(row_mm * col_mm)
-    size = np.clip(
-        np.log(np.maximum(area_mm2, 1e-3) / _LEAST_MM2) / np.log(_LARGE_MM2 / _LEAST_MM2), 0.0, 1.0
-    )
-    good = (area_mm2 >= _LEAST_MM2) & (area_mm2 <= _MOST_MM2) & (sharp >= _LEAST_SHARP)
-    good &= fall >= _LEAST_FALL + size * (_LARGE_FALL - _LEAST_FALL)
-    score = np.where(good, fall * np.maximum(area_mm2, 1e-3) ** _SIZE_WEIGHT, 0.0).astype(np.float32)
-    chosen = best_regions(order, parent, score, _PREFERRED)
+    cell_mm2 = row_mm * col_mm
+    most = int(_MOST_MM2 / cell_mm2) + 1
+    parent, area, fall, sharp = region_tree(values, usual, order, row_mm, col_mm, _STEEP, most)
+    area_mm2 = area * np.float32(cell_mm2)
+    good = np.flatnonzero((area_mm2 >= _LEAST_MM2) & (area_mm2 <= _MOST_MM2) & (sharp >= _LEAST_SHARP))
+    large = np.clip(np.log(area_mm2[good] / _LEAST_MM2) / np.log(_LARGE_MM2 / _LEAST_MM2), 0.0, 1.0)
+    good = good[fall[good] >= _LEAST_FALL + large * (_LARGE_FALL - _LEAST_FALL)]
+    score = np.zeros(order.size, np.float32)
+    score[good] = fall[good] * area_mm2[good] ** _SIZE_WEIGHT
+    chosen = best_regions(parent, score, _PREFERRED)
     chosen = chosen[fall[chosen] * np.sqrt(area_mm2[chosen]) >= _LEAST_EDGE]
-    return [_region(values, int(k), int(area[k]), float(usual.ravel()[k]), fine) for k in chosen]
+    return [_region(values, int(order[k]), int(area[k]), float(usual.flat[order[k]]), fine) for k in chosen]
 
 
 def _region(values: _Image, place: int, area: int, usual: float, fine: list[int]) -> BrightRegion:
@@ -139,25 +141,34 @@ def _region(values: _Image, place: int, area: int, usual: float, fine: list[int]
     while True:
         top, left = max(0, row - reach), max(0, col - reach)
         part = values[top : row + reach + 1, left : col + reach + 1]
-        _, number = cv2.connectedComponents((part >= level).view(np.uint8), connectivity=8)
-        mask = number == number[row - top, col - left]
-        down, across = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if np.count_nonzero(mask) >= area or part.size == values.size:
+        mask, down, across = connected(part >= level, (row - top, col - left))
+        found = np.count_nonzero(mask)
+        if found >= area or part.size == values.size:
             break
         reach *= 2
-    part = np.where(mask, part, -np.inf)
+    top, left = top + down, left + across
+    part = np.where(mask, values[top : top + mask.shape[0], left : left + mask.shape[1]], -np.inf)
     high, right = divmod(int(np.argmax(part)), part.shape[1])
     return BrightRegion(
-        top=int(top + down[0]) * fine[0],
-        left=int(left + across[0]) * fine[1],
-        bottom=int(top + down[-1] + 1) * fine[0],
-        right=int(left + across[-1] + 1) * fine[1],
+        top=top * fine[0],
+        left=left * fine[1],
+        bottom=(top + mask.shape[0]) * fine[0],
+        right=(left + mask.shape[1]) * fine[1],
         row_px=(top + high) * fine[0] + fine[0] // 2,
         col_px=(left + right) * fine[1] + fine[1] // 2,
         level=level,
-        peak=float(np.sort(part[mask])[-max(1, int(0.05 * np.count_nonzero(mask))) :].mean()),
+        peak=float(np.sort(part[mask])[-max(1, int(0.05 * found)) :].mean()),
         usual=usual,
     )
+
+
+def _median(values: _Image) -> np.float32:
+    """Return what `numpy.median` does, in a third of the time for few values without NaN."""
+    half = values.size // 2
+    if values.size % 2:
+        return np.float32(np.partition(values, half)[half])
+    low, high = np.partition(values, (half - 1, half))[half - 1 : half + 1]
+    return np.float32((low + high) / np.float32(2.0))
 
 
 def _usual_steps(values: _Image, inside: _Mask, row_mm: float, col_mm: float) -> _Image:
@@ -172,7 +183,7 @@ def _usual_steps(values: _Image, inside: _Mask, row_mm: float, col_mm: float) ->
             part = (slice(i * tile[0], (i + 1) * tile[0]), slice(j * tile[1], (j + 1) * tile[1]))
             there = steps[part][inside[:-1, :-1][part]]
             if there.size > 50:
-                usual[i, j] = np.median(there[::3])
+                usual[i, j] = _median(np.asarray(there[::3], np.float32))
     middle = float(np.nanmedian(usual)) if np.isfinite(usual).any() else 1.0
     usual = np.maximum(np.where(np.isfinite(usual), usual, middle), max(0.5 * middle, 1e-3)).astype(
         np.float32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -17,17 +18,20 @@ __all__ = [
     "axes_mm",
     "border_step",
     "close_gaps",
+    "connected",
     "depth_mm",
     "ellipse",
     "fill_holes",
     "is_solid",
     "join",
     "mean_slope",
+    "on_its_box",
     "outlines_of",
     "paint",
     "shared_px",
     "solidity",
     "window",
+    "with_room",
 ]
 
 _Ints = npt.NDArray[np.int64]
@@ -61,15 +65,52 @@ class Figure:
     ring: bool = False
 
 
-def close_gaps(place: _Ints, cols: int, spacing: PixelSpacing) -> tuple[int, _Mask, tuple[int, int]]:
-    """Return the number of pixels with gaps closed, these with holes filled, too, and where they begin."""
-    row, col = place // cols, place % cols
+def close_gaps(mask: _Mask, spacing: PixelSpacing) -> tuple[int, _Mask, tuple[int, int]]:
+    """Close the gaps of a figure that fills its box.
+
+    Returns
+    -------
+    closed : int
+        Number of pixels with gaps closed.
+    filled : bool array
+        The figure with gaps closed and holes filled, with room around it.
+    room : (int, int)
+        How many pixels before those of the figure it begins.
+    """
     down, across = (int(_CLOSING_MM / step + 1e-6) for step in (spacing.row_mm, spacing.col_mm))
-    r0, c0 = int(row.min()) - 2 * down, int(col.min()) - 2 * across  # room to grow and shrink again
-    mask = np.zeros((int(row.max()) - r0 + 2 * down + 1, int(col.max()) - c0 + 2 * across + 1), np.bool_)
-    mask[row - r0, col - c0] = True
-    closed = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_CLOSE, ellipse(down, across).view(np.uint8))
-    return int(np.count_nonzero(closed)), fill_holes(np.asarray(closed)), (r0, c0)
+    room = 2 * down, 2 * across  # to grow and shrink again
+    padded = with_room(mask, (room[0], room[0]), (room[1], room[1]))
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, ellipse(down, across).view(np.uint8))
+    return int(np.count_nonzero(closed)), fill_holes(np.asarray(closed)), room
+
+
+def with_room(mask: _Mask, rows: tuple[int, int], cols: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return a mask with so many empty rows and columns before and behind it."""
+    padded = np.zeros((mask.shape[0] + sum(rows), mask.shape[1] + sum(cols)), np.uint8)
+    padded[rows[0] : rows[0] + mask.shape[0], cols[0] : cols[0] + mask.shape[1]] = mask
+    return padded
+
+
+def on_its_box(place: _Ints, cols: int) -> tuple[_Mask, int, int]:
+    """Return pixels, given as row * cols + col, as a mask on the box that they fill, and where it begins."""
+    row, col = place // cols, place % cols
+    top, left = int(row.min()), int(col.min())
+    mask = np.zeros((int(row.max()) - top + 1, int(col.max()) - left + 1), np.bool_)
+    mask[row - top, col - left] = True
+    return mask, top, left
+
+
+def connected(mask: _Mask, place: tuple[int, int]) -> tuple[_Mask, int, int]:
+    """Return what is connected to a place of a mask, also at corners: on its own box, and where that begins.
+
+    Where the place itself is none of the mask, the box is empty.
+    """
+    row, col = place
+    if not mask[row, col]:
+        return np.zeros((0, 0), np.bool_), row, col
+    picture = mask.astype(np.uint8)
+    *_, (left, top, wide, high) = cv2.floodFill(picture, None, (col, row), 2, flags=8)
+    return picture[top : top + high, left : left + wide] == 2, top, left
 
 
 def fill_holes(mask: npt.NDArray[np.uint8]) -> _Mask:
@@ -77,7 +118,7 @@ def fill_holes(mask: npt.NDArray[np.uint8]) -> _Mask:
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros(mask.shape, np.uint8)
     cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
-    return filled.astype(np.bool_)
+    return filled.view(np.bool_)
 
 
 def axes_mm(mask: _Mask, spacing: PixelSpacing) -> tuple[float, float]:
@@ -99,7 +140,7 @@ def depth_mm(mask: _Mask, spacing: PixelSpacing) -> npt.NDArray[np.float64]:
 
 def outlines_of(mask: _Mask) -> list[npt.NDArray[np.int32]]:
     """Return the outer outlines of a figure: the (col, row) of their pixels, in order."""
-    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    found, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return [np.asarray(outline, np.int32).reshape(-1, 2) for outline in found]
 
 
@@ -178,9 +219,12 @@ def window(
     return values
 
 
+@lru_cache(maxsize=64)
 def ellipse(down: int, across: int) -> _Mask:
+    """Return an ellipse of so many pixels from its middle; it is shared and must not be changed."""
     row, col = np.ogrid[-down : down + 1, -across : across + 1]
     figure: _Mask = (row / (down + 0.5)) ** 2 + (col / (across + 0.5)) ** 2 <= 1.0
+    figure.flags.writeable = False
     return figure
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.growth import border_slopes, grow
+from mcdetect.kernels.threads import in_parts
 from mcdetect.shapes.bright import bright_regions, over_tissue
 from mcdetect.shapes.figures import (
     LEAST_SOLIDITY,
@@ -22,6 +23,7 @@ from mcdetect.shapes.figures import (
     ellipse,
     is_solid,
     join,
+    on_its_box,
     paint,
     shared_px,
     solidity,
@@ -178,7 +180,7 @@ def find_large_bodies(
         if grown is not None:
             _add(figures, grown, label, spacing)
     on = label[row, col]
-    halo = np.zeros_like(label)
+    halo = np.zeros(label.shape, np.int32)  # only what is painted takes memory
     for number, figure in enumerate(figures, start=1):
         paint(halo, figure, number, HALO_MM, spacing)
         faint = smooth[row, col] - figure.surroundings < HALO_HEIGHT * figure.height
@@ -215,17 +217,22 @@ def _steep_all_around(
 ) -> tuple[list[Figure], float]:
     """Return the figures whose border is steep all around, the surest first; and the usual step, per mm."""
     tissue = over_tissue(pixels, spacing)
-    found: list[Outlined] = []
     regions = bright_regions(pixels, tissue, searched, spacing)
-    for region in regions:
-        row, col = marks.row, marks.col
-        near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
-        least = float(marks.least_evidence[near].min(initial=SURE_EVIDENCE))
-        outlined = outline_region(smooth, tissue, region, spacing, least)
-        if outlined is None or not _is_steep_body(outlined, smooth, marks, spacing):
-            continue
-        if _share_around(searched, outlined.figure, spacing) >= LEAST_SEARCHED:
-            found.append(outlined)
+    outlined: list[Outlined | None] = [None] * len(regions)
+
+    def look(first: int, last: int) -> None:
+        for k, region in enumerate(regions[first:last], start=first):
+            row, col = marks.row, marks.col
+            near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
+            least = float(marks.least_evidence[near].min(initial=SURE_EVIDENCE))
+            one = outline_region(smooth, tissue, region, spacing, least)
+            if one is not None and _is_steep_body(one, smooth, marks, spacing):
+                outlined[k] = one
+
+    in_parts(look, len(regions))
+    found = [
+        one for one in outlined if one and _share_around(searched, one.figure, spacing) >= LEAST_SEARCHED
+    ]
     found.sort(key=lambda one: -one.evidence)
     usual = float(np.median([region.usual for region in regions])) if regions else 1.0
     return [outlined.figure for outlined in found], usual
@@ -329,18 +336,19 @@ def _figure(smooth: _Image, row: int, col: int, spacing: PixelSpacing) -> Figure
     slopes = border_slopes(window, place, counts.astype(np.int64), spacing.row_mm, spacing.col_mm)
     if counts.size == 0:
         return None
-    steepest, part = counts[np.argmax(slopes)], math.pi / 4.0 * (_LEAST_PART * LEAST_MM) ** 2 / pixel_mm2
+    steepest, least = counts[np.argmax(slopes)], math.pi / 4.0 * (_LEAST_PART * LEAST_MM) ** 2 / pixel_mm2
     for k in np.argsort(-slopes, kind="stable"):
         if slopes[k] < max(LEAST_SLOPE, LEAST_EDGE * height, _AS_STEEP * slopes.max()):
             break
-        closed, mask, (r0, c0) = close_gaps(place[: counts[k]], window.shape[1], spacing)
+        part, r0, c0 = on_its_box(place[: counts[k]], window.shape[1])
+        closed, mask, (down, across) = close_gaps(part, spacing)
         if closed > _MOST_CLOSED * counts[k]:
             continue  # specks side by side, with gaps between them
         area = int(np.count_nonzero(mask))
-        ring, coarser = area >= _RING * counts[k], steepest >= part and area >= _COARSER * steepest
+        ring, coarser = area >= _RING * counts[k], steepest >= least and area >= _COARSER * steepest
         if counts[k] != steepest and not (ring or coarser):
             continue  # another level of the same border, or what lies around a speck
-        figure = Figure(mask, top + r0, left + c0, height, leak, float(slopes[k]))
+        figure = Figure(mask, top + r0 - down, left + c0 - across, height, leak, float(slopes[k]))
         if _is_body(figure, smooth, spacing):
             return figure
     return None

@@ -13,10 +13,12 @@ from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.shapes import COLUMNS, measure
 from mcdetect.schema import MEASURES
 
-__all__ = ["Shapes", "measure_shapes"]
+__all__ = ["Shapes", "measure_shapes", "outline_reach_mm"]
 
 # Technical: how finely outlines are traced.
 GRID_STEP_MM = 0.02  # grid on which an outline is traced
+
+_MOST_MM = 2.0  # Judged: nothing farther from a centre than half of this belongs to a speck
 
 # Judged: on drawn calcifications of known size (python -m benchmarks size_accuracy ellipses). More
 # smoothing steadies outlines in noise and rounds them off; wider bounds correct more blur and follow noise
@@ -64,6 +66,15 @@ class Shapes:
         return dict(self.values)
 
 
+def outline_reach_mm(
+    spacing: PixelSpacing, scale_mm: npt.NDArray[np.float64], max_diameter_mm: float = _MOST_MM
+) -> float:
+    """Return how far from spots of such scales `measure_shapes` reads the top-hat, along rows and columns."""
+    pixel_mm = max(spacing.row_mm, spacing.col_mm)
+    blur_mm = max(SMOOTHING * float(scale_mm.max(initial=0.0)), 0.5 * pixel_mm)
+    return 0.5 * max_diameter_mm + GRID_STEP_MM + 3.0 * blur_mm + 3.0 * pixel_mm
+
+
 def measure_shapes(
     tophat: npt.NDArray[np.float32],
     rows_px: npt.ArrayLike,
@@ -71,7 +82,7 @@ def measure_shapes(
     spacing: PixelSpacing,
     *,
     contour_fraction: float = 0.5,
-    max_diameter_mm: float = 2.0,
+    max_diameter_mm: float = _MOST_MM,
     blur_mm: float = USUAL_BLUR_MM,
     scale_mm: npt.ArrayLike | None = None,
     pixels: npt.NDArray[np.float32] | None = None,

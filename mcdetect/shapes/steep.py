@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -17,16 +18,20 @@ from mcdetect.shapes.figures import (
     LEAST_SOLIDITY,
     Figure,
     close_gaps,
+    connected,
     ellipse,
     is_solid,
     mean_slope,
     solidity,
+    with_room,
 )
 
 __all__ = ["Outlined", "outline_region"]
 
 _Image = npt.NDArray[np.float32]
 _Mask = npt.NDArray[np.bool_]
+_Above = Callable[[float], tuple[_Mask, int, int]]
+"""What touches the summit above a level: mask on the box that it fills, and where it begins."""
 
 # Judged: levels between that of the region on the coarse grid and its peak; the outermost is taken whose
 # border is hardly less steep than the steepest: that is the border of the whole.
@@ -43,6 +48,10 @@ _HARDLY_CUT = 0.995  # share of the area from which on no strand was cut off
 
 # Technical: how much is looked at.
 _MARGIN_MM = 1.0
+
+# Standard: what BI-RADS, 5th edition, calls coarse, rim and rod reaches from 1 mm to over 1 cm; webs of
+# tissue reach far beyond that from their brightest place, and cost time.
+_FARTHEST_MM = 20.0
 
 
 @dataclass(frozen=True)
@@ -72,15 +81,34 @@ class Outlined:
 
 @dataclass(frozen=True)
 class _Level:
-    """What touches the summit above a level, gaps closed and holes filled: mask, and where it begins."""
+    """What touches the summit above a level: itself, and with gaps closed and holes filled.
 
+    Parameters
+    ----------
+    part : bool array
+        Itself, on the box that it fills.
+    room : (int, int)
+        How many pixels before that the mask begins.
+    mask : bool array
+        With gaps closed and holes filled.
+    top, left : int
+        Where the mask begins.
+    """
+
+    part: _Mask
+    room: tuple[int, int]
     mask: _Mask
     top: int
     left: int
-    place: npt.NDArray[np.int64]
     border: Border
     diameter_mm: float
     evidence: float
+
+    def values(self, image: _Image) -> _Image:
+        """Return the grey levels of itself, row by row."""
+        top, left = self.top + self.room[0], self.left + self.room[1]
+        rows, cols = self.part.shape
+        return image[top : top + rows, left : left + cols][self.part]
 
 
 def outline_region(
@@ -106,11 +134,16 @@ def outline_region(
     Outlined or None
     """
     down, across = (round(_MARGIN_MM / step) for step in (spacing.row_mm, spacing.col_mm))
-    top, left = max(0, region.top - down), max(0, region.left - across)
-    window = smooth[top : region.bottom + down, left : region.right + across]
+    far = [math.ceil(_FARTHEST_MM / step) for step in (spacing.row_mm, spacing.col_mm)]
+    top = max(0, region.top - down, region.row_px - far[0])
+    left = max(0, region.left - across, region.col_px - far[1])
+    bottom = min(region.bottom + down, region.row_px + far[0])
+    right = min(region.right + across, region.col_px + far[1])
+    window = smooth[top:bottom, left:right]
     over = window - _tissue_at(tissue, smooth.shape, top, left, window.shape)
     summit = _summit(over, region.row_px - top, region.col_px - left)
-    look = partial(_best_level, over, region, summit, least, spacing)
+    above = lru_cache(lambda level: connected(over >= level, summit))
+    look = partial(_best_level, over, region, above, least, spacing)
     best = look(strand_mm=0.0)
     whole = best
     if best is None or solidity(best.mask) < LEAST_SOLIDITY:
@@ -119,10 +152,10 @@ def outline_region(
             best = cut if is_solid(cut.mask, spacing) else best
     if best is None:
         return None
-    inside = window.ravel()[best.place]
-    under = float(np.median(inside)) - float(np.median(over.ravel()[best.place]))
+    inside = best.values(window)
+    under = float(np.median(inside)) - float(np.median(best.values(over)))
     surroundings = under + best.border.outside
-    height = float(np.sort(inside)[-max(3, best.place.size // 50) :].mean()) - surroundings
+    height = float(np.sort(inside)[-max(3, inside.size // 50) :].mean()) - surroundings
     slope = mean_slope(over, best.mask, best.top, best.left, spacing)
     figure = Figure(best.mask, top + best.top, left + best.left, height, surroundings, slope)
     return Outlined(figure, best.evidence, solidity(best.mask), best.diameter_mm, best is not whole)
@@ -131,7 +164,7 @@ def outline_region(
 def _best_level(
     over: _Image,
     region: BrightRegion,
-    summit: tuple[int, int],
+    above: _Above,
     least: float,
     spacing: PixelSpacing,
     *,
@@ -141,7 +174,7 @@ def _best_level(
     found: list[_Level] = []
     for shares in (_FIRST_SHARES, _SHARES):
         levels = (region.level + share * (region.peak - region.level) for share in shares)
-        some = (_at_level(over, level, summit, region.usual, spacing, strand_mm) for level in levels)
+        some = (_at_level(over, above(level), region.usual, spacing, strand_mm) for level in levels)
         found += [one for one in some if one is not None]
         if max((one.evidence for one in found), default=0.0) < _HOPELESS * least:
             return None
@@ -157,8 +190,7 @@ def _best_level(
 
 def _at_level(
     over: _Image,
-    level: float,
-    summit: tuple[int, int],
+    touching: tuple[_Mask, int, int],
     usual: float,
     spacing: PixelSpacing,
     strand_mm: float,
@@ -167,38 +199,45 @@ def _at_level(
 
     Where strands are given a width, what is no wider is cut off, and the largest of what remains is taken.
     """
-    _, number = cv2.connectedComponents((over >= level).view(np.uint8), connectivity=8)
-    own = int(number[summit])
-    if own == 0:
+    part, top, left = touching
+    if strand_mm > 0.0 and part.size > 0:
+        part, top, left = _without_strands(part, top, left, over.shape, strand_mm, spacing)
+    (rows, cols), (bottom, right) = part.shape, over.shape
+    if part.size == 0 or top == 0 or left == 0 or top + rows == bottom or left + cols == right:
         return None
-    mask = number == own
-    if strand_mm > 0.0:
-        mask = _without_strands(mask, strand_mm, spacing)
-        if not mask.any():
-            return None
-    if mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any():
+    closed, mask, room = close_gaps(part, spacing)
+    if closed > _MOST_CLOSED * np.count_nonzero(part):
         return None
-    place = np.flatnonzero(mask)
-    closed, mask, (top, left) = close_gaps(place, over.shape[1], spacing)
-    border = border_of(over, mask, top, left, spacing) if closed <= _MOST_CLOSED * place.size else None
+    top, left = top - room[0], left - room[1]
+    border = border_of(over, mask, top, left, spacing)
     if border is None:
         return None
     diameter_mm = math.sqrt(4.0 * np.count_nonzero(mask) * spacing.row_mm * spacing.col_mm / math.pi)
     # In units of what tissue does there, less what falls beyond blur; tissue seldom has a long border.
     sharp = border.weakest * max(0.0, 1.0 - _BEYOND * border.beyond) / (usual * 2.0 * REACH_MM)
-    return _Level(mask, top, left, place, border, diameter_mm, sharp * diameter_mm)
+    return _Level(part, room, mask, top, left, border, diameter_mm, sharp * diameter_mm)
 
 
-def _without_strands(mask: _Mask, strand_mm: float, spacing: PixelSpacing) -> _Mask:
-    """Return the largest part of a figure after all that is thin was cut off; empty where that is nothing."""
-    down, across = (int(0.5 * strand_mm / step) for step in (spacing.row_mm, spacing.col_mm))
-    opened = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, ellipse(down, across).view(np.uint8))
-    before, after = np.count_nonzero(mask), np.count_nonzero(opened)
+def _without_strands(
+    part: _Mask, top: int, left: int, shape: tuple[int, ...], strand_mm: float, spacing: PixelSpacing
+) -> tuple[_Mask, int, int]:
+    """Return the largest part of a figure after all that is thin was cut off, on the box that it fills, and
+    where that begins; empty where that is nothing. Nothing is thin at the border of the window of that shape.
+    """
+    reach = [int(0.5 * strand_mm / step) for step in (spacing.row_mm, spacing.col_mm)]
+    behind = shape[0] - top - part.shape[0], shape[1] - left - part.shape[1]
+    room = [
+        (min(n, before), min(n, after)) for n, before, after in zip(reach, (top, left), behind, strict=True)
+    ]
+    opened = cv2.morphologyEx(with_room(part, *room), cv2.MORPH_OPEN, ellipse(*reach).view(np.uint8))
+    before, after = np.count_nonzero(part), np.count_nonzero(opened)
     if after == 0 or after > _HARDLY_CUT * before:
-        return np.zeros_like(mask)
+        return np.zeros((0, 0), np.bool_), 0, 0
     _, number, stats, _ = cv2.connectedComponentsWithStats(np.asarray(opened, np.uint8), connectivity=4)
-    whole: _Mask = np.asarray(number) == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    return whole
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    c, r, wide, high = (int(value) for value in stats[largest, :4])
+    whole: _Mask = number[r : r + high, c : c + wide] == largest
+    return whole, top + r - room[0][0], left + c - room[1][0]
 
 
 def _tissue_at(tissue: _Image, shape: tuple[int, ...], top: int, left: int, size: tuple[int, ...]) -> _Image:

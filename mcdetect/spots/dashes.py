@@ -40,6 +40,8 @@ _SAME_MM, _SAME_TIP_MM = 0.4, 0.3  # two marks so near aside and along are of on
 # Technical: how finely is measured.
 _STEP_MM = 0.1
 _DIRECTIONS = 18  # over half a turn
+_MOST_SLOPE = 0.12  # somewhat more than half a step of these, by which the direction is mended
+_STEADY_MM = 0.2  # RMS distance along, below which noise in it counts for more than the slope
 _REACH_MM = 6.0  # along a dash, to both sides
 _AT_ONCE = 512  # places, so that memory does not grow with their number
 
@@ -78,9 +80,9 @@ def find_dashes(
 ) -> Dashes:
     """Tell which places lie on a dash, and measure it.
 
-    At each place the direction is taken in which a bar stands out most over the nearer of its two sides.
-    Along it the bar ends where less than half of its height is left. A dash is high, thin and short,
-    and little is left beyond its ends.
+    At each place the direction is taken in which a bar stands out most over the nearer of its two sides, then
+    that of the bar as it lies there. Along it the bar ends where less than half of its height is left. A dash
+    is high, thin and short, and little is left beyond its ends.
 
     Parameters
     ----------
@@ -98,11 +100,11 @@ def find_dashes(
     angle, aside, height = np.concatenate(ways, axis=1)
     high = np.flatnonzero(height >= LEAST_HEIGHT)
     bars = [
-        _measured(pixels, row_px[some], col_px[some], angle[some], aside[some], spacing)
+        _measured_along(pixels, row_px[some], col_px[some], angle[some], aside[some], spacing)
         for some in np.array_split(high, math.ceil(high.size / _AT_ONCE) or 1)
     ]
-    row, col, length, width, mean_height, beyond = np.concatenate(bars, axis=1)
-    angle, height = angle[high], height[high]
+    row, col, length, width, mean_height, beyond, angle = np.concatenate(bars, axis=1)
+    height = height[high]
     found = np.flatnonzero(
         (height >= BOTH_SIDES * mean_height)
         & (beyond <= BEYOND * mean_height)
@@ -117,12 +119,26 @@ def find_dashes(
     return Dashes(high[found], at[found, 0], at[found, 1], angle[found], length[found], evidence)
 
 
+def _measured_along(
+    pixels: _Image, row: _Floats, col: _Floats, angle: _Floats, aside: _Floats, spacing: PixelSpacing
+) -> _Floats:
+    """Measure a bar at each place along its own direction; as `_measured` does, and the angle, (7, n)."""
+    *_, slope, shift = _measured(pixels, row, col, angle, aside, spacing)
+    way = np.arctan(slope)
+    own = (angle + way) % np.pi
+    turned = np.where(own == (angle + way), 1.0, -1.0)  # beyond half a turn, right is left
+    aside = turned * (aside + shift) * np.cos(way)
+    bars = _measured(pixels, row, col, own, aside, spacing)
+    return np.stack([*bars[:-2], own])
+
+
 def _measured(
     pixels: _Image, row: _Floats, col: _Floats, angle: _Floats, aside: _Floats, spacing: PixelSpacing
 ) -> _Floats:
-    """Measure a bar at each place: middle (row, col in px), length, width, height, what is left beyond.
+    """Measure a bar at each place: middle (row, col in px), length, width, height, what is left beyond, and
+    its slope and shift (mm) from the middle line.
 
-    (6, n); the height is that over the mean of both sides.
+    (8, n); the height is that over the mean of both sides.
     """
     along = _steps(_REACH_MM)
     across = _steps(_FLANK_MM[1] + _STEP_MM)
@@ -145,7 +161,7 @@ def _measured(
     beyond = np.full(row.size, -np.inf)
     for end, way in ((first, -1), (last, 1)):
         after = np.clip(end[:, None] + way * np.arange(near, far + 1), 0, along.size - 1)
-        beyond = np.maximum(beyond, np.take_along_axis(over, after, axis=1).mean(axis=1))
+        beyond = np.maximum(beyond, np.median(np.take_along_axis(over, after, axis=1), axis=1))
     section = (profile * inside[:, :, None]).sum(axis=1) / count[:, None]
     left, _, other = _sides(section, across, 0.0)
     base = 0.5 * (left + other)[:, None]
@@ -161,8 +177,28 @@ def _measured(
             width,
             mean_height,
             beyond,
+            *_askew(profile, inside, along, across),
         ]
     )
+
+
+def _askew(
+    profile: _Floats, inside: npt.NDArray[np.bool_], along: _Floats, across: _Floats
+) -> tuple[_Floats, _Floats]:
+    """Return slope and shift (mm) of bars from the middle line of their profiles, through centroids."""
+    left, _, other = _sides(profile, across, 0.0)
+    near = np.abs(across) <= _FLANK_MM[0] + 0.5 * _STEP_MM
+    over = np.maximum(profile[..., near] - 0.5 * (left + other)[..., None], 0.0) * inside[..., None]
+    weight = over.sum(axis=2)
+    total = np.maximum(weight.sum(axis=1), 1e-9)
+    place = (over * across[near]).sum(axis=2)  # times the weight
+    middle = (weight * along).sum(axis=1) / total
+    shift = place.sum(axis=1) / total
+    away = along - middle[:, None]
+    spread = (weight * away**2).sum(axis=1) / total
+    slope = (place * away).sum(axis=1) / total / (spread + _STEADY_MM**2)
+    slope = np.clip(slope, -_MOST_SLOPE, _MOST_SLOPE)
+    return slope, shift - slope * middle
 
 
 def _directions(pixels: _Image, row: _Floats, col: _Floats, spacing: PixelSpacing) -> _Floats:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -121,7 +122,7 @@ class NoiseScale:
 
     def equalised(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the equalised grey levels of (rows, cols) pixels."""
-        out = np.empty_like(pixels)
+        out = np.empty(pixels.shape, np.float32)
         apply_lookup(pixels, self.low, self.step, self.table, out)
         return out
 
@@ -181,18 +182,21 @@ def _samples(
     fine_rows, fine_cols = (discrete_gaussian(_FINE_MM / s) for s in (spacing.row_mm, spacing.col_mm))
     further_mm = (_COARSE_MM**2 - _FINE_MM**2) ** 0.5
     more_rows, more_cols = (discrete_gaussian(further_mm / s) for s in (spacing.row_mm, spacing.col_mm))
+    strips = _strips(pixels.shape[0])
+    inside = [np.flatnonzero(mask[rows]) for rows in strips]
+    step = max(1, sum(place.size for place in inside) // _SAMPLES)
     levels, residuals = [], []
-    for rows in _strips(pixels.shape[0]):
+    first = 0
+    for rows, place in zip(strips, inside, strict=True):
         strip = np.ascontiguousarray(pixels[rows])
         fine, coarse = np.empty_like(strip), np.empty_like(strip)
         smooth(strip, fine_rows, fine_cols, fine)
         smooth(fine, more_rows, more_cols, coarse)
-        inside = mask[rows]
-        levels.append(coarse[inside])
-        residuals.append(fine[inside] - levels[-1])
-    level, residual = np.concatenate(levels), np.concatenate(residuals)
-    step = max(1, level.size // _SAMPLES)
-    return level[::step], residual[::step]
+        taken = place[first::step]
+        first = (first - place.size) % step
+        levels.append(coarse.ravel()[taken])
+        residuals.append(fine.ravel()[taken] - levels[-1])
+    return np.concatenate(levels), np.concatenate(residuals)
 
 
 def _strips(rows: int) -> list[slice]:
@@ -213,7 +217,7 @@ def _noise_curve(
     residuals count too: where a grey level is noisy in some places and quiet in others, no noisy pocket
     may stand out; quiet places get their due from the local spread.
     """
-    order = np.argsort(level, kind="stable")
+    order = _rising(level)
     parts = np.array_split(order, max(2, min(bins, level.size // 50)))
     levels = np.array([np.median(level[part]) for part in parts], np.float64)
     noise = np.array([_noise(residual[part]) for part in parts], np.float64)
@@ -227,16 +231,39 @@ def _noise_curve(
     return levels, np.maximum(noise, _FLOOR * typical)
 
 
+def _rising(level: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Return the stable order of numbers, in half the time of `numpy.argsort`: numbers and places are
+    sorted as one.
+    """
+    bits = (level + np.float32(0.0)).view(np.uint32).astype(np.uint64)
+    negative = bits >> np.uint64(31)
+    key = bits ^ np.where(negative, np.uint64(0xFFFFFFFF), np.uint64(0x80000000))
+    key = np.sort((key << np.uint64(32)) | np.arange(level.size, dtype=np.uint64))
+    return (key & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
 def _noise(residual: npt.NDArray[np.float32]) -> float:
     """Spread of most of the residuals, or of the low ones if that is more: calcifications are bright."""
-    middle, low = np.quantile(residual, (0.5, _LOW))
-    usual = MAD_TO_SD * float(np.median(np.abs(residual - middle)))
-    return max(usual, -_RIMS * float(low) / _LOW_SD)
+    rising = np.sort(residual)
+    middle, low = (_quantile(rising, share) for share in (0.5, _LOW))
+    away = np.abs(rising - np.float64(middle))
+    half = (away.size - 1) // 2
+    away.partition((half, away.size // 2))
+    usual = MAD_TO_SD * float(0.5 * (away[half] + away[away.size // 2]))
+    return max(usual, -_RIMS * low / _LOW_SD)
+
+
+def _quantile(rising: npt.NDArray[np.float32], share: float) -> float:
+    """Return what `numpy.quantile` does, of numbers in rising order."""
+    place = share * (rising.size - 1)
+    k = min(int(place), rising.size - 2)
+    below, above, part = float(rising[k]), float(rising[k + 1]), place - k
+    apart = float(rising[k + 1] - rising[k])
+    return below + apart * part if part < 0.5 else above - apart * (1.0 - part)
 
 
 def _range(pixels: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    inside = pixels[mask]
-    low, high = float(inside.min()), float(inside.max())
+    low, high, *_ = cv2.minMaxLoc(pixels, mask.view(np.uint8))
     return low, high if high > low else low + 1.0
 
 

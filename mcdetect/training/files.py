@@ -11,9 +11,11 @@ import pandas as pd
 
 from mcdetect.errors import McdetectWarning
 from mcdetect.output.files import write_text
+from mcdetect.output.run_record import is_own_folder
 from mcdetect.training.fitting import require_sklearn
 from mcdetect.training.joins import CHANGE_COLUMNS, join_changes, read_covariates
 from mcdetect.training.learning import Training, train
+from mcdetect.training.memo import Memo
 from mcdetect.training.places import label_dataset, label_regions
 from mcdetect.training.report import save
 from mcdetect.training.tables import (
@@ -28,12 +30,26 @@ from mcdetect.training.tables import (
 from mcdetect.validation.datasets import open_dataset
 from mcdetect.validation.evaluation.plots import require_matplotlib
 
-__all__ = ["report_folder", "train_files"]
+__all__ = ["holds_tables", "report_folder", "search_folder", "train_files"]
 
 
 def report_folder(out: Path) -> Path:
     """Return where the report of a model goes: ``model_report`` beside ``model.json``."""
     return out.with_name(f"{out.stem}_report")
+
+
+def search_folder(out: Path) -> Path:
+    """Return where the search of a folder of mammograms goes: ``model_search`` beside ``model.json``."""
+    return out.with_name(f"{out.stem}_search")
+
+
+def holds_tables(path: Path) -> bool:
+    """Tell whether a path is a table, or an output folder of ``mcdetect detect``: no folder of mammograms."""
+    if not path.is_dir():
+        return True
+    return is_own_folder(path) or any(
+        (path / f"clusters.{suffix}").is_file() for suffix in ("csv", "parquet")
+    )
 
 
 def train_files(
@@ -55,6 +71,8 @@ def train_files(
     **options: Any,
 ) -> Training:
     """Train a model on tables and write it with its report.
+
+    Steps that take long are kept in the folder of the report: the same call goes on where it was killed.
 
     Parameters
     ----------
@@ -119,12 +137,13 @@ def train_files(
         covariates=added,
         joined_columns=CHANGE_COLUMNS if changes else (),
     )
-    training = train(examples, target=positive, level=level, **options)
     target = Path(out)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_text(target, training.model.to_json())
     folder = report_folder(target) if report is None else Path(report)
-    save(training, folder, plots=plots, images=images, table_of_images=tables.images)
+    with Memo(folder) as memo:
+        training = train(examples, target=positive, level=level, memo=memo, **options)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_text(target, training.model.to_json())
+        save(training, folder, plots=plots, images=images, table_of_images=tables.images)
     return training
 
 

@@ -20,6 +20,7 @@ from mcdetect.training.design import Design, make_design
 from mcdetect.training.fitting import FEW, KINDS, Fitted, Recipe, fit, recipes, require_sklearn
 from mcdetect.training.joins import CHANGE_COLUMNS
 from mcdetect.training.measures import Measure, measure
+from mcdetect.training.memo import Memo, key_of
 from mcdetect.training.null import Null, shuffled_figures
 from mcdetect.training.stability import feature_stability
 from mcdetect.training.tables import Examples
@@ -130,6 +131,7 @@ def train(
     candidates: Sequence[Recipe] = (),
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    memo: Memo | None = None,
 ) -> Training:
     """Train a model of clusters and test it on patients kept apart.
 
@@ -169,6 +171,8 @@ def train(
     seed : int
     progress : callable, optional
         Called with the steps done and the steps in all.
+    memo : Memo, optional
+        Keeps steps that take long, and has those that an earlier training on the same did.
 
     Returns
     -------
@@ -222,7 +226,9 @@ def train(
 
     how = {"folds": folds, "inner_folds": inner_folds, "repeats": turns, "seed": seed}
     tested = cross_validate(options, rows, **how, step=bar.one)
-    null = shuffled_figures(options, rows, permutations=permutations, **how, step=bar.one)
+    if memo is not None:  # first when all is known to make sense
+        memo.begin(key_of(options, rows, how))
+    null = shuffled_figures(options, rows, permutations=permutations, **how, step=bar.one, memo=memo)
     chosen = choose(options, rows, folds=folds, seed=seed)
     final = fit(chosen.recipe, rows, seed)
     measures = measure(tested, rows, null, samples=samples, seed=seed)
@@ -235,6 +241,7 @@ def train(
         samples=stability_samples,
         seed=seed,
         step=bar.one,
+        memo=memo,
     )
     bar.end()
     notes = [*examples.notes, *design.notes, *_warnings(measures, chosen, tested, design, calibrate)]

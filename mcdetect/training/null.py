@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,9 @@ from mcdetect.training.crossval import TrainingError, cross_validate
 from mcdetect.training.fitting import Recipe
 from mcdetect.training.measures import figures
 from mcdetect.training.rows import Rows
+
+if TYPE_CHECKING:
+    from mcdetect.training.memo import Memo
 
 __all__ = ["GRID", "Null", "shuffled_figures"]
 
@@ -53,6 +57,7 @@ def shuffled_figures(
     repeats: int,
     seed: int,
     step: Callable[[], None] | None = None,
+    memo: Memo | None = None,
 ) -> Null:
     """Shuffle the labels between patients, cross-validate anew, and measure; as often as asked for.
 
@@ -66,6 +71,8 @@ def shuffled_figures(
         Of the shuffling; that of the folds follows.
     step : callable, optional
         Called after each.
+    memo : Memo, optional
+        Keeps each, and has those that were done before.
 
     Returns
     -------
@@ -74,28 +81,48 @@ def shuffled_figures(
     found: list[dict[str, float]] = []
     curves: list[_Floats] = []
     for number in range(permutations):
-        other = rows.shuffled(seed + 7919 * (number + 1))
-        try:
-            tested = cross_validate(
-                candidates,
-                other,
-                folds=folds,
-                inner_folds=inner_folds,
-                repeats=repeats,
-                seed=seed + number + 1,
-            )
-        except TrainingError:  # by chance a class of some training part was of one patient
-            continue
-        finally:
-            if step is not None:
-                step()
-        found.append(figures(tested, other))
-        curves.append(curve(tested.log_odds, other, tested.fold))
+        known = None if memo is None else memo.known(f"shuffling {number}")
+        if known is None:
+            known = _shuffled(candidates, rows, number, folds, inner_folds, repeats, seed)
+            if memo is not None:
+                memo.keep(f"shuffling {number}", known)
+        if known:
+            found.append(known["figures"])
+            curves.append(np.array(known["curve"]))
+        if step is not None:
+            step()
     names = found[0] if found else {}
     return Null(
         {name: np.array([one[name] for one in found]) for name in names},
         np.array(curves).reshape(len(curves), GRID.size),
     )
+
+
+def _shuffled(
+    candidates: Sequence[Recipe],
+    rows: Rows,
+    number: int,
+    folds: int,
+    inner_folds: int,
+    repeats: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return figures and curve of one shuffling; empty where some training part had one class only."""
+    other = rows.shuffled(seed + 7919 * (number + 1))
+    try:
+        tested = cross_validate(
+            candidates,
+            other,
+            folds=folds,
+            inner_folds=inner_folds,
+            repeats=repeats,
+            seed=seed + number + 1,
+        )
+    except TrainingError:  # by chance a class of some training part was of one patient
+        return {}
+    drawn = curve(tested.log_odds, other, tested.fold)
+    measured = {name: float(value) for name, value in figures(tested, other).items()}
+    return {"figures": measured, "curve": drawn.tolist()}
 
 
 def curve(log_odds: _Floats, rows: Rows, fold: npt.NDArray[np.int64]) -> _Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ from mcdetect.models.linear import Linear
 from mcdetect.training.fitting import Fitted, Recipe, fit
 from mcdetect.training.rows import Rows
 from mcdetect.validation.evaluation.bootstrap import patient_weights
+
+if TYPE_CHECKING:
+    from mcdetect.training.memo import Memo
 
 __all__ = ["feature_stability"]
 
@@ -30,6 +34,7 @@ def feature_stability(
     samples: int,
     seed: int,
     step: Callable[[], None] | None = None,
+    memo: Memo | None = None,
 ) -> pd.DataFrame:
     """Refit the chosen recipe on bootstrap samples of patients and count what each feature does.
 
@@ -50,6 +55,8 @@ def feature_stability(
     seed : int
     step : callable, optional
         Called after each.
+    memo : Memo, optional
+        Keeps each, and has those that were done before.
 
     Returns
     -------
@@ -60,7 +67,7 @@ def feature_stability(
         model, or the share of its splits.
     """
     n, values = len(names), rows.values
-    signs = _signs(_refits(recipe, rows, samples, seed, step), n, values)
+    signs = _refits(recipe, rows, samples, seed, step, memo, n)
     fold_signs = _signs(folds, n, values)
     final_sign = _signs([final], n, values)
     weight = np.zeros(n)
@@ -87,20 +94,33 @@ def feature_stability(
 
 
 def _refits(
-    recipe: Recipe, rows: Rows, samples: int, seed: int, step: Callable[[], None] | None
-) -> list[Fitted]:
+    recipe: Recipe,
+    rows: Rows,
+    samples: int,
+    seed: int,
+    step: Callable[[], None] | None,
+    memo: Memo | None,
+    features: int,
+) -> _Floats:
+    """Return the sign of each feature in each refit; (samples, features)."""
     # Samples that miss a class tell nothing; more are drawn than needed.
     weights = patient_weights(int(rows.patient.max()) + 1, samples * 2 + _TRIES, seed)
-    found: list[Fitted] = []
-    for column in weights.T:
+    found: list[list[float]] = []
+    for number, column in enumerate(weights.T):
         if len(found) == samples:
             break
-        drawn = rows.again(column.astype(np.int64))
-        if np.unique(drawn.label).size == 2:
-            found.append(fit(recipe, drawn, seed))
+        signs = None if memo is None else memo.known(f"refit {number} of {samples}")
+        if signs is None:
+            drawn = rows.again(column.astype(np.int64))
+            whole = np.unique(drawn.label).size == 2
+            signs = _signs([fit(recipe, drawn, seed)], features, rows.values)[0].tolist() if whole else []
+            if memo is not None:
+                memo.keep(f"refit {number} of {samples}", signs)
+        if signs:
+            found.append(signs)
             if step is not None:
                 step()
-    return found
+    return np.array(found).reshape(len(found), features)
 
 
 def _signs(models: Sequence[Fitted], n: int, values: _Floats) -> _Floats:

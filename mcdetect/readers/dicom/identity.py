@@ -13,7 +13,7 @@ from mcdetect.readers.dicom.claims import contradictions, side_claims, view_clai
 from mcdetect.readers.dicom.remarks import remarks
 from mcdetect.readers.dicom.tags import text, texts
 
-__all__ = ["Identity", "identify", "study_pseudonym"]
+__all__ = ["Identity", "identify", "patient_pseudonym", "study_pseudonym"]
 
 PROCESSING_CLASSES = frozenset(
     {
@@ -30,6 +30,12 @@ PRESENTATION_CLASSES = frozenset(
     }
 )
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+_NOBODY = frozenset(
+    {"", "anon", "anonym", "anonymised", "anonymized", "anonymous", "deidentified", "na", "n/a"}
+)
+_NOBODY |= {"none", "null", "patient", "phantom", "removed", "test", "unknown", "xxx", "xxxx"}
+"""What anonymisers write where a patient's identifier was."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,18 @@ def study_pseudonym(header: Dataset) -> str:
     if not study:
         return ""
     parts = (study, text(header, "PatientID"), text(header, "IssuerOfPatientID"))
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def patient_pseudonym(header: Dataset) -> str:
+    """Return a hash of the patient; empty when the header names none, or a word that stands for anybody.
+
+    It is to be kept in memory only: who knows all identifiers of a hospital finds the patient by trying.
+    """
+    patient = text(header, "PatientID")
+    if patient.strip("0-_ ").casefold() in _NOBODY:
+        return ""
+    parts = (patient, text(header, "IssuerOfPatientID"))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 

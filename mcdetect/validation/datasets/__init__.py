@@ -44,6 +44,7 @@ _ADAPTERS = {
     "cmmd": ("mcdetect.validation.datasets.cmmd", "Cmmd"),
     "embed": ("mcdetect.validation.datasets.embed", "Embed"),
     "rsna": ("mcdetect.validation.datasets.rsna", "Rsna"),
+    "bcs-dbt": ("mcdetect.validation.datasets.bcs_dbt", "BcsDbt"),
     "mini-mias": ("mcdetect.validation.datasets.mini_mias", "MiniMias"),
     "generic": ("mcdetect.validation.datasets.generic", "Generic"),
 }
@@ -66,14 +67,14 @@ def open_dataset(name: str, root: str | Path, **options: Any) -> Dataset:
 
     Parameters
     ----------
-    name : {"cbis-ddsm", "inbreast", "vindr-mammo", "cmmd", "embed", "rsna", "mini-mias",
+    name : {"cbis-ddsm", "inbreast", "vindr-mammo", "cmmd", "embed", "rsna", "bcs-dbt", "mini-mias",
         "generic"}
     root : path-like
         Folder that holds it.
     **options
         Those of the adapter: `spacing_table` and `split` for CBIS-DDSM, `split` for VinDr-Mammo, `tompei` for
-        CMMD, `synthetic` for EMBED, `pixel_spacing_mm` and `spacing_table` for RSNA, `truth`,
-        `pixel_spacing_mm` and `kind` for a generic folder.
+        CMMD, `synthetic` for EMBED, `pixel_spacing_mm` and `spacing_table` for RSNA, `split`
+        and `as_groups` for BCS-DBT, `truth`, `pixel_spacing_mm` and `kind` for a generic folder.
 
     Returns
     -------

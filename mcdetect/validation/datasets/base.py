@@ -66,12 +66,15 @@ class Finding:
         "morphology", "distribution", "subtlety", "name".
     grid : (int, int), optional
         Rows and columns of the image that was annotated, when the set states them.
+    slices : (float, float), optional
+        First and last frame of the file, from 0, that it spans, when the set states them.
     """
 
     kind: Kind
     shape: Shape
     labels: dict[str, str] = field(default_factory=dict)
     grid: tuple[int, int] | None = None
+    slices: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

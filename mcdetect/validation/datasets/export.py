@@ -28,6 +28,8 @@ TRUTH_COLUMNS = {
     "y_max": "float64",
     "cluster": "str",
     "dot": "bool",
+    "slice_min": "float64",
+    "slice_max": "float64",
 }
 """Columns and types of `truth_table`."""
 
@@ -49,7 +51,8 @@ def truth_table(case: Case, mammogram: Mammogram) -> pd.DataFrame:
         `x`, `y` (column and row of the centroid in pixels, 0-based), the diameter of the circle of
         equal area in mm, and whether they are a single pixel (`dot`). Groups have a number in
         `cluster`, which single calcifications inside them share, and either a circle (`x`, `y`,
-        `radius` in pixels) or the outermost pixels of a box.
+        `radius` in pixels) or the outermost pixels of a box. `slice_min` and `slice_max` are the first and
+        the last frame that a finding spans, empty for plain mammograms.
 
     Raises
     ------
@@ -71,6 +74,8 @@ def truth_table(case: Case, mammogram: Mammogram) -> pd.DataFrame:
             "kind": str(region.finding.kind),
             "dot": region.is_dot,
         }
+        if region.finding.slices is not None:
+            row |= dict(zip(("slice_min", "slice_max"), region.finding.slices, strict=True))
         if region.finding.kind is Kind.GROUP:
             number = next(n for n, group in enumerate(groups, start=1) if group is region)
             row |= {"cluster": str(number), **_extent(region)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +92,8 @@ class Marks:
         Group it stands for (clusters) or belongs to (members); empty for none.
     row : (m,) int64
         Row of the table it came from.
+    slice : (m,) float64
+        Frame of the file in which it is sharpest; not-a-number where unknown. Empty when no mark has one.
     """
 
     image: Ints
@@ -101,6 +103,7 @@ class Marks:
     box_mm: Floats
     cluster: npt.NDArray[np.object_]
     row: Ints
+    slice: Floats = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         """Return the number of marks."""
@@ -153,6 +156,10 @@ class Regions:
     ignore : (k,) bool
         A region in which marks do not count.
     row : (k,) int64
+    slices : (k, 2) float64
+        First and last frame that it spans; not-a-number where unknown. Empty when no region has them.
+    pixel_mm : (k,) float64
+        Pixel spacing of its image; empty when nobody asks for it.
     """
 
     image: Ints
@@ -161,6 +168,8 @@ class Regions:
     cluster: npt.NDArray[np.object_]
     ignore: Bools
     row: Ints
+    slices: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    pixel_mm: Floats = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         """Return the number of regions."""
@@ -323,6 +332,7 @@ def build_marks(table: pd.DataFrame, images: Images, what: str = "detections") -
         box[order],
         _texts(table, "cluster")[order],
         order.astype(np.int64),
+        _column(table, "slice")[order],
     )
 
 
@@ -361,5 +371,7 @@ def build_truth(table: pd.DataFrame, images: Images) -> tuple[Points, Regions]:
         cluster[chosen],
         ignore[chosen],
         chosen.astype(np.int64),
+        np.stack([_column(table, "slice_min"), _column(table, "slice_max")], axis=1)[chosen],
+        np.sqrt(spacing.prod(axis=1))[chosen],
     )
     return points, regions

@@ -1,9 +1,12 @@
-"""Matching rules for clusters: Kallergi 1999, and centroid in region."""
+"""Matching rules for clusters: Kallergi 1999, centroid in region, and that of the DBTex challenge.
+
+Under every rule a mark must lie in the slices of a true group, where both name slices of tomosynthesis.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -26,6 +29,9 @@ KALLERGI_AREA = (0.5, 4.0)  # detected over true area: least, most
 KALLERGI_MEMBERS = 3  # true members that a detected group must hold
 KALLERGI_NEIGHBOUR_MM = 10.0 * np.sqrt(2.0)  # distance of each to its nearest neighbour, below this
 
+# Standard: the DBTex challenge (Konz et al., JAMA Netw. Open 2023, doi:10.1001/jamanetworkopen.2023.0524).
+DBTEX_REACH_PX = 100.0  # between the centres, at least
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -44,6 +50,10 @@ class Cluster:
         Does not count.
     rows : tuple of int
         Rows of the truth table.
+    slices : (float, float), optional
+        First and last frame that it spans, where the truth states them.
+    pixel_mm : float
+        Pixel spacing of the image; not-a-number where it is not known.
     """
 
     image: int
@@ -52,6 +62,8 @@ class Cluster:
     radius_mm: float
     ignore: bool
     rows: tuple[int, ...]
+    slices: tuple[float, float] | None = None
+    pixel_mm: float = np.nan
 
     @property
     def centre_mm(self) -> Floats:
@@ -103,6 +115,8 @@ def true_clusters(
             float(regions.radius_mm[number]),
             False,
             (int(regions.row[number]),),
+            _slices_of(regions, int(number)),
+            float(regions.pixel_mm[number]) if len(regions.pixel_mm) else np.nan,
         )
         if name and (image, name) in drawn:
             raise TableError(
@@ -123,6 +137,11 @@ def true_clusters(
     return sorted(found, key=lambda cluster: cluster.image)
 
 
+def _slices_of(regions: Regions, number: int) -> tuple[float, float] | None:
+    first, last = regions.slices[number] if len(regions.slices) else (np.nan, np.nan)
+    return (float(first), float(last)) if np.isfinite([first, last]).all() else None
+
+
 def _with_members(
     cluster: Cluster, own: list[int], points: Points, usable: Bools, min_members: int
 ) -> Cluster:
@@ -133,11 +152,29 @@ def _with_members(
     # A group that does not count keeps all its points, so that a mark on it is not false.
     places = points.place_mm[members if members and not ignore else own]
     rows = (*cluster.rows, *(int(points.row[number]) for number in own))
-    return Cluster(cluster.image, places, cluster.box_mm, cluster.radius_mm, ignore, rows)
+    return replace(cluster, members=places, ignore=ignore, rows=rows)
+
+
+def _in_slices(marks: Marks, number: int, cluster: Cluster) -> bool:
+    """Tell whether a mark lies in the slices of a true group; where one of them names none, it does."""
+    if cluster.slices is None or not len(marks.slice) or not np.isfinite(marks.slice[number]):
+        return True
+    first, last = cluster.slices
+    return bool(first <= marks.slice[number] <= last)
 
 
 def _by_centroid(marks: Marks, members: list[Floats], number: int, cluster: Cluster) -> bool:
     return bool(cluster.holds(marks.place_mm[number : number + 1])[0])
+
+
+def _by_dbtex(marks: Marks, members: list[Floats], number: int, cluster: Cluster) -> bool:
+    if cluster.box_mm is None or not np.isfinite(cluster.pixel_mm):
+        raise TableError(
+            "the rule 'dbtex' needs boxes or circles around the true groups", "or use the rule 'centroid'"
+        )
+    half = 0.5 * float(np.hypot(*(cluster.box_mm[2:] - cluster.box_mm[:2])))
+    away = float(np.hypot(*(marks.place_mm[number] - cluster.centre_mm)))
+    return away < max(half, DBTEX_REACH_PX * cluster.pixel_mm)
 
 
 def _areas(box: Floats, members: Floats, cluster: Cluster) -> tuple[float, float]:
@@ -213,6 +250,11 @@ _ASKED = {
         _by_kallergi,
     ),
     "centroid": ("the centroid lies in the true region", _by_centroid),
+    "dbtex": (
+        "its centre is nearer to that of the true box than half its diagonal or 100 pixels, whichever is "
+        "more (DBTex challenge, Konz et al. 2023)",
+        _by_dbtex,
+    ),
 }
 _ONE = "one group, one true group, by falling score"
 _MANY = "one group may find several true groups, and several one"
@@ -270,7 +312,7 @@ def match_clusters(
         for m in range(int(m0), int(m1)):
             # On a group that does not count, the centroid is enough for a mark not to be false.
             asked = _by_centroid if cluster.ignore else chosen.test
-            if asked(marks, own, m, cluster):
+            if _in_slices(marks, m, cluster) and asked(marks, own, m, cluster):
                 away = float(np.hypot(*(marks.place_mm[m] - cluster.centre_mm)))
                 found.append((m, k, away))
     table = np.array(found, dtype=np.float64).reshape(-1, 3)

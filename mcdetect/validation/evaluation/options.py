@@ -47,8 +47,8 @@ class Options:
     target : {"calcifications", "clusters"}
     rule : str, optional
         Matching rule: ``hdogreg`` (usual), ``calcdet`` or ``lenient`` for calcifications, ``kallergi1999``
-        (usual) or ``centroid`` for clusters; ``kallergi1999_many`` and ``centroid_many`` let one group find
-        several clusters.
+        (usual), ``centroid`` or ``dbtex`` for clusters; with ``_many`` behind its name, a rule lets one
+        group find several clusters.
     rates_per_image, rates_per_cm2 : tuple of float, optional
         False positives at which sensitivity is reported.
     limit_per_image, limit_per_cm2 : float, optional

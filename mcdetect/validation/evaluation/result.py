@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 import mcdetect
+from mcdetect.output.csv import as_text
 from mcdetect.validation.evaluation.options import Options
 from mcdetect.validation.evaluation.rjafroc import RJAFROC, case_table, write_rjafroc
 from mcdetect.validation.evaluation.tally import Tally
@@ -195,7 +196,7 @@ class Evaluation:
         tables["rjafroc_cases.csv"] = case_table(self.tallies[0])
         for name, table in tables.items():
             digits = "%.9g" if name in ("marks.csv", "lesions.csv") else "%.6g"  # positions in more
-            table.to_csv(folder / name, index=False, float_format=digits, lineterminator="\n")
+            as_text(table).to_csv(folder / name, index=False, float_format=digits, lineterminator="\n")
             written.append(folder / name)
         workbook = folder / RJAFROC
         try:
