@@ -72,10 +72,6 @@ def test_tophat_wants_odd_sides() -> None:
         white_tophat(image, 4, 3)
 
 
-def lower_median(values: np.ndarray) -> float:
-    return float(np.quantile(values, 0.5, method="lower"))
-
-
 @pytest.mark.parametrize("places", [0, 1, 7, 200])
 def test_tophat_around_places_is_that_of_the_image(places: int) -> None:
     image, rng = noise(500, 610), np.random.default_rng(places)
@@ -91,6 +87,10 @@ def test_tophat_around_places_is_that_of_the_image(places: int) -> None:
         near |= (np.abs(y - r) * 0.05 <= reach_mm) & (np.abs(x - c) * 0.1 <= reach_mm)
     np.testing.assert_array_equal(found[near], whole[near])
     assert places > 0 or not found.any()
+
+
+def lower_median(values: np.ndarray) -> float:
+    return float(np.quantile(values, 0.5, method="lower"))
 
 
 def test_tile_spread_equals_numpy() -> None:

@@ -11,9 +11,9 @@ from scipy import ndimage as ndi
 
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.shapes.figures import border_step
+from mcdetect.shapes.grown import MOST_LEFT
 from mcdetect.shapes.large import (
     LEAST_MM,
-    MOST_LEFT,
     LargeBody,
     find_large_bodies,
     one_mark_per_large_body,

@@ -13,7 +13,7 @@ from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.kernels.brightest import best_regions, region_tree
 from mcdetect.shapes.figures import connected
 
-__all__ = ["BrightRegion", "bright_regions", "over_tissue"]
+__all__ = ["BrightRegion", "bright_regions", "over_tissue", "usual_steps"]
 
 _Image = npt.NDArray[np.float32]
 _Mask = npt.NDArray[np.bool_]
@@ -31,8 +31,8 @@ _PREFERRED = 0.8  # share of the best part's score
 _LEAST_MM2, _MOST_MM2 = 0.35, 125.0
 
 # Physics: calcifications are brighter than the tissue over which they lie.
-_WIDE_MM = 13.0  # wider than the largest body: its opening leaves the tissue
-_TISSUE_MM = 0.5  # cell for that
+_TISSUE_MM = 0.5  # cell of the tissue
+_TISSUE_SMOOTHING = 0.115  # SD of the Gaussian that takes its steps away, over the width of what it lacks
 _LEAST_OVER = 6.0  # SD of the noise
 
 # Technical: how finely is looked.
@@ -67,17 +67,17 @@ class BrightRegion:
     usual: float
 
 
-def over_tissue(pixels: _Image, spacing: PixelSpacing) -> _Image:
-    """Return the tissue under everything narrower than the largest body, on cells of half a millimetre."""
+def over_tissue(pixels: _Image, wide_mm: float, spacing: PixelSpacing) -> _Image:
+    """Return the tissue under everything narrower than so much, on cells of half a millimetre."""
     cell = [
         max(1, round(side * step / _TISSUE_MM))
         for side, step in zip(pixels.shape, (spacing.row_mm, spacing.col_mm), strict=True)
     ]
     coarse = cv2.medianBlur(np.asarray(cv2.resize(pixels, cell[::-1], interpolation=cv2.INTER_AREA)), 3)
-    across = 2 * round(0.5 * _WIDE_MM / _TISSUE_MM) + 1
+    across = 2 * round(0.5 * wide_mm / _TISSUE_MM) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, across))
     opened = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, disc, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.GaussianBlur(opened, (0, 0), 3.0), np.float32)
+    return np.asarray(cv2.GaussianBlur(opened, (0, 0), _TISSUE_SMOOTHING * wide_mm / _TISSUE_MM), np.float32)
 
 
 def bright_regions(
@@ -115,21 +115,25 @@ def bright_regions(
     inside = np.zeros((rows, cols), np.bool_)
     centre = searched[fine[0] // 2 :: fine[0], fine[1] // 2 :: fine[1]][:rows, :cols]
     inside[1:-1, 1:-1] = centre[1:-1, 1:-1]
-    usual = _usual_steps(values, inside, row_mm, col_mm)
+    usual = usual_steps(values, inside, row_mm, col_mm)
     place = np.flatnonzero(inside & (values > _LEAST_OVER))
     levels = np.minimum(values.ravel()[place] * _STEPS, 65535.0).astype(np.uint16)
     order = place[np.argsort(np.uint16(65535) - levels, kind="stable")].astype(np.int32)
     cell_mm2 = row_mm * col_mm
     most = int(_MOST_MM2 / cell_mm2) + 1
-    parent, area, fall, sharp = region_tree(values, usual, order, row_mm, col_mm, _STEEP, most)
+    parent, area, total, border = region_tree(values, usual, order, row_mm, col_mm, _STEEP, most)
     area_mm2 = area * np.float32(cell_mm2)
-    good = np.flatnonzero((area_mm2 >= _LEAST_MM2) & (area_mm2 <= _MOST_MM2) & (sharp >= _LEAST_SHARP))
+    good = np.flatnonzero((area_mm2 >= _LEAST_MM2) & (area_mm2 <= _MOST_MM2))
+    good = good[(border[good, 1] / np.maximum(border[good, 0], 1)).astype(np.float32) >= _LEAST_SHARP]
     large = np.clip(np.log(area_mm2[good] / _LEAST_MM2) / np.log(_LARGE_MM2 / _LEAST_MM2), 0.0, 1.0)
-    good = good[fall[good] >= _LEAST_FALL + large * (_LARGE_FALL - _LEAST_FALL)]
-    score = np.zeros(order.size, np.float32)
-    score[good] = fall[good] * area_mm2[good] ** _SIZE_WEIGHT
+    fall = (total[good] / np.maximum(border[good, 0], 1)).astype(np.float32)
+    steep = fall >= _LEAST_FALL + large * (_LARGE_FALL - _LEAST_FALL)
+    good, fall = good[steep], fall[steep]
+    score, edge = np.zeros(order.size, np.float32), np.zeros(order.size, np.float32)
+    score[good] = fall * area_mm2[good] ** _SIZE_WEIGHT
+    edge[good] = fall * np.sqrt(area_mm2[good])
     chosen = best_regions(parent, score, _PREFERRED)
-    chosen = chosen[fall[chosen] * np.sqrt(area_mm2[chosen]) >= _LEAST_EDGE]
+    chosen = chosen[edge[chosen] >= _LEAST_EDGE]
     return [_region(values, int(order[k]), int(area[k]), float(usual.flat[order[k]]), fine) for k in chosen]
 
 
@@ -171,7 +175,7 @@ def _median(values: _Image) -> np.float32:
     return np.float32((low + high) / np.float32(2.0))
 
 
-def _usual_steps(values: _Image, inside: _Mask, row_mm: float, col_mm: float) -> _Image:
+def usual_steps(values: _Image, inside: _Mask, row_mm: float, col_mm: float) -> _Image:
     """Return the median step between neighbours, per mm, in tiles; between these it is interpolated."""
     steps = 0.5 * np.abs(np.diff(values, axis=0))[:, :-1] / row_mm
     steps += 0.5 * np.abs(np.diff(values, axis=1))[:-1] / col_mm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from scipy import ndimage as ndi
 
 from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.kernels.threads import in_parts
 
 __all__ = [
     "LEAST_SOLIDITY",
@@ -28,7 +30,9 @@ __all__ = [
     "on_its_box",
     "outlines_of",
     "paint",
+    "perimeter_mm",
     "shared_px",
+    "smoothed",
     "solidity",
     "window",
     "with_room",
@@ -45,6 +49,7 @@ LEAST_BENT, THICK_MM, THICK_PX = 0.55, 0.6, 10.0
 thin."""
 
 # Technical: how finely is looked.
+_LEAST_ROWS = 256  # that are worth a thread
 _CLOSING_MM = 0.15  # gaps in a ring that are closed
 _RIM_MM, _GAP_MM = 0.2, 0.1  # width of the rings on both sides of the border; what lies between is blur
 
@@ -63,6 +68,23 @@ class Figure:
     surroundings: float
     slope: float
     ring: bool = False
+
+
+def smoothed(
+    pixels: npt.NDArray[np.float32], sigma_mm: float, spacing: PixelSpacing
+) -> npt.NDArray[np.float32]:
+    """Return an image behind a narrow Gaussian of this SD."""
+    across, down = sigma_mm / spacing.col_mm, sigma_mm / spacing.row_mm
+    reach = math.ceil(4.0 * down) + 1
+    smooth = np.empty(pixels.shape, np.float32)
+
+    def work(first: int, last: int) -> None:
+        top = max(0, first - reach)
+        rows = cv2.GaussianBlur(pixels[top : last + reach], (0, 0), across, sigmaY=down)
+        smooth[first:last] = rows[first - top : last - top]
+
+    in_parts(work, pixels.shape[0], least=max(_LEAST_ROWS, 4 * reach))
+    return smooth
 
 
 def close_gaps(mask: _Mask, spacing: PixelSpacing) -> tuple[int, _Mask, tuple[int, int]]:
@@ -152,6 +174,14 @@ def is_solid(mask: _Mask, spacing: PixelSpacing) -> bool:
     return bool(
         2.0 * depth_mm(mask, spacing).max() >= max(THICK_MM, THICK_PX * max(spacing.row_mm, spacing.col_mm))
     )
+
+
+def perimeter_mm(mask: _Mask, spacing: PixelSpacing) -> float:
+    """Return the length of the outer outline, in mm, smoothed along five pixels."""
+    longest = max(outlines_of(mask), key=len).astype(np.float64)
+    smooth = ndi.uniform_filter1d(longest, 5, axis=0, mode="wrap")
+    step = np.diff(np.vstack([smooth, smooth[:1]]), axis=0) * (spacing.col_mm, spacing.row_mm)
+    return float(np.hypot(step[:, 0], step[:, 1]).sum()) + math.pi * 0.5 * (spacing.row_mm + spacing.col_mm)
 
 
 def solidity(mask: _Mask) -> float:

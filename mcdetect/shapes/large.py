@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.kernels.growth import border_slopes, grow
 from mcdetect.kernels.threads import in_parts
-from mcdetect.shapes.bright import bright_regions, over_tissue
+from mcdetect.shapes.bright import BrightRegion, bright_regions, over_tissue
 from mcdetect.shapes.figures import (
     LEAST_SOLIDITY,
     Figure,
     axes_mm,
-    border_step,
-    close_gaps,
     ellipse,
     is_solid,
     join,
-    on_its_box,
     paint,
     shared_px,
-    solidity,
+    smoothed,
+)
+from mcdetect.shapes.grown import (
+    LEAST_MM,
+    LEAST_PX,
+    MOST_MM,
+    SMALL_MM,
+    SMALL_SOLIDITY,
+    grown_body,
+    summit_of,
 )
 from mcdetect.shapes.loops import find_rings
+from mcdetect.shapes.rounds import find_rounds
 from mcdetect.shapes.steep import Outlined, outline_region
 from mcdetect.shapes.whole import body_kind, is_wire, measure_body
 
@@ -40,26 +46,18 @@ _Places = npt.NDArray[np.intp]
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
 
-# Judged: on the pieces into which real rings, rods and popcorn fell, against groups of real fine
-# calcifications, which must stay apart. Smaller or looser bounds take dense groups for bodies, larger ones
-# leave pieces.
-LEAST_MM = 0.8
-"""Diameter of the disc of equal area from which a body counts as large."""
-LEAST_SLOPE = 40.0
-"""Least mean slope of its border, in SD of the noise per mm: tissue is less steep."""
-LEAST_EDGE = 1.5
-"""Least of that slope over the body's height, per mm: calcium has a sharp border at every size."""
-LEAST_STEP = 12.0
-"""Least by which the median just inside the border exceeds that just outside, in SD of the noise."""
-LEAST_SHARE = 0.3
-"""Least of that step over the body's height: a haze around a bright speck has a low border."""
-BENT_SLOPE, BENT_STEP, MOST_LEFT = 100.0, 20.0, 0.05
-"""Least slope and step of one that is bent or forked, and most of what surrounds it that may be as bright:
-ends and crossings of vessels and ligaments go on beyond their border."""
-LEAST_EVIDENCE, SURE_EVIDENCE = 2.0, 5.0
-"""Least evidence (`mcdetect.shapes.steep`) of a body with and without a certain mark."""
+# Judged: on bodies inserted into real images and on real ones, against what is steep all around in normal
+# tissue. Less evidence finds fainter bodies, and takes skin, folds and crossings of ligaments for such.
+WIDE_MM = {13.0: 1.0, 3.0: 0.8}
+"""Bodies are looked for above what is left of the tissue without all that is narrower, and how much their
+evidence counts when two lie on each other. The first is wider than the largest body; above the second, small
+bodies and shells on a slope stand by themselves."""
+LEAST_EVIDENCE, LIKELY_EVIDENCE, SURE_EVIDENCE = 2.0, 5.0, 6.0
+"""Least evidence (`mcdetect.shapes.steep`) of a body with a certain mark, with a likely one, and without."""
 UNLIKELY = -3.0
 """Log-odds up to which a mark is no evidence itself; from there to 0 less and less is asked of the border."""
+FORKED_SOLIDITY, FORKED_EVIDENCE = 0.78, 10.0
+"""The same for one from which strands were cut and which is not more solid: a crossing of ligaments."""
 STRONG_EVIDENCE = 7.0
 """The same for one that is bent or forked, or from which strands were cut: these may cross."""
 LIGAMENT_ASPECT, LIGAMENT_EVIDENCE = 6.0, 10.0
@@ -72,26 +70,11 @@ SKIRT_MM = 0.2
 HALO_MM, HALO_HEIGHT = 1.0, 0.15
 """What lies so near and is no higher than this share of the body belongs to it, too: processing and lossy
 coding leave rings beside what is very bright."""
-SMALL_MM, SMALL_SOLIDITY = 1.2, 0.88
-"""Below this diameter a body has at least this solidity: specks that touch are as large."""
+_MOST_PART = 0.5  # of a round body that is more than a piece of it
 _SAME = 0.2  # share of the smaller of two bodies that lies on the other, from which both are one
 
-# Standard: what BI-RADS, 5th edition, calls coarse, rim and rod reaches from 1 mm to over 1 cm.
-_MOST_MM = 12.0  # diameter of the largest body
-_REACH_MM = 12.0  # from the summit to the border of what is looked at
-_LEAST_PX = 6.0  # and of the smallest: on fewer pixels specks that touch look alike
-_FIRST_MM = 3.0, 4.0  # the same two for a first look, which is enough where growth leaks by then
-
-# Technical: how finely is looked.
-_SMOOTHING_MM = 0.06  # SD of the Gaussian ahead of the growth
-_CLIMB_MM = 0.2  # from a mark to the summit it means
-_LEAST_FILLED = 0.2  # share of a body that its bright part fills, below which no ring is closed
-_RING = 1.25  # area with holes filled over that without, from which it is a ring
-_MOST_CLOSED = 1.2  # area with gaps closed over that without
-_AS_STEEP = 0.8  # least slope of a border over the steepest: a haze round several specks is flatter
-_LEAST_PART = 0.5  # of LEAST_MM: diameter of a part with a steeper border, from which the whole may be larger
-_COARSER = 2.5  # area over that with the steepest border, from which that was of a part of the body
-_SHARES = (0.6, 0.5, 0.43, 0.36, 0.3, 0.25, 0.2, 0.16, 0.12)  # levels between summit and surroundings
+# Technical: SD of the Gaussian ahead of all, in mm.
+_SMOOTHING_MM = 0.06
 
 
 @dataclass(frozen=True)
@@ -155,9 +138,7 @@ def find_large_bodies(
     list of LargeBody
         Each mark lies on one at most; a body may be without.
     """
-    sigma = _SMOOTHING_MM / spacing.col_mm, _SMOOTHING_MM / spacing.row_mm
-    smooth = np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma[0], sigmaY=sigma[1]), dtype=np.float32)
-    label = np.zeros(pixels.shape, np.int32)
+    smooth = smoothed(pixels, _SMOOTHING_MM, spacing)
     figures: list[Figure] = []
     row, col = (np.rint(place).astype(np.intp) for place in (row_px, col_px))
     sure = np.flatnonzero(certain)
@@ -165,6 +146,7 @@ def find_large_bodies(
     inside = np.ones(pixels.shape, np.bool_) if searched is None else searched
     likely = _likely_marks(row, col, strength, certain)
     steep, usual = _steep_all_around(pixels, smooth, inside, likely, spacing)
+    label = np.zeros(pixels.shape, np.int32)
     for figure in steep:
         _add(figures, figure, label, spacing)
     bare = sure[label[row[sure], col[sure]] == 0]
@@ -172,15 +154,16 @@ def find_large_bodies(
         _add(figures, figure, label, spacing)
     tried: set[tuple[int, int]] = set()
     for k in sure:
-        summit = _summit(smooth, int(row[k]), int(col[k]), spacing)
+        summit = summit_of(smooth, int(row[k]), int(col[k]), spacing)
         if label[row[k], col[k]] or summit in tried:
             continue
         tried.add(summit)
-        grown = _figure(smooth, *summit, spacing)
+        grown = grown_body(smooth, *summit, spacing)
         if grown is not None:
             _add(figures, grown, label, spacing)
     on = label[row, col]
-    halo = np.zeros(label.shape, np.int32)  # only what is painted takes memory
+    del label
+    halo = np.zeros(pixels.shape, np.int32)  # only what is painted takes memory
     for number, figure in enumerate(figures, start=1):
         paint(halo, figure, number, HALO_MM, spacing)
         faint = smooth[row, col] - figure.surroundings < HALO_HEIGHT * figure.height
@@ -202,7 +185,7 @@ class _Likely:
 
 def _likely_marks(row: _Places, col: _Places, log_odds: _Floats, certain: _Mask) -> _Likely:
     share = np.clip(log_odds / UNLIKELY, 0.0, 1.0)
-    least = LEAST_EVIDENCE + share * (SURE_EVIDENCE - LEAST_EVIDENCE)
+    least = LIKELY_EVIDENCE + share * (SURE_EVIDENCE - LIKELY_EVIDENCE)
     least = np.where(certain, LEAST_EVIDENCE, least)
     which = np.flatnonzero(least < SURE_EVIDENCE)
     return _Likely(row[which], col[which], least[which])
@@ -216,26 +199,67 @@ def _steep_all_around(
     spacing: PixelSpacing,
 ) -> tuple[list[Figure], float]:
     """Return the figures whose border is steep all around, the surest first; and the usual step, per mm."""
-    tissue = over_tissue(pixels, spacing)
-    regions = bright_regions(pixels, tissue, searched, spacing)
-    outlined: list[Outlined | None] = [None] * len(regions)
-
-    def look(first: int, last: int) -> None:
-        for k, region in enumerate(regions[first:last], start=first):
-            row, col = marks.row, marks.col
-            near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
-            least = float(marks.least_evidence[near].min(initial=SURE_EVIDENCE))
-            one = outline_region(smooth, tissue, region, spacing, least)
-            if one is not None and _is_steep_body(one, smooth, marks, spacing):
-                outlined[k] = one
-
-    in_parts(look, len(regions))
-    found = [
-        one for one in outlined if one and _share_around(searched, one.figure, spacing) >= LEAST_SEARCHED
+    found: list[tuple[float, Outlined]] = []
+    usual: list[float] = []
+    for wide_mm, weight in WIDE_MM.items():
+        tissue = over_tissue(pixels, wide_mm, spacing)
+        regions = bright_regions(pixels, tissue, searched, spacing)
+        usual += [region.usual for region in regions]
+        outlined: list[Outlined | None] = [None] * len(regions)
+        floor = 0.0 if weight == 1.0 else LIKELY_EVIDENCE
+        look = partial(_look, regions, outlined, (smooth, tissue), marks, floor, spacing)
+        in_parts(look, len(regions))
+        found += [(weight * one.evidence, one) for one in outlined if one]
+    rounds = [
+        (one.evidence, one)
+        for one in find_rounds(pixels, smooth, searched, spacing)
+        if _is_steep_body(one, smooth, marks, spacing)
     ]
-    found.sort(key=lambda one: -one.evidence)
-    usual = float(np.median([region.usual for region in regions])) if regions else 1.0
-    return [outlined.figure for outlined in found], usual
+    figures: list[Figure] = []
+    for figure in _surest_first(found, searched, spacing):
+        if not any(_overlap(figure, other) for other in figures):
+            figures.append(figure)
+    for figure in _surest_first(rounds, searched, spacing):
+        on = [other for other in figures if _overlap(figure, other)]
+        if any(_MOST_PART * np.count_nonzero(figure.mask) <= np.count_nonzero(other.mask) for other in on):
+            continue
+        figures = [other for other in figures if not any(other is one for one in on)]
+        figures.append(figure)
+    return figures, float(np.median(usual)) if usual else 1.0
+
+
+def _surest_first(
+    found: list[tuple[float, Outlined]], searched: _Mask, spacing: PixelSpacing
+) -> list[Figure]:
+    """Return the figures around which enough was searched, by falling evidence."""
+    some = [one for one in found if _share_around(searched, one[1].figure, spacing) >= LEAST_SEARCHED]
+    return [one.figure for _, one in sorted(some, key=lambda one: -one[0])]
+
+
+def _look(
+    regions: list[BrightRegion],
+    outlined: list[Outlined | None],
+    images: tuple[_Image, _Image],
+    marks: _Likely,
+    floor: float,
+    spacing: PixelSpacing,
+    first: int,
+    last: int,
+) -> None:
+    """Outline some of the regions, in the smoothed image over its tissue; keep those that are bodies."""
+    for k, region in enumerate(regions[first:last], start=first):
+        row, col = marks.row, marks.col
+        near = (row >= region.top) & (row < region.bottom) & (col >= region.left) & (col < region.right)
+        least = max(floor, float(marks.least_evidence[near].min(initial=SURE_EVIDENCE)))
+        one = outline_region(*images, region, spacing, least)
+        if one is not None and one.evidence >= floor and _is_steep_body(one, images[0], marks, spacing):
+            outlined[k] = one
+
+
+def _overlap(one: Figure, other: Figure) -> bool:
+    """Tell whether two figures lie on each other."""
+    smaller = min(np.count_nonzero(one.mask), np.count_nonzero(other.mask))
+    return bool(shared_px(one, other) > _SAME * smaller)
 
 
 def _share_around(searched: _Mask, figure: Figure, spacing: PixelSpacing) -> float:
@@ -252,8 +276,8 @@ def _share_around(searched: _Mask, figure: Figure, spacing: PixelSpacing) -> flo
 def _is_steep_body(outlined: Outlined, smooth: _Image, marks: _Likely, spacing: PixelSpacing) -> bool:
     """Tell whether what is steep all around is wide, solid and steep enough for a body."""
     figure, solid = outlined.figure, outlined.solidity
-    least_mm = max(LEAST_MM, _LEAST_PX * max(spacing.row_mm, spacing.col_mm))
-    if not least_mm <= outlined.diameter_mm <= _MOST_MM:
+    least_mm = max(LEAST_MM, LEAST_PX * max(spacing.row_mm, spacing.col_mm))
+    if not least_mm <= outlined.diameter_mm <= MOST_MM:
         return False
     if not is_solid(figure.mask, spacing):
         return outlined.evidence >= STRONG_EVIDENCE and is_wire(figure, smooth, spacing)
@@ -261,10 +285,12 @@ def _is_steep_body(outlined: Outlined, smooth: _Image, marks: _Likely, spacing: 
         return False
     if (solid < LEAST_SOLIDITY or outlined.cut) and outlined.evidence < STRONG_EVIDENCE:
         return False
+    if outlined.cut and solid < FORKED_SOLIDITY and outlined.evidence < FORKED_EVIDENCE:
+        return False
     long_mm, wide_mm = axes_mm(figure.mask, spacing)
     if outlined.cut and long_mm > LIGAMENT_ASPECT * wide_mm and outlined.evidence < LIGAMENT_EVIDENCE:
         return False  # a piece between two crossings
-    if long_mm > _MOST_MM or long_mm > MOST_ASPECT * wide_mm:
+    if long_mm > MOST_MM or long_mm > MOST_ASPECT * wide_mm:
         return False  # ligaments and folds
     return outlined.evidence >= _least_evidence(figure, marks)
 
@@ -314,111 +340,10 @@ def one_mark_per_large_body(
     return keep, body
 
 
-def _figure(smooth: _Image, row: int, col: int, spacing: PixelSpacing) -> Figure | None:
-    """Return the large body under a summit, or None."""
-    if not _reaches(smooth, row, col, spacing):
-        return None
-    pixel_mm2 = spacing.row_mm * spacing.col_mm
-    window, top, left, place, level = _grown(smooth, row, col, spacing, *_FIRST_MM)
-    around = _background(window)
-    if level[-1] > around + _SHARES[-1] * (level[0] - around):
-        window, top, left, place, level = _grown(smooth, row, col, spacing, _MOST_MM, _REACH_MM)
-    summit = float(np.sort(window.ravel()[place[: max(4, round(0.15 / pixel_mm2))]])[-3:].mean())
-    leak = float(level[-1])
-    height = summit - leak
-    if height <= 0.0:
-        return None
-    wanted = np.array([leak + share * height for share in _SHARES], np.float32)
-    counts = np.unique(np.searchsorted(-level, -wanted, side="right"))
-    counts = counts[
-        (counts < place.size) & (counts * pixel_mm2 >= _LEAST_FILLED * math.pi / 4.0 * LEAST_MM**2)
-    ]
-    slopes = border_slopes(window, place, counts.astype(np.int64), spacing.row_mm, spacing.col_mm)
-    if counts.size == 0:
-        return None
-    steepest, least = counts[np.argmax(slopes)], math.pi / 4.0 * (_LEAST_PART * LEAST_MM) ** 2 / pixel_mm2
-    for k in np.argsort(-slopes, kind="stable"):
-        if slopes[k] < max(LEAST_SLOPE, LEAST_EDGE * height, _AS_STEEP * slopes.max()):
-            break
-        part, r0, c0 = on_its_box(place[: counts[k]], window.shape[1])
-        closed, mask, (down, across) = close_gaps(part, spacing)
-        if closed > _MOST_CLOSED * counts[k]:
-            continue  # specks side by side, with gaps between them
-        area = int(np.count_nonzero(mask))
-        ring, coarser = area >= _RING * counts[k], steepest >= least and area >= _COARSER * steepest
-        if counts[k] != steepest and not (ring or coarser):
-            continue  # another level of the same border, or what lies around a speck
-        figure = Figure(mask, top + r0 - down, left + c0 - across, height, leak, float(slopes[k]))
-        if _is_body(figure, smooth, spacing):
-            return figure
-    return None
-
-
-def _is_body(figure: Figure, smooth: _Image, spacing: PixelSpacing) -> bool:
-    """Tell whether a figure is wide and solid enough, and its border that of calcium."""
-    pixel_mm2 = spacing.row_mm * spacing.col_mm
-    least_mm = max(LEAST_MM, _LEAST_PX * max(spacing.row_mm, spacing.col_mm))
-    diameter_mm = math.sqrt(4.0 * float(np.count_nonzero(figure.mask)) * pixel_mm2 / math.pi)
-    if diameter_mm < least_mm or not is_solid(figure.mask, spacing):
-        return False
-    solid = solidity(figure.mask)
-    if diameter_mm < SMALL_MM and solid < SMALL_SOLIDITY:
-        return False  # specks that touch
-    step, left_share = border_step(smooth, figure.mask, figure.top, figure.left, spacing)
-    if step < max(LEAST_STEP, LEAST_SHARE * figure.height):
-        return False
-    return solid >= LEAST_SOLIDITY or (
-        left_share <= MOST_LEFT and step >= BENT_STEP and figure.slope >= BENT_SLOPE
-    )
-
-
-def _reaches(smooth: _Image, row: int, col: int, spacing: PixelSpacing) -> bool:
-    """Tell quickly whether what a summit belongs to may be large: it is no isolated speck."""
-    turn = np.linspace(0.0, 2.0 * math.pi, 16, endpoint=False)
-    rings = []
-    for reach_mm in (0.45 * LEAST_MM, 1.5 * LEAST_MM):
-        at_row = np.clip(np.rint(row + reach_mm / spacing.row_mm * np.sin(turn)), 0, smooth.shape[0] - 1)
-        at_col = np.clip(np.rint(col + reach_mm / spacing.col_mm * np.cos(turn)), 0, smooth.shape[1] - 1)
-        rings.append(smooth[at_row.astype(np.intp), at_col.astype(np.intp)])
-    around = float(np.median(rings[1]))
-    return bool(rings[0].max() - around >= _SHARES[-1] * (smooth[row, col] - around))
-
-
-def _grown(
-    smooth: _Image,
-    row: int,
-    col: int,
-    spacing: PixelSpacing,
-    most_mm: float,
-    reach_mm: float,
-) -> tuple[_Image, int, int, _Ints, _Image]:
-    """Return a window around a summit, where it begins, and the growth in it."""
-    down, across = (round(reach_mm / step) for step in (spacing.row_mm, spacing.col_mm))
-    top, left = max(0, row - down), max(0, col - across)
-    window = np.ascontiguousarray(smooth[top : row + down + 1, left : col + across + 1])
-    most = min(window.size, round(math.pi / 4.0 * most_mm**2 / (spacing.row_mm * spacing.col_mm)))
-    place, level = grow(window, (row - top) * window.shape[1] + col - left, most)
-    return window, top, left, place, level
-
-
-def _background(window: _Image) -> float:
-    """Return the middle grey level along the border of a window."""
-    return float(np.median(np.concatenate([window[0], window[-1], window[:, 0], window[:, -1]])))
-
-
-def _summit(smooth: _Image, row: int, col: int, spacing: PixelSpacing) -> tuple[int, int]:
-    down, across = (max(1, int(_CLIMB_MM / step)) for step in (spacing.row_mm, spacing.col_mm))
-    top, left = max(0, row - down), max(0, col - across)
-    part = smooth[top : row + down + 1, left : col + across + 1]
-    r, c = np.unravel_index(int(np.argmax(part)), part.shape)
-    return top + int(r), left + int(c)
-
-
 def _add(figures: list[Figure], figure: Figure, label: npt.NDArray[np.int32], spacing: PixelSpacing) -> None:
     """Add a figure to the list and to the image of their numbers, or join it to the one that it lies on."""
     for number, other in enumerate(figures, start=1):
-        shared = shared_px(figure, other)
-        if shared > _SAME * min(np.count_nonzero(figure.mask), np.count_nonzero(other.mask)):
+        if _overlap(figure, other):
             figures[number - 1] = joined = join(figure, other)
             paint(label, joined, number, SKIRT_MM, spacing)
             return

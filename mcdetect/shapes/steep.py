@@ -26,7 +26,7 @@ from mcdetect.shapes.figures import (
     with_room,
 )
 
-__all__ = ["Outlined", "outline_region"]
+__all__ = ["BEYOND", "Outlined", "outline_region"]
 
 _Image = npt.NDArray[np.float32]
 _Mask = npt.NDArray[np.bool_]
@@ -39,7 +39,7 @@ _FIRST_SHARES = (0.06, 0.25)
 _SHARES = (0.0, 0.12, 0.18, 0.32, 0.4, 0.5, 0.6)
 _AS_STEEP = 0.9
 _MOST_CLOSED = 1.2  # area with gaps closed over that without: specks side by side have gaps
-_BEYOND = 2.0  # how much what falls beyond blur counts against a border
+BEYOND = 2.0  # how much what falls beyond blur counts against a border
 _HOPELESS = 0.5  # first outlines that show so much less than asked for are the last: it bounds the time
 
 # Judged: strands of tissue that cross bodies in real images are thinner, rods are wider behind blur.
@@ -214,7 +214,7 @@ def _at_level(
         return None
     diameter_mm = math.sqrt(4.0 * np.count_nonzero(mask) * spacing.row_mm * spacing.col_mm / math.pi)
     # In units of what tissue does there, less what falls beyond blur; tissue seldom has a long border.
-    sharp = border.weakest * max(0.0, 1.0 - _BEYOND * border.beyond) / (usual * 2.0 * REACH_MM)
+    sharp = border.weakest * max(0.0, 1.0 - BEYOND * border.beyond) / (usual * 2.0 * REACH_MM)
     return _Level(part, room, mask, top, left, border, diameter_mm, sharp * diameter_mm)
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage as ndi
 from skimage import measure
 
 from mcdetect.image.mammogram import PixelSpacing
-from mcdetect.shapes.figures import Figure, depth_mm, outlines_of, solidity, window
+from mcdetect.shapes.figures import Figure, depth_mm, outlines_of, perimeter_mm, solidity, window
 
 __all__ = ["BODY_KINDS", "body_kind", "is_wire", "measure_body"]
 
@@ -77,7 +76,7 @@ def measure_body(
     values = window(smooth, figure.top, figure.left, figure.mask.shape)
     found = _properties(figure.mask, (spacing.row_mm, spacing.col_mm))
     area = float(found.area)
-    perimeter = _perimeter_mm(figure.mask, spacing)
+    perimeter = perimeter_mm(figure.mask, spacing)
     major, minor = float(found.axis_major_length), float(found.axis_minor_length)
     circularity = min(4.0 * math.pi * area / perimeter**2, 1.0)
     over = values - figure.surroundings
@@ -219,15 +218,6 @@ def is_wire(figure: Figure, smooth: npt.NDArray[np.float32], spacing: PixelSpaci
         return False
     level = np.abs(inside - np.median(inside)) <= _FLAT * figure.height
     return float(level.mean()) >= _FLAT_SHARE
-
-
-def _perimeter_mm(mask: _Mask, spacing: PixelSpacing) -> float:
-    """Length of the outer outline, in mm, through the corners of pixels smoothed by an opening angle "
-    "of one pixel."""
-    longest = max(outlines_of(mask), key=len).astype(np.float64)
-    smooth = ndi.uniform_filter1d(longest, 5, axis=0, mode="wrap")
-    step = np.diff(np.vstack([smooth, smooth[:1]]), axis=0) * (spacing.col_mm, spacing.row_mm)
-    return float(np.hypot(step[:, 0], step[:, 1]).sum()) + math.pi * 0.5 * (spacing.row_mm + spacing.col_mm)
 
 
 def _properties(mask: _Mask, spacing: tuple[float, float]) -> Any:
