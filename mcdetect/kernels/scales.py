@@ -93,13 +93,8 @@ def _taps(sigma_px: float, step: int) -> _Singles:
     length = padded(discrete_gaussian(sigma_px)[::step]).size
     taps = padded(discrete_gaussian(sigma_px, tail=_TAIL)[::step][:length]).astype(np.float64)
     taps = np.pad(taps, (0, max(0, length - taps.size)))[:length]
-<<<<<<< HEAD
-    kept: _Singles = (taps / (taps[0] + 2.0 * taps[1:].sum())).astype(np.float32)
-    return kept
-=======
     single: _Singles = (taps / (taps[0] + 2.0 * taps[1:].sum())).astype(np.float32)
     return single
->>>>>>> main
 
 
 def midway(sigma_px: float) -> _Singles:
