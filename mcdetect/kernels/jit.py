@@ -78,10 +78,11 @@ def kernel(
 
 def _without_literals(template: Callable[..., Any]) -> Callable[..., Any]:
     """Take numbers that are written out in a call for what they are: each would be compiled for itself."""
+    plainly: Any = types.unliteral
 
     def template_of(arguments: Any, named: Any) -> Any:
-        plain = {name: types.unliteral(kind) for name, kind in named.items()}
-        return template(tuple(types.unliteral(kind) for kind in arguments), plain)
+        plain = {name: plainly(kind) for name, kind in named.items()}
+        return template(tuple(plainly(kind) for kind in arguments), plain)
 
     return template_of
 

@@ -19,8 +19,9 @@ _known: dict[tuple[int, tuple[Any, ...]], tuple[Any, Any]] = {}
 """By function and types of its arguments: the function, so that it lives as long, and the signature."""
 _lock = threading.Lock()
 _users = 0
-_plain: Callable[..., Any] = types.Function.get_call_type
-_own = "get_call_type" in vars(types.Function)
+_function: Any = types.Function
+_plain: Callable[..., Any] = _function.get_call_type
+_own = "get_call_type" in vars(_function)
 
 
 def _remembering(self: Any, context: Any, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
@@ -42,7 +43,7 @@ def remembered_types() -> Iterator[None]:
     global _users
     with _lock:
         _users += 1
-        types.Function.get_call_type = _remembering
+        _function.get_call_type = _remembering
     try:
         yield
     finally:
@@ -50,6 +51,6 @@ def remembered_types() -> Iterator[None]:
             _users -= 1
             if _users == 0:
                 if _own:
-                    types.Function.get_call_type = _plain
+                    _function.get_call_type = _plain
                 else:
-                    del types.Function.get_call_type
+                    del _function.get_call_type
