@@ -259,7 +259,7 @@ def _look(
 def _overlap(one: Figure, other: Figure) -> bool:
     """Tell whether two figures lie on each other."""
     smaller = min(np.count_nonzero(one.mask), np.count_nonzero(other.mask))
-    return shared_px(one, other) > _SAME * smaller
+    return bool(shared_px(one, other) > _SAME * smaller)
 
 
 def _share_around(searched: _Mask, figure: Figure, spacing: PixelSpacing) -> float:
