@@ -537,12 +537,25 @@ BENCHMARKS: dict[str, Benchmark] = {
                     ),
                     Column("rows exported as CSV and Parquet", "rows exported"),
                     Column("export, s of processor time", "seconds of export", form=".1f"),
+                    Column("memory of the export, MB", "memory of the export", form=".0f"),
                     Column("paths listed", "paths listed"),
                     Column("from the command to the first image, s of processor time", "seconds to start"),
-                    Column("images per s, one worker", "rate of one worker", form=".1f"),
-                    Column("images per s, two workers", "rate of two workers", form=".1f"),
+                    Column(
+                        "speed-up of two workers on two cores, by processor time",
+                        "speed-up of two workers",
+                        form=".2f",
+                    ),
                 ),
                 turned=True,
+            ),
+            View(
+                "Images of a fixed amount of work",
+                (
+                    Column("workers, ms of processor time per image", "processor time of workers per image"),
+                    Column("parent, ms", "processor time of the parent per image", form=".2f"),
+                    Column("images per s, by the clock", "rate", form=".1f"),
+                ),
+                down=("run",),
             ),
         ),
     ),
@@ -724,6 +737,15 @@ BENCHMARKS: dict[str, Benchmark] = {
                     Column("direction", "direction", {}, ".1f"),
                     Column("twice as long", "twice as long", {}, ".0%"),
                     Column("circularity", "circularity, median", {}, ".2f"),
+                ),
+                down=("body", "pixel mm", "SNR", "background"),
+            ),
+            View(
+                "Quartiles",
+                tuple(
+                    Column(f"{name}, {quartile}", f"{name}, {quartile}", {}, ".2f")
+                    for name in ("major", "minor", "aspect", "circularity")
+                    for quartile in ("25 %", "75 %")
                 ),
                 down=("body", "pixel mm", "SNR", "background"),
             ),

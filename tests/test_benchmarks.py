@@ -174,7 +174,7 @@ def test_the_catalogue_is_whole() -> None:
     for name, benchmark in BENCHMARKS.items():
         assert importlib.util.find_spec(benchmark.module) is not None
         assert benchmark.module.rsplit(".", 1)[1] == name
-        for picture in benchmark.pictures:
+        for picture in benchmark.pictures if name in recorded else ():
             assert (RESULTS / picture).is_file()
 
 

@@ -6,10 +6,12 @@ import operator
 from itertools import product
 
 import numba
+import numpy as np
 import pytest
 from numba.core import types
 from numba.core.registry import cpu_target
 
+from mcdetect.kernels.jit import kernel
 from mcdetect.kernels.typing_memory import remembered_types
 
 PLAIN = types.Function.get_call_type
@@ -46,3 +48,21 @@ def test_what_is_no_number_is_not_remembered() -> None:
     pair = types.UniTuple(types.int64, 2)
     with remembered_types():
         assert add.get_call_type(context, (pair, pair), {}) == PLAIN(add, context, (pair, pair), {})
+
+
+def test_a_kernel_is_compiled_once_whatever_numbers_stand_in_its_calls() -> None:
+    @kernel
+    def part(values, first, last):  # type: ignore[no-untyped-def]
+        total = 0.0
+        for i in range(first, last):
+            total += values[i]
+        return total
+
+    @kernel
+    def whole(values, middle):  # type: ignore[no-untyped-def]
+        return part(values, 0, middle) - part(values, middle, 4) + part(values, middle, middle)
+
+    for made in (part, whole):
+        made._cache.disable()
+    assert whole(np.arange(4.0), 2) == -4.0
+    assert len(part.signatures) == 1

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.breast.grid import disc
+from mcdetect.image.views import SEVERAL_BREASTS
 
 __all__ = ["IN_SKIN_MM", "BreastRegion"]
 
@@ -80,7 +81,7 @@ class BreastRegion:
         """Return what the user should know of the breast, for the flags of the image."""
         if self.n_breasts == 1:
             return ()
-        return ("several breasts in one image: each is searched, without nipple, muscle and chest wall",)
+        return (f"{SEVERAL_BREASTS}: each is searched, without nipple, muscle and chest wall",)
 
     def skin_distance_at(
         self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]

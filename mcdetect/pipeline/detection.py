@@ -140,7 +140,7 @@ def _as_mammogram(
 def _score_of_slices(volume: Volume, model: SpotModel | DigitalScore | None) -> Score:
     """Return the score of slices, or one of plain mammograms with as many chances as there are slices."""
     if model is None:
-        return slice_score()
+        return dataclasses.replace(slice_score(), half_angle_deg=volume.half_angle_deg)
     alike = len(volume) * volume.slice_spacing_mm / _ALIKE_MM
     return PlainScore(model, -math.log(max(1.0, alike)))
 

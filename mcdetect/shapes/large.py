@@ -48,7 +48,7 @@ _Mask = npt.NDArray[np.bool_]
 
 # Judged: on bodies inserted into real images and on real ones, against what is steep all around in normal
 # tissue. Less evidence finds fainter bodies, and takes skin, folds and crossings of ligaments for such.
-WIDE_MM = {13.0: 1.0, 3.0: 0.8}
+WIDE_MM = {13.0: 1.0, 3.0: 0.7}
 """Bodies are looked for above what is left of the tissue without all that is narrower, and how much their
 evidence counts when two lie on each other. The first is wider than the largest body; above the second, small
 bodies and shells on a slope stand by themselves."""
