@@ -126,7 +126,8 @@ def fit(items: Sequence[Item]) -> tuple[npt.NDArray[np.float64], Linear]:
     values = np.concatenate([item.values for item in items])
     true = np.concatenate([item.of >= 0 for item in items])
     likely = values[:, _BY_MAMMOGRAMS].mean(axis=1)
-    least = np.sort(likely[~true])[-min(_MOST_LIKELY, np.count_nonzero(~true))]
+    count = min(_MOST_LIKELY, int(np.count_nonzero(~true)))
+    least = np.sort(likely[~true])[-count]
     hopeless = ~true & (likely < least)
     kept = ~hopeless
     kept[np.flatnonzero(hopeless)[::_ONE_OF]] = True
