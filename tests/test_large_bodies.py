@@ -356,3 +356,16 @@ def test_a_strand_that_crosses_a_body_is_cut_off() -> None:
     )
     assert body.kind == "rod"
     assert body.measures["major_axis_mm"] == pytest.approx(5.0 * 2 / np.sqrt(3), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("figure", "diameter_mm"), [(ring(6.0, 0.9), 6.0), (disc(4.0), 4.0)], ids=["ring", "disc"]
+)
+def test_a_body_across_the_border_of_bright_tissue(figure: Figure, diameter_mm: float) -> None:
+    spacing, none = PixelSpacing(0.07, 0.07), np.empty(0)
+    image = draw(figure, spacing, height=30.0)
+    col = (np.arange(image.shape[1]) - 0.5 * image.shape[1]) * spacing.col_mm
+    image += (40.0 / (1.0 + np.exp(-col / 0.8))).astype(np.float32)  # no level parts both sides from it
+    bodies = find_large_bodies(image, none, none, none, np.empty(0, np.bool_), spacing)
+    (body,) = (one for one in bodies if abs(one.col_px * spacing.col_mm - 17.0) < 1.0)
+    assert body.measures["diameter_mm"] == pytest.approx(diameter_mm, rel=0.1)
