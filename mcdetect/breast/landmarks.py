@@ -163,7 +163,7 @@ def density_rank(
     -------
     (grid rows, grid cols) float32 array
         Share, 0 to 1, of the breast off muscle and skin whose tissue is darker on average within about
-        `TISSUE_MM`; NaN outside the breast.
+        `TISSUE_MM`; NaN outside the breast and in the muscle.
     """
     known = mask & ~pectoral
     if not known.any():
@@ -189,4 +189,5 @@ def density_rank(
     place[order] = np.repeat(below[first] + below[last], last - first)
     found = np.full(mask.shape, np.nan, np.float32)
     found[mask] = np.where(share[mask] > 1e-3, place / (2.0 * below[-1]), np.nan)
+    found[~known] = np.nan  # the muscle is no tissue of the breast
     return found
