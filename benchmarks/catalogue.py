@@ -302,6 +302,13 @@ BENCHMARKS: dict[str, Benchmark] = {
         "above; the digital exam and phantoms. Scored by models that did not see the woman, without context.",
         _FIT_VIEWS,
     ),
+    "second_look": Benchmark(
+        "benchmarks.fit.second_look",
+        "Held-out figures of the second look at spots of digital images",
+        "The same real mammograms, by the first look alone and by both. Scored by models that did not see "
+        "the woman, with context.",
+        (View("", _ALL_AND_SINGLES, down=("look", "kind")),),
+    ),
     "peers": Benchmark(
         "benchmarks.detection.peers",
         "Beside general spot detectors",
@@ -437,7 +444,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         "maxima were found. OpenCV: the chain of eight Gaussians, seven differences, normalised maximum and "
         "peaks, float32, separable, on the part that holds the breast; blob_dog: the same scales and part, "
         "about as many blobs. The batch: 2560 x 3328 pixels, uncompressed DICOM to tables, two workers. "
-        "The cold start compiles every kernel. "
+        "The cold start is that of `detect` in Python, in a fresh process without compiled kernels. "
         "`today`: where these figures stood first.",
         (
             View(
@@ -476,7 +483,10 @@ BENCHMARKS: dict[str, Benchmark] = {
                     Column("candidates", "candidates"),
                     Column("blobs of blob_dog", "blobs"),
                     Column("memory that Python asked for, bytes per pixel", "traced bytes per pixel"),
-                    Column("warm start, CPU s", "warm start, CPU"),
+                    Column("cold start of the command line, CPU s", "cold start, CPU", {"by": "command"}),
+                    Column("warm start in Python, CPU s", "warm start, CPU", {"by": "python"}),
+                    Column("warm start of the command line, CPU s", "warm start, CPU", {"by": "command"}),
+                    Column("cold start in Python, CPU s", "cold start, CPU", {"by": "python"}),
                 ),
                 turned=True,
             ),
@@ -527,12 +537,25 @@ BENCHMARKS: dict[str, Benchmark] = {
                     ),
                     Column("rows exported as CSV and Parquet", "rows exported"),
                     Column("export, s of processor time", "seconds of export", form=".1f"),
+                    Column("memory of the export, MB", "memory of the export", form=".0f"),
                     Column("paths listed", "paths listed"),
                     Column("from the command to the first image, s of processor time", "seconds to start"),
-                    Column("images per s, one worker", "rate of one worker", form=".1f"),
-                    Column("images per s, two workers", "rate of two workers", form=".1f"),
+                    Column(
+                        "speed-up of two workers on two cores, by processor time",
+                        "speed-up of two workers",
+                        form=".2f",
+                    ),
                 ),
                 turned=True,
+            ),
+            View(
+                "Images of a fixed amount of work",
+                (
+                    Column("workers, ms of processor time per image", "processor time of workers per image"),
+                    Column("parent, ms", "processor time of the parent per image", form=".2f"),
+                    Column("images per s, by the clock", "rate", form=".1f"),
+                ),
+                down=("run",),
             ),
         ),
     ),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from breast_phantom import draw_breast, overlap
 
-from mcdetect.breast.pectoral import chest_wall_side
+from mcdetect.breast.pectoral import chest_wall_side, find_pectoral
 
 OBLIQUE = draw_breast(muscle_mm=(75.0, 32.0))
 
@@ -54,6 +54,18 @@ def test_curved_edge_is_followed() -> None:
     pixels = cv2.GaussianBlur(pixels, (0, 0), 2.0)
     found = type(plain)(pixels, plain.breast, plain.spacing_mm).region("MLO").pectoral
     assert overlap(found, muscle) > 0.92
+
+
+def test_a_strong_edge_is_followed_where_it_is_steepest() -> None:
+    """A muscle much brighter than the breast, its border some millimetres wide and bulging."""
+    row, col = (np.arange(n) * 0.4 for n in (300, 150))
+    edge = np.where(row < 90.0, 35.0 * (1.0 - row / 90.0) + 5.0 * np.sin(np.pi * row / 90.0), -5.0)
+    share = np.float32(0.3) + np.float32(0.65) * (col[None, :] < edge[:, None]).astype(np.float32)
+    share = cv2.GaussianBlur(share, (0, 0), 1.0 / 0.4)
+    found = find_pectoral(share, np.ones(share.shape, np.bool_), "left", "MLO", (0.4, 0.4))
+    inside = slice(10, 180)  # where neither border of the image is near
+    away = found.sum(axis=1)[inside] * 0.4 - edge[inside]
+    assert np.abs(away).mean() < 0.5
 
 
 @pytest.mark.parametrize(

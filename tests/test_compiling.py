@@ -20,8 +20,8 @@ from mcdetect.runs import compiling
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
 KERNELS = Path(mcdetect.__file__).parent / "kernels"
 
-MOST_FUNCTIONS = 40
-MOST_NODES = 23_600
+MOST_FUNCTIONS = 50
+MOST_NODES = 27_800
 """Compiled functions and nodes of their syntax trees: how long a first image takes hangs on these."""
 
 SAYS = "compiling kernels, once"
@@ -64,7 +64,7 @@ def test_nothing_is_left_to_compile_for_an_image(
     for path in folder.rglob("*"):  # as in an image of a container that another user runs
         path.chmod(0o555 if path.is_dir() else 0o444)
     done = run(folder, "detect", SAMPLES, "-o", tmp_path, "--jobs", 1, "--no-overlay")
-    assert done.stderr == ""
+    assert SAYS not in done.stderr  # on a busy machine it tells how far it is
     assert sorted(compiled(folder)) == before
 
 

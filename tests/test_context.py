@@ -131,3 +131,12 @@ def test_without_weight_or_spots_nothing_changes() -> None:
         in_context(*given, AREA_CM2, CalcificationConfig(context_weight=0.0)), given[2]
     )
     assert in_context(*(np.zeros(0),) * 4, AREA_CM2, CONFIG).shape == (0,)
+
+
+def test_neighbours_do_not_raise_what_is_alone() -> None:
+    row, col, log_odds = np.arange(6.0), np.zeros(6), np.array([5.0, 5.0, 5.0, 5.0, -1.5, -1.5])
+    given = row, col, log_odds, np.full(6, 5.0), AREA_CM2, CONFIG
+    alone = np.array([False, False, False, False, False, True])
+    raised = in_context(*given, alone=alone)
+    assert raised[5] == log_odds[5]
+    np.testing.assert_array_equal(raised[:5], in_context(*given)[:5])  # and vouches for others as before

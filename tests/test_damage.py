@@ -97,6 +97,29 @@ def test_restart_markers_are_counted(size: tuple[int, int], interval: int) -> No
             check_jpeg(cut, declared, imagecodecs.jpeg8_decode(cut), imagecodecs.jpeg8_decode)
 
 
+ENCODERS = {
+    "8 bit": lambda image: imagecodecs.jpeg8_encode((image >> 4).astype(np.uint8), level=90),
+    "12 bit": lambda image: imagecodecs.jpeg8_encode(image, level=95, bitspersample=12),
+    "lossless": lambda image: imagecodecs.jpeg8_encode(image, lossless=True, bitspersample=16, predictor=4),
+}
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_cut_behind_an_escaped_byte_is_noticed(encoder: str) -> None:
+    rng = np.random.default_rng(5)
+    image = np.clip(rng.normal(1800.0, 60.0, (203, 171)), 0, 4095).astype(np.uint16)
+    data = bytes(ENCODERS[encoder](image))
+    stream = parse_codestream(data)
+    assert stream is not None
+    start = data.rfind(b"\xff\xda") + 16
+    escaped = [k + 1 for k in range(start, len(data) - 100) if data[k : k + 2] == b"\xff\0"]
+    assert escaped
+    for end in escaped[:: max(1, len(escaped) // 10)]:
+        cut = data[:end] + b"\xff\xd9"
+        with pytest.raises(EOFError):
+            check_jpeg(cut, stream, imagecodecs.jpeg8_decode(cut), imagecodecs.jpeg8_decode)
+
+
 COMPRESSIONS: list[tuple[str | None, dict[str, Any]]] = [
     (None, {}),
     ("lzw", {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -221,3 +222,31 @@ def test_a_run_outlasts_its_workers_which_heed_no_ctrl_c() -> None:
         results = list(found)
     assert [result.file for result in results] == [f"{number}" for number in range(1, 100)]
     assert not any(result.failure for result in results)
+
+
+@pytest.mark.slow
+def test_the_second_ctrl_c_waits_for_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    import psutil
+    from distributed import Client, LocalCluster
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("it was waited for")
+
+    pids: set[int] = set()
+
+    def press() -> None:
+        with connected("local", jobs=1) as workers:
+            pids.update(workers.client.run(os.getpid).values())
+            found = workers.run_tasks(tasks("hang"), work=name_or_die)
+            monkeypatch.setattr(LocalCluster, "close", refuse)
+            monkeypatch.setattr(Client, "close", refuse)
+            monkeypatch.setattr(Client, "cancel", refuse)
+            threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGINT]).start()
+            next(found)
+
+    with pytest.raises(KeyboardInterrupt):
+        press()
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(pid).wait(60)
+        assert not psutil.pid_exists(pid)

@@ -130,6 +130,16 @@ def test_archives_are_looked_into(tmp_path: Path) -> None:
     assert run(tmp_path / "in").exit_code == 0  # what is passed over is no failure
 
 
+def test_several_breasts_are_told(tmp_path: Path) -> None:
+    one = breast_image()
+    write_dicom(tmp_path / "two.dcm", np.hstack([one, one[:, ::-1]]))
+    write_dicom(tmp_path / "one.dcm", one)
+    found = inspect_files([tmp_path])
+    several = found.table["flags"].str.contains("several breasts in one image").tolist()
+    assert several == [False, True]
+    assert found.summary()["flags"]["several breasts in one image"] == 1
+
+
 def run(*args: Any) -> Any:
     return CliRunner().invoke(app, ["inspect", *map(str, args)])
 

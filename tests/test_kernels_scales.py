@@ -10,7 +10,7 @@ from scipy import ndimage
 from mcdetect.kernels.gaussian import discrete_gaussian
 from mcdetect.kernels.peaks import PEAK_COLUMNS, not_shadowed, scale_peaks
 from mcdetect.kernels.scales import Scales, Space, levels_of_row, midway, scale_space, spans_of
-from mcdetect.kernels.tiles import sample_tiles
+from mcdetect.kernels.tiles import middle, sample_tiles
 
 SIGMA = 0.7 * 1.4 ** np.arange(8)
 
@@ -126,6 +126,19 @@ def test_spans_hold_the_mask() -> None:
     np.testing.assert_array_equal(spans_of(mask), [[20, 71], [0, 0], [89, 90], [0, 0]])
 
 
+def lower_median(values: np.ndarray) -> float:
+    return float(np.quantile(values, 0.5, method="lower"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 64, 785])
+def test_the_middle_is_that_of_numpy(count: int) -> None:
+    for seed in range(20):
+        values = np.random.default_rng(seed).normal(3.0, 2.0, count).astype(np.float32)
+        values[: count // 50] = 300.0
+        there = middle(values, count)
+        assert there == pytest.approx(lower_median(values), abs=float(1.2e-4 * max(values.std(), 1e-3)))
+
+
 def test_spread_of_tiles_equals_numpy() -> None:
     image = noise(130, 170, 1)
     mask = noise(130, 170, 3) > -0.5
@@ -143,8 +156,8 @@ def test_spread_of_tiles_equals_numpy() -> None:
             for k in range(7):
                 there = bands[k][part]
                 held = there[inside]
-                want = 1.4826 * np.median(np.abs(held - np.median(held))) if held.size else 0.0
-                assert spread[k, a, b] == pytest.approx(want, rel=1e-4)
+                want = 1.4826 * lower_median(np.abs(held - lower_median(held))) if held.size else 0.0
+                assert spread[k, a, b] == pytest.approx(want, rel=5e-4)
                 kept = np.where(inside, there, np.nan)[::3, ::3]
                 np.testing.assert_allclose(values[k, a, : kept.shape[0], b, : kept.shape[1]], kept, atol=1e-5)
 
@@ -175,6 +188,7 @@ def test_peaks_equal_a_maximum_filter(shape: tuple[int, int]) -> None:
         .astype(np.float32)
     )
     peaks = scale_peaks(space, gain, tile, mask, 0.3, 0.4, 4)
+    peaks = peaks[np.lexsort((peaks[:, 1], peaks[:, 0]))]
     for fine, least, bands in ((0, 0.3, 7), (1, 0.4, 4)):
         found = dict(zip(PEAK_COLUMNS, peaks[peaks[:, PEAK_COLUMNS.index("fine")] == fine].T, strict=True))
         want, best, band = peaks_twin(levels_of(space)[: bands + 1], gain[:bands], tile, mask, least)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numba
 import numpy as np
@@ -52,6 +53,17 @@ def test_images_are_searched_in_several_threads_on_every_layer(layer: str) -> No
         [sys.executable, "-c", DETECT], env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "12\n"), done.stderr
+
+
+def test_work_may_have_some_of_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "thread_count", lambda: 2)
+    visited = np.zeros(9, np.int64)
+
+    def visit(out: np.ndarray, first: int, last: int) -> None:
+        out[first:last] += 1
+
+    in_parts(partial(visit, visited), 9)
+    assert visited.tolist() == [1] * 9
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 64, 1001])

@@ -100,6 +100,31 @@ def test_saturated_tissue_and_implants_are_no_air(kind: int) -> None:
 
 
 @pytest.mark.parametrize("kind", range(len(KINDS)))
+def test_tissue_clipped_to_one_level_is_doubt(kind: int) -> None:
+    image, breast = phantom(kind)
+    clipped = [np.minimum(image, np.percentile(image[breast], share)) for share in (35, 20, 8)]
+    for picture in (*clipped, np.where(breast, np.float32(4095), np.float32(0))):
+        for negative in (False, True):
+            found = judge_polarity(picture.max() - picture if negative else picture)
+            assert found.brighter in (negative, None)
+            assert bool(found.doubt) is (found.brighter is None)
+            if found.brighter is None:
+                assert "as the header says" in found.remark(stated=True)
+
+
+def test_several_breasts_are_counted() -> None:
+    left, right = phantom(0)[0], phantom(0)[0][:, ::-1]
+    for picture in (np.hstack([left, right]), np.hstack([right, left]), np.vstack([left, left])):
+        found = judge_polarity(picture)
+        assert found.breast is not None
+        assert found.breast.several
+    for kind in range(len(KINDS)):
+        found = judge_polarity(phantom(kind)[0])
+        assert found.breast is not None
+        assert not found.breast.several
+
+
+@pytest.mark.parametrize("kind", range(len(KINDS)))
 def test_padding_that_covers_the_air(kind: int) -> None:
     image, breast = phantom(kind)
     for picture, brighter in ((image, False), (4095 - image, True)):

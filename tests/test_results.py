@@ -210,6 +210,7 @@ def test_columns_of_a_model_stay_with_their_image(run: RunResults) -> None:
         ("partial view", True),
         ("implant; specimen", True),
         ("spot compression view; implant", True),
+        ("implant; several breasts in one image: each is searched, without nipple", True),
     ],
 )
 def test_parts_of_a_breast_are_known_by_their_remarks(run: RunResults, flags: str, special: bool) -> None:

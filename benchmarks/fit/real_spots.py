@@ -21,7 +21,16 @@ from mcdetect.pipeline import Searched, search
 from mcdetect.readers.read import read_mammogram
 from mcdetect.spots.score import default_spot_model
 
-__all__ = ["INSERTED", "KIND", "KINDS", "SCREENING", "label_marked", "real_backgrounds", "real_items"]
+__all__ = [
+    "INSERTED",
+    "KIND",
+    "KINDS",
+    "SCREENING",
+    "label_marked",
+    "real_backgrounds",
+    "real_items",
+    "real_searches",
+]
 
 KIND = "real mammogram"
 SCREENING = "screening mammogram"
@@ -50,6 +59,14 @@ def real_backgrounds() -> list[Background]:
 
 def real_items(background: Background) -> Iterator[tuple[Background, LabelledSpots]]:
     """Search a real mammogram and label what is found, as it is and with insertions."""
+    for kind, _, spots in real_searches(background):
+        yield kind, spots
+
+
+def real_searches(
+    background: Background, *, long: int = 0
+) -> Iterator[tuple[Background, Searched, LabelledSpots]]:
+    """Give what `real_items` does, with so many more long calcifications inserted, and each search."""
     name, spacing_mm = background.name, background.spacing_mm
     folder = REAL / ("inbreast" if background.kind == KIND else "dutch")
     image = read_mammogram(folder / name, pixel_spacing_mm=spacing_mm)
@@ -62,18 +79,18 @@ def real_items(background: Background) -> Iterator[tuple[Background, LabelledSpo
         points = _unsure(found)
         own = label_marked(found, points, spacing_mm)
         own = dataclasses.replace(own, label=np.minimum(own.label, 0) - (own.label == 1), truth=own.truth[:0])
-    yield background, own
+    yield background, found, own
     limits = (float(image.pixels.min()), float(image.pixels.max()))
     whole = dataclasses.replace(background, kind="digital", pixels=image.pixels, limits=limits)
     for turn in range(ROUNDS[background.kind]):
         rng = np.random.default_rng([2, zlib.crc32(name.encode()), turn])
-        changed, truth = insert_at_random(whole, found.breast.searched, rng, groups=4, singles=40)
+        changed, truth = insert_at_random(whole, found.breast.searched, rng, groups=4, singles=40, long=long)
         drawn = search(dataclasses.replace(image, pixels=changed.pixels))
         spots = label_spots(drawn, truth, spacing_mm)
         place = drawn.spots.row_px, drawn.spots.col_px
         near = near_truth(*place, points, spacing_mm, beside_mm=BESIDE_MM).any(axis=1)
         label = np.where(near & (spots.label == 0), -1, spots.label)
-        yield dataclasses.replace(background, kind=INSERTED), dataclasses.replace(spots, label=label)
+        yield dataclasses.replace(background, kind=INSERTED), drawn, dataclasses.replace(spots, label=label)
 
 
 def _unsure(found: Searched) -> pd.DataFrame:

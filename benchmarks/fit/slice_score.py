@@ -5,7 +5,8 @@
 
 On drawn tomosynthesis: narrow and wide sweeps, 9 to 25 projections, doses, densities and pixels. A spot is
 true where it lies within 0.5 mm of a calcification, in a slice at most 2 mm from it. Logistic regression over
-`SLICE_FEATURES`; each held-out figure comes from weights that never saw the volume, without context.
+`SLICE_FEATURES`, each bent at two knots. Each held-out figure comes from weights that never saw the volume,
+without context.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from benchmarks.common.tomosynthesis_cases import draw_case
 from mcdetect.models.linear import Linear
 from mcdetect.pipeline.volume import search_volume
 from mcdetect.spots.score import digital_score
-from mcdetect.spots.slice_score import FORMAT, SLICE_FEATURES, PlainScore, slice_features
+from mcdetect.spots.slice_score import FORMAT, SLICE_FEATURES, PlainScore, bent, slice_features
 
 MODELS = Path(mcdetect.__file__).parent / "models"
 TARGET = MODELS / "slice_score.json"
@@ -37,6 +38,10 @@ RATE_PER_CM2 = 0.07
 _LEAST = -9.0  # log-odds by the score of plain mammograms; lower ones are no use
 _NEAR_MM, _NEAR_DEPTH_MM = 0.5, 2.0
 _TAILS = 0.5  # per cent beyond which values count as the last within
+_KNOTS = (33.0, 67.0)  # per cent of the values below the knots of a feature
+_FREEDOM = 0.02  # inverse strength of the penalty of weights
+_BY_MAMMOGRAMS = [SLICE_FEATURES.index("general"), SLICE_FEATURES.index("digital")]
+_MOST_LIKELY, _ONE_OF = 30_000, 10  # spots, by these two; of all others one of so many is taken, for them
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     items = [gather(seed) for seed in SEEDS[: options.volumes]]
     scores = [np.zeros(0)] * len(items)
     for fold in range(FOLDS):
-        weights = fit([item for k, item in enumerate(items) if k % FOLDS != fold])
+        knots, weights = fit([item for k, item in enumerate(items) if k % FOLDS != fold])
         for k in range(fold, len(items), FOLDS):
-            scores[k] = weights.log_odds(items[k].values)
+            scores[k] = weights.log_odds(bent(items[k].values, knots))
     recorder.add("volumes", len(items), "count")
     recorder.add("searched", sum(item.area_cm2 for item in items), "cm²")
     for rate in (0.1, 0.4):
@@ -80,15 +85,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for part, wanted in (("all", None), ("singles", False), ("groups", True)):
             recorder.add("sensitivity", _found(items, scores, threshold, wanted), "share", part=part, at=rate)
     if not options.report:
-        weights = fit(items)
-        shift = _threshold(items, scores, RATE_PER_CM2)
-        data = weights.as_dict() | {"intercept": weights.intercept - shift}
-        about = {"made_by": "python -m benchmarks slice_score", "volumes": len(items)}
-        text = json.dumps(
-            {"format": FORMAT, "about": about, "features": list(SLICE_FEATURES), **data}, indent=1
-        )
-        TARGET.write_text(text + "\n", encoding="utf-8")
+        TARGET.write_text(written(items, _threshold(items, scores, RATE_PER_CM2)), encoding="utf-8")
     finish(recorder, options)
+
+
+def written(items: Sequence[Item], shift: float) -> str:
+    """Fit on all volumes; return the file, in which a spot of held-out score `shift` has log-odds 0."""
+    knots, weights = fit(items)
+    data = weights.as_dict() | {"knots": knots.tolist(), "intercept": weights.intercept - shift}
+    about = {"made_by": "python -m benchmarks slice_score", "volumes": len(items)}
+    text = json.dumps({"format": FORMAT, "about": about, "features": list(SLICE_FEATURES), **data}, indent=1)
+    return text + "\n"
 
 
 def gather(seed: int) -> Item:
@@ -106,7 +113,7 @@ def gather(seed: int) -> Item:
     depth = np.asarray(found.focus.depth_mm)[found.focus.index]
     true = (away < _NEAR_MM) & (np.abs(depth - truth["depth_mm"].to_numpy()[nearest]) <= _NEAR_DEPTH_MM)
     return Item(
-        slice_features(found.features, found.near, looks),
+        slice_features(found.features, found.near, looks, phantom.sweep.half_angle_deg),
         np.where(true, nearest, -1),
         truth["snr"].to_numpy(),
         truth["group_id"].to_numpy(),
@@ -114,23 +121,37 @@ def gather(seed: int) -> Item:
     )
 
 
-def fit(items: Sequence[Item]) -> Linear:
-    """Fit the weights."""
+def fit(items: Sequence[Item]) -> tuple[npt.NDArray[np.float64], Linear]:
+    """Fit knots and weights; of the spots without hope only some count, each for many."""
     values = np.concatenate([item.values for item in items])
     true = np.concatenate([item.of >= 0 for item in items])
+    likely = values[:, _BY_MAMMOGRAMS].mean(axis=1)
+    count = min(_MOST_LIKELY, int(np.count_nonzero(~true)))
+    least = np.sort(likely[~true])[-count]
+    hopeless = ~true & (likely < least)
+    kept = ~hopeless
+    kept[np.flatnonzero(hopeless)[::_ONE_OF]] = True
+    weight = np.where(hopeless, float(_ONE_OF), 1.0)[kept]
+    values, true = values[kept], true[kept]
     lows, highs = np.percentile(values, [_TAILS, 100.0 - _TAILS], axis=0)
     highs = np.maximum(highs, np.percentile(values[true], 100.0 - _TAILS, axis=0))
     cut = np.clip(values, lows, highs)
-    means, scales = cut.mean(axis=0), np.maximum(cut.std(axis=0), 1e-6)
-    model = LogisticRegression(C=1.0, max_iter=2000).fit((cut - means) / scales, true)
-    return Linear(
-        medians=np.median(cut, axis=0),
-        means=means,
-        scales=scales,
+    knots = np.percentile(cut, _KNOTS, axis=0)
+    scales = np.maximum(cut.std(axis=0), 1e-6)
+    parts = 1 + len(_KNOTS)
+    table = bent(cut, knots) / np.tile(scales, parts)
+    table -= table.mean(axis=0)
+    model = LogisticRegression(C=_FREEDOM, max_iter=400).fit(table, true, sample_weight=weight)
+    lows_bent, highs_bent = (bent(edge[None], knots)[0] for edge in (lows, highs))
+    middle = bent(cut, knots)
+    return knots, Linear(
+        medians=np.median(middle, axis=0),
+        means=middle.mean(axis=0),
+        scales=np.tile(scales, parts),
         coefficients=model.coef_[0],
         intercept=float(model.intercept_[0]),
-        lows=lows,
-        highs=highs,
+        lows=lows_bent,
+        highs=highs_bent,
     )
 
 

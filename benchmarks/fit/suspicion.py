@@ -1,11 +1,13 @@
-"""Fit how much crowding and breadth of a group add to the suspicion index, on real groups.
+"""Fit how much the crowding of a group adds to the suspicion index, on real groups.
 
 The published odds of words and kinds are the prior: their log-odds enter with fixed shares (`PUBLISHED`,
 `BENIGN`), since on real groups, named by the detector, they discriminate less than in reports. What is
-fitted is the base and the coefficients of the reasons crowding and breadth: a logistic regression of the
-flagged groups of suspicious against all other images, each woman's groups weighed by one over the root of
-their number, with a weak ridge. Suspicious groups count `SUSPICIOUS` times as much as all others together:
-at 50 a reader looks again, and most groups that are flagged are benign.
+fitted is the base and the coefficient of the reason crowding: a logistic regression of the flagged groups
+of suspicious against all other images, each woman's groups weighed by one over the root of their number,
+with a weak ridge. What breadth adds is set, not fitted: two fits, after a change of the score, gave it
+coefficients of either sign, and between 0.2 and 0.8 it hardly matters to women kept apart. Suspicious groups
+count `SUSPICIOUS` times as much as all others together: at 50 a reader looks again, and most groups that are
+flagged are benign.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from mcdetect.clusters.scoring import Feature, Scorer, default_scorer
 
 __all__ = ["FITTED", "fit_index", "held_out_index"]
 
-FITTED = ("crowding", "breadth")
+FITTED = ("crowding",)
 """Reasons whose coefficients are fitted."""
+SET = {"breadth": 0.25}
+"""Reasons whose coefficients are set: a pull towards none of what a fit to few women cannot tell."""
 SUSPICIOUS = 0.7
 """Weight of all suspicious groups over that of all others."""
 _RIDGE = 0.3
@@ -39,8 +43,9 @@ def _reasons(groups: pd.DataFrame, scorer: Scorer) -> tuple[npt.NDArray[np.float
 
 
 def _with(feature: Feature, coefficient: float) -> Feature:
-    if feature.name not in FITTED:
+    if feature.name not in FITTED and feature.name not in SET:
         return feature
+    coefficient = SET.get(feature.name, coefficient)
     (term,) = feature.terms
     return dataclasses.replace(feature, terms=(dataclasses.replace(term, coefficient=coefficient),))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ APART_MM = (0.35, 0.8)
 """Least distance between the members of a group."""
 GRAINS, RODS = (1.0, 1.8), (1.0, 4.5)
 """Elongation of most calcifications, and of one group and one single in three."""
+LONG, LONG_WIDTH_MM, LONG_SNR = (2.0, 4.0), (0.15, 0.3), (5.0, 40.0)
+"""Elongation, width and signal-to-noise ratio of those drawn to be long."""
 BESIDE_MM = 0.6
 """Spots nearer to a calcification, to the axis of a long one, are no false ones."""
 
@@ -53,8 +56,11 @@ def insert_at_random(
     *,
     groups: int,
     singles: int,
+    long: int = 0,
 ) -> tuple[Mammogram, pd.DataFrame]:
-    """Insert groups of 5 to 35 members in 2 to 14 mm and scattered singles into the searched region."""
+    """Insert groups of 5 to 35 members in 2 to 14 mm, scattered singles, and `long` more of these that are
+    two to four times as long as wide, into the searched region.
+    """
     sp = background.spacing_mm
     sites = np.argwhere(searched)
     specs = []
@@ -76,6 +82,16 @@ def insert_at_random(
     for part, elongation in ((spots[: singles // 3], RODS), (spots[singles // 3 :], GRAINS)):
         specs += random_specs(
             _inside(part, searched), rng, diameter_mm=DIAMETER_MM, snr=SNR, elongation=elongation
+        )
+    for site in sites[rng.integers(len(sites), size=long)].astype(np.float64):
+        width, aspect = float(rng.uniform(*LONG_WIDTH_MM)), float(rng.uniform(*LONG))
+        size = width * math.sqrt(aspect)
+        specs += random_specs(
+            _inside(site[None], searched),
+            rng,
+            diameter_mm=(size, 1.01 * size),
+            snr=LONG_SNR,
+            elongation=(aspect, 1.01 * aspect),
         )
     image, truth = insert_calcifications(
         background.pixels,

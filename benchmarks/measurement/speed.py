@@ -241,9 +241,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         add(recorder, MEMORY, memory.resident / image.pixels.size)
         recorder.add("traced bytes per pixel", memory.traced / image.pixels.size)
     if "cold" in options.only:
-        cold, warm = speed_processes.cold_and_warm(image)
-        add(recorder, COLD, cold)
-        recorder.add("warm start, CPU", warm, "s")
+        for name, start in zip(("python", "command"), speed_processes.starts(image), strict=True):
+            if name == "python":
+                add(recorder, COLD, start.cold_s)
+            recorder.add("cold start, CPU", start.cold_s, "s", by=name)
+            recorder.add("warm start, CPU", start.warm_s, "s", by=name)
     if "batch" in options.only:
         for jobs in (1, 2):
             batch = speed_processes.batch(options.images, jobs)

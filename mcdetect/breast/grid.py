@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -107,11 +108,19 @@ def refine(coarse: BoolImage, shape: tuple[int, int]) -> BoolImage:
     -------
     (rows, cols) bool array
     """
+    refined = np.zeros(shape, np.bool_)  # what stays empty takes no memory
     if not coarse.any():
-        return np.zeros(shape, np.bool_)
+        return refined
     grey = coarse.view(np.uint8) * np.uint8(255)
     full = cv2.resize(grey, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.greater(full, 127)
+    sides = []
+    for axis, pixels in enumerate(shape):
+        there = np.flatnonzero(coarse.any(axis=1 - axis))
+        step = pixels / coarse.shape[axis]
+        sides.append(slice(max(0, math.floor((there[0] - 1) * step)), math.ceil((there[-1] + 2) * step)))
+    box = tuple(sides)
+    np.greater(full[box], 127, out=refined[box])
+    return refined
 
 
 def disc(radius_mm: float, step_mm: tuple[float, float]) -> npt.NDArray[np.uint8]:

@@ -224,7 +224,8 @@ def _bend(grey: FloatImage, top: float, wall: float) -> npt.NDArray[np.float64]:
         z = np.maximum(y + sign * out_row, 0).astype(np.float32)
         return np.asarray(cv2.remap(grey, x, z, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
-    gain = np.clip(sample(-1.0) - sample(1.0), -0.3, 0.3).astype(np.float64)
+    # Not bounded above: beside the steepest place of a strong edge, which is the muscle's, others are strong.
+    gain = np.maximum(sample(-1.0) - sample(1.0), -0.3).astype(np.float64)
     gain -= 0.02 * np.square(offsets * WORK_MM / TRACE_MM)
     penalty = STIFFNESS * np.square(offsets[:, None] - offsets[None, :])
     total = gain[0].copy()

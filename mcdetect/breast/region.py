@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mcdetect.breast.grid import disc
+from mcdetect.image.views import SEVERAL_BREASTS
 
 __all__ = ["IN_SKIN_MM", "BreastRegion"]
 
 IN_SKIN_MM = 1.5
 """Physics: the skin is 1 to 3 mm thick, and is seen edge-on at its line: what lies this near lies in it."""
+AT_SKIN_MM = 3.0
+"""Physics: the same: what lies this near may lie in it, or on its inner border."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class BreastRegion:
         """Return what the user should know of the breast, for the flags of the image."""
         if self.n_breasts == 1:
             return ()
-        return ("several breasts in one image: each is searched, without nipple, muscle and chest wall",)
+        return (f"{SEVERAL_BREASTS}: each is searched, without nipple, muscle and chest wall",)
 
     def skin_distance_at(
         self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
@@ -98,6 +101,12 @@ class BreastRegion:
     ) -> npt.NDArray[np.bool_]:
         """Tell which pixel positions lie in the skin, by their distance to the skin line."""
         return np.asarray(self.skin_distance_at(row_px, col_px) <= IN_SKIN_MM)
+
+    def at_skin_at(
+        self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.bool_]:
+        """Tell which pixel positions may lie in thick skin, or on its inner border."""
+        return np.asarray(self.skin_distance_at(row_px, col_px) <= AT_SKIN_MM)
 
     def chest_distance_at(
         self, row_px: npt.NDArray[np.float64], col_px: npt.NDArray[np.float64]

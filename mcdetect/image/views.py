@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["PART_VIEWS", "VIEWS", "parse_view_name"]
+__all__ = ["PART_VIEWS", "SEVERAL_BREASTS", "VIEWS", "parse_view_name"]
 
 VIEWS = frozenset({"CC", "MLO", "ML", "LM", "LMO", "XCCL", "XCCM", "XCC", "FB", "SIO", "ISO", "AT", "CV"})
 """Views that mcdetect tells apart (DICOM PS3.16, CID 4014, and abbreviations of PS3.3, C.8.11.7)."""
 
 PART_VIEWS = frozenset({"magnification view", "spot compression view", "stereotactic image", "specimen"})
 """Remarks of the loader on images that show a part of a breast, whose nipple and outline are not known."""
+
+SEVERAL_BREASTS = "several breasts in one image"
+"""How the remark begins on an image whose views cannot be told apart."""
 
 _NAMED_VIEWS = "|".join(sorted(VIEWS - {"AT", "CV", "FB", "ISO", "SIO"}, key=len, reverse=True))
 _TOKENS = re.compile(

@@ -16,7 +16,7 @@ _Places = npt.NDArray[np.int32]
 @kernel
 def region_tree(
     values: _Singles, scale: _Singles, order: _Places, row_mm: float, col_mm: float, steep: float, most: int
-) -> tuple[_Places, _Places, _Singles, _Singles]:
+) -> tuple[_Places, _Places, _Singles, _Places]:
     """Take the pixels of an image from the brightest to the darkest, and join those that touch.
 
     Each pixel stands for the region that holds it when it is taken: all that is as bright and touches, also
@@ -46,9 +46,9 @@ def region_tree(
     area : (n,) int32 array
         Pixels of each region; `most` + 1 for any larger one.
     fall : (n,) float32 array
-        Mean step from a pixel inside to one of its four neighbours outside, over the usual difference.
-    sharp : (n,) float32 array
-        Share of these steps that is steep.
+        Sum of the steps from a pixel inside to one of its four neighbours outside, over the usual difference.
+    border : (n, 2) int32 array
+        Number of these steps, and of those that are steep.
     """
     rows, cols = values.shape
     half_down, half_across = np.float32(0.5 * row_mm), np.float32(0.5 * col_mm)
@@ -63,8 +63,7 @@ def region_tree(
     # Of each region one pixel stands for all; and the last that was taken.
     root, node = np.empty(n, np.int32), np.empty(n, np.int32)
     parent, area = np.empty(n, np.int32), np.empty(n, np.int32)
-    fall, sharp = np.empty(n, np.float32), np.empty(n, np.float32)
-    border = np.empty((n, 2), np.int32)  # steps, and those that are steep
+    fall, border = np.empty(n, np.float32), np.empty((n, 2), np.int32)
     around = np.array([-cols - 1, -cols, -cols + 1, -1, 1, cols - 1, cols, cols + 1])
     tops = np.empty(8, np.int32)
     for own in range(n):
@@ -119,10 +118,7 @@ def region_tree(
             node[own] = own
         number[here] = root[own] = whole
         area[own], border[own, 0], border[own, 1], fall[own] = own_area, own_border, own_many, own_fall
-    for own in range(n):
-        sharp[own] = border[own, 1] / max(border[own, 0], 1)
-        fall[own] /= max(border[own, 0], 1)
-    return parent, area, fall, sharp
+    return parent, area, fall, border
 
 
 @kernel

@@ -218,7 +218,8 @@ class KernelCache:
         file = self._file(signature, library.codegen)
         if file is None or library.has_dynamic_globals or compiled.lifted:
             return
-        data = serialize.dumps(compiled._reduce())  # type: ignore[no-untyped-call]
+        # The listing of types is for people, and takes a tenth of the time to write.
+        data = serialize.dumps(compiled._replace(type_annotation="")._reduce())  # type: ignore[no-untyped-call]
         try:
             if not file.parent.is_dir():
                 file.parent.mkdir(parents=True, exist_ok=True)

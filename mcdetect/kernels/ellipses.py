@@ -41,7 +41,7 @@ from which on bodies are long, and the power of h^2 by which longer ones are rar
 mm."""
 
 
-@kernel(inline=True)
+@kernel
 def _solve(matrix: _Floats, right: _Floats) -> bool:
     """Solve symmetric positive definite equations in place, by Cholesky; False where they are none."""
     n = right.size
@@ -67,7 +67,7 @@ def _solve(matrix: _Floats, right: _Floats) -> bool:
     return True
 
 
-@kernel(inline=True)
+@kernel
 def _gather(
     image: _Singles,
     row: float,
@@ -113,7 +113,7 @@ def _gather(
     return count
 
 
-@kernel(inline=True)
+@kernel
 def _equations(
     pixel: _Floats,
     count: int,
@@ -157,7 +157,7 @@ def _equations(
     return rest
 
 
-@kernel(inline=True)
+@kernel
 def _fit_kind(
     pixel: _Floats,
     count: int,

@@ -90,9 +90,11 @@ def _smooth(image, taps_rows, taps_cols, top, bottom, out):  # type: ignore[no-u
 
 @kernel(inline=True)  # pragma: no cover - compiled
 def _reflect(index: int, length: int) -> int:
-    period = 2 * length
-    index = index % period
-    return index if index < length else period - 1 - index
+    if index < 0 or index >= length:  # seldom: a division takes as long as a dozen pixels
+        period = 2 * length
+        index = index % period
+        index = index if index < length else period - 1 - index
+    return index
 
 
 @kernel(fast="all")  # pragma: no cover - compiled

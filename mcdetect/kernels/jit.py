@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numba
+from numba.core import types
 
 from mcdetect.kernels.cache import KernelCache
 from mcdetect.kernels.sources import sources_digest
+from mcdetect.kernels.typing_memory import remembered_types
 
 __all__ = ["FAST", "kernel", "sources_digest"]
 
@@ -68,16 +70,28 @@ def kernel(
         if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
             dispatcher._cache = KernelCache(target)
             dispatcher._compiler.compile = _with_few_collections(dispatcher._compiler.compile)
+            dispatcher.get_call_template = _without_literals(dispatcher.get_call_template)
         return dispatcher
 
     return compiled if function is None else compiled(function)
 
 
+def _without_literals(template: Callable[..., Any]) -> Callable[..., Any]:
+    """Take numbers that are written out in a call for what they are: each would be compiled for itself."""
+    plainly: Any = types.unliteral
+
+    def template_of(arguments: Any, named: Any) -> Any:
+        plain = {name: plainly(kind) for name, kind in named.items()}
+        return template(tuple(plainly(kind) for kind in arguments), plain)
+
+    return template_of
+
+
 def _with_few_collections(compiling: Callable[..., Any]) -> Callable[..., Any]:
     """Let Python look for unreachable cycles seldom meanwhile, which saves a sixth of the time.
 
-    Compilation makes millions of objects that stay reachable. numba compiles one kernel at a time, but one
-    within another.
+    Compilation makes millions of objects that stay reachable. The types of arithmetic on numbers are
+    remembered meanwhile, too. numba compiles one kernel at a time, but one within another.
     """
 
     def compiling_so(*arguments: Any) -> Any:
@@ -85,7 +99,8 @@ def _with_few_collections(compiling: Callable[..., Any]) -> Callable[..., Any]:
         if 0 < thresholds[0] < _SELDOM:
             gc.set_threshold(_SELDOM, *thresholds[1:])
         try:
-            return _with_room(compiling, arguments)
+            with remembered_types():
+                return _with_room(compiling, arguments)
         finally:
             gc.set_threshold(*thresholds)
 

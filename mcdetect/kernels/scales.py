@@ -7,6 +7,7 @@ is read.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numba as nb
@@ -31,6 +32,7 @@ HALF_FROM_PX = 1.75
 STRIP = 64  # rows of the image that have one span of columns
 _SIDE = 3  # points of the half grid on either side that a value between them is made of; written out
 _LEAST = 32  # rows of the half grid that are worth a thread
+_TAIL = 1e-7  # mass that is cut off a Gaussian before its length is known
 WHOLE = 32  # columns are taken in whole vectors, so that all are rounded alike
 
 
@@ -63,7 +65,7 @@ class Scales:
         fine = min(int(np.searchsorted(np.minimum(down_px, across_px), HALF_FROM_PX)), levels - 1)
         made = [
             [
-                padded(_half_filter(sigma, sigmas[fine]) if k > fine else discrete_gaussian(sigma))
+                _taps(math.sqrt(sigma**2 - sigmas[fine] ** 2), 2) if k > fine else _taps(sigma, 1)
                 for k, sigma in enumerate(sigmas)
             ]
             for sigmas in (down_px, across_px)
@@ -86,11 +88,13 @@ class Scales:
         return int(self.lengths[self.fine + 1 :].max(initial=1)) + _SIDE + WHOLE
 
 
-def _half_filter(sigma_px: float, from_px: float) -> _Singles:
-    """Weights that smooth a level further, of every other pixel."""
-    taps = discrete_gaussian(float(np.sqrt(sigma_px**2 - from_px**2)))[::2]
-    half: _Singles = (taps / (taps[0] + 2.0 * taps[1:].sum())).astype(np.float32)
-    return half
+def _taps(sigma_px: float, step: int) -> _Singles:
+    """Half of a Gaussian on every pixel or on each `step`-th, as long as whole groups of taps are."""
+    length = padded(discrete_gaussian(sigma_px)[::step]).size
+    taps = padded(discrete_gaussian(sigma_px, tail=_TAIL)[::step][:length]).astype(np.float64)
+    taps = np.pad(taps, (0, max(0, length - taps.size)))[:length]
+    single: _Singles = (taps / (taps[0] + 2.0 * taps[1:].sum())).astype(np.float32)
+    return single
 
 
 def midway(sigma_px: float) -> _Singles:

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from types import CodeType
 
@@ -52,10 +52,11 @@ def in_parts(work: Callable[[int, int], object], count: int, *, least: int = 1) 
     pieces = min(threads * _PARTS_PER_THREAD, count)
     bounds = [count * k // pieces for k in range(pieces + 1)]
     parts = deque(pairwise(bounds))
-    if work.__code__ not in _called:
+    code = (work.func if isinstance(work, partial) else work).__code__
+    if code not in _called:
         # Compilation takes a third longer in other threads than the first, for the sake of their memory.
         work(*parts.popleft())
-        _called.add(work.__code__)
+        _called.add(code)
 
     def drain() -> None:
         while True:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,8 +17,8 @@ __all__ = ["middle", "sample_tiles"]
 _Singles = npt.NDArray[np.float32]
 
 # Technical: to be quick.
-_WIDTH = 512  # columns at once: what they are made of stays in the first-level cache
-_HALVINGS = 24  # of the range of values in which a median lies
+_WIDTH = 1024  # columns at once: what they are made of stays in the second-level cache
+_HALVINGS = 15  # of the range in which a median lies
 
 
 def sample_tiles(
@@ -71,31 +73,31 @@ def sample_tiles(
 
 @kernel(fast="all")  # pragma: no cover - compiled
 def middle(values, count):  # type: ignore[no-untyped-def]
-    """Return the median of the first few values: half way between the two middle ones of an even count.
+    """Return the median of the first few values, the lower one of an even count, to 0.01 % of their SD.
 
-    By bisection, whose passes over all values are vectorised, down to what no other value lies within.
+    By bisection: unlike a sort, its passes over the values are vectorised. A median lies within one SD of
+    the mean.
     """
-    low, high = values[0], values[0]
+    total = squares = np.float32(0.0)
     for k in range(count):
-        low, high = min(low, values[k]), max(high, values[k])
+        total += values[k]
+    mean = total / np.float32(count)
+    for k in range(count):
+        squares += (values[k] - mean) * (values[k] - mean)
+    reach = np.float32(1.001) * np.float32(math.sqrt(squares / np.float32(count)))
+    low, high = mean - reach, mean + reach
     rank = np.float32((count - 1) // 2)
     one, none = np.float32(1.0), np.float32(0.0)
     for _ in range(_HALVINGS):
-        middle = np.float32(0.5) * (low + high)
+        limit = np.float32(0.5) * (low + high)
         below = none
         for k in range(count):
-            below += one if values[k] <= middle else none
+            below += one if values[k] <= limit else none
         if below > rank:
-            high = middle
+            high = limit
         else:
-            low = middle
-    if count % 2 == 1:
-        return high
-    above, upto = np.float32(np.inf), none
-    for k in range(count):
-        upto += one if values[k] <= high else none
-        above = min(above, values[k] if values[k] > high else np.float32(np.inf))
-    return high if upto > rank + one else np.float32(0.5) * (high + above)
+            low = limit
+    return np.float32(0.5) * (low + high)
 
 
 @kernel(fast="sums")  # pragma: no cover - compiled
@@ -111,47 +113,44 @@ def _sample_tiles(  # type: ignore[no-untyped-def]
     line = np.empty(2 * width + 16 * taps.shape[2], np.float32)
     level = np.empty((bands + 1, width), np.float32)
     held = np.empty((at_once, bands, most), np.float32)
+    where = np.empty(width, np.int32)
     for a in range(first, last):
         for group in range(0, across, at_once):
             here = min(at_once, across - group)
             start = group * tile_cols // 2 * 2
             for i in range(a * tile_rows, min(rows, (a + 1) * tile_rows), stride):
+                down = (i - a * tile_rows) // stride
                 ready = False
                 for b in range(group, group + here):
-                    n = out_count[a, b]
+                    m = np.int64(0)
                     for j in range(b * tile_cols, min(cols, (b + 1) * tile_cols), stride):
-                        if mask[i, j]:
-                            if not ready:
-                                levels_of_row(
-                                    image,
-                                    half,
-                                    fine,
-                                    margin,
-                                    taps,
-                                    lengths,
-                                    between,
-                                    i,
-                                    start,
-                                    width,
-                                    line,
-                                    level,
-                                )
-                                ready = True
-                            down, right = (i - a * tile_rows) // stride, (j - b * tile_cols) // stride
-                            keep = down % thinned == 0 and right % thinned == 0
-                            for k in range(bands):
-                                value = level[k, j - start] - level[k + 1, j - start]
-                                held[b - group, k, n] = value
-                                if keep:
+                        where[m] = j - start
+                        m += mask[i, j]
+                    if m == 0:
+                        continue
+                    if not ready:
+                        levels_of_row(
+                            image, half, fine, margin, taps, lengths, between, i, start, width, line, level
+                        )
+                        ready = True
+                    n = out_count[a, b]
+                    out_count[a, b] = n + m
+                    for k in range(bands):
+                        for q in range(m):
+                            held[b - group, k, n + q] = level[k, where[q]] - level[k + 1, where[q]]
+                    if down % thinned == 0:
+                        for q in range(m):
+                            right = (start + where[q] - b * tile_cols) // stride
+                            if right % thinned == 0:
+                                for k in range(bands):
+                                    value = held[b - group, k, n + q]
                                     out_values[k, a, down // thinned, b, right // thinned] = value
-                            n += 1
-                    out_count[a, b] = n
             for b in range(group, group + here):
                 n = out_count[a, b]
                 for k in range(bands):
                     if n > 0:
                         values = held[b - group, k]
                         centre = middle(values, n)
-                        for m in range(n):
-                            values[m] = abs(values[m] - centre)
+                        for q in range(n):
+                            values[q] = abs(values[q] - centre)
                         out_spread[k, a, b] = np.float32(MAD_TO_SD) * middle(values, n)

@@ -72,7 +72,7 @@ CSV_ONLY = frozenset({"failures", "skipped"})
 FORMATS = ("csv", "parquet")
 """Kinds of table files that a run writes."""
 
-_VALUES_HELD = 100_000  # Technical: values that wait to be written, some MB
+_VALUES_HELD = 25_000  # Technical: values that wait to be written, with their texts some MB
 
 
 class TableWriter:

@@ -19,6 +19,7 @@ from mcdetect.image.volume import Volume
 from mcdetect.pipeline.bodies import find_bodies, measured_whole
 from mcdetect.pipeline.clock import Clock
 from mcdetect.pipeline.plausibility import TOO_MANY, implausibly_many
+from mcdetect.pipeline.scoring import looked_at_twice, score_candidates
 from mcdetect.pipeline.searching import Searched, search
 from mcdetect.pipeline.slabs import cut_slabs
 from mcdetect.pipeline.vessels import find_groups_and_vessels, follow_vessels, measure_vessels
@@ -29,10 +30,8 @@ from mcdetect.result.tables import calcification_table, candidate_table, cluster
 from mcdetect.shapes.large import LargeBody
 from mcdetect.shapes.outlines import measure_shapes, outline_reach_mm
 from mcdetect.shapes.tophat import tophat_around
-from mcdetect.spots.appearance import FEATURE_NAMES, refined_scale_mm
-from mcdetect.spots.context import in_context, nearest_mm
+from mcdetect.spots.context import nearest_mm
 from mcdetect.spots.duplicates import one_mark_per_body
-from mcdetect.spots.edges import MUSCLE_REACH_MM, least_contrast, lowered_on_edges
 from mcdetect.spots.score import DigitalScore, SpotModel, default_spot_model, digital_score
 from mcdetect.spots.slice_score import PlainScore, slice_score
 
@@ -78,7 +77,7 @@ def detect(
         with clock.stage("score"):
             digital = found.focus is not None or is_digital(mammogram.intent, found.breast.air_unevenness)
             model = spot_model or (digital_score() if digital else default_spot_model())
-            candidates = _score(found, mammogram.spacing, model, config, processed=digital)
+            candidates = score_candidates(found, mammogram.spacing, model, config, processed=digital)
             likely = _accept(candidates, found, mammogram.spacing, config)
         with clock.stage("bodies"):
             accepted, bodies = likely, list[LargeBody]()
@@ -87,7 +86,14 @@ def detect(
                     candidates, likely, found, mammogram.spacing, config
                 )
         with clock.stage("vessels"):
-            candidates, accepted = follow_vessels(candidates, accepted, found, mammogram.spacing, config)
+            candidates, accepted = follow_vessels(
+                candidates,
+                accepted,
+                found,
+                mammogram.spacing,
+                config,
+                twice=looked_at_twice(model, found),
+            )
         with clock.stage("outlines"):
             calcifications = _measure(candidates.take(accepted), bodies, found, mammogram.spacing, config)
         with clock.stage("groups"):
@@ -134,46 +140,9 @@ def _as_mammogram(
 def _score_of_slices(volume: Volume, model: SpotModel | DigitalScore | None) -> Score:
     """Return the score of slices, or one of plain mammograms with as many chances as there are slices."""
     if model is None:
-        return slice_score()
+        return dataclasses.replace(slice_score(), half_angle_deg=volume.half_angle_deg)
     alike = len(volume) * volume.slice_spacing_mm / _ALIKE_MM
     return PlainScore(model, -math.log(max(1.0, alike)))
-
-
-def _score(
-    found: Searched,
-    spacing: PixelSpacing,
-    model: SpotModel | DigitalScore,
-    config: Config,
-    *,
-    processed: bool,
-) -> Marks:
-    """Score every candidate, by its looks and then with its neighbours; return them by falling score."""
-    spots = found.spots
-    row_mm, col_mm = spots.row_px * spacing.row_mm, spots.col_px * spacing.col_mm
-    contrast = found.features[:, FEATURE_NAMES.index("contrast")].astype(np.float64)
-    pixel_mm = spacing.row_mm, spacing.col_mm
-    at_muscle = None
-    if processed:  # only processing leaves a halo beside the muscle
-        at_muscle = found.breast.near_muscle_edge(spots.row_px, spots.col_px, MUSCLE_REACH_MM, pixel_mm)
-    least = least_contrast(found.coarse, row_mm, col_mm, at_muscle)
-    looks = model.log_odds(found.features) if found.log_odds is None else found.log_odds
-    own = lowered_on_edges(looks, contrast, least)
-    depth_mm = found.depths(spots.row_px, spots.col_px)
-    log_odds = in_context(row_mm, col_mm, own, spots.snr, found.area_cm2, config.calcifications, depth_mm)
-    candidates = Marks(
-        row_px=spots.row_px,
-        col_px=spots.col_px,
-        row_mm=row_mm,
-        col_mm=col_mm,
-        snr=spots.snr,
-        scale_mm=refined_scale_mm(found.features, spots.band, spots.levels_mm),
-        line=found.features[:, FEATURE_NAMES.index("line_near")].astype(np.float64),
-        log_odds=log_odds,
-        own_log_odds=own,
-        body=np.zeros(len(row_mm)),
-        vessel=np.zeros(len(row_mm)),
-    )
-    return candidates.take(np.argsort(-log_odds, kind="stable"))
 
 
 def _accept(

@@ -49,7 +49,7 @@ class Searched:
         `equalised` on a coarse grid, for what tissue does over millimetres.
     log_odds : (n,) float64 array, optional
         Individual scores, for a stack of slices.
-    near : (n, 4) float64 array, optional
+    near : (n, 16) float64 array, optional
         Response of neighbouring slices at each candidate, for a stack of slices.
     focus : Focus, optional
         Which slice each place shows, for a stack of slices.

@@ -39,7 +39,13 @@ _WHOLE_MM = 50.0  # Technical: the largest link distance; an artery's gaps are f
 
 
 def follow_vessels(
-    candidates: Marks, accepted: _Ints, found: Searched, spacing: PixelSpacing, config: Config
+    candidates: Marks,
+    accepted: _Ints,
+    found: Searched,
+    spacing: PixelSpacing,
+    config: Config,
+    *,
+    twice: bool = False,
 ) -> tuple[Marks, _Ints]:
     """Tell the calcifications on arteries, and score all others anew without them as neighbours.
 
@@ -58,6 +64,8 @@ def follow_vessels(
         Pixel spacing in mm.
     config : Config
         Options.
+    twice : bool
+        Candidates were looked at twice: what the vessel's pieces gave them by context is taken off.
 
     Returns
     -------
@@ -76,15 +84,12 @@ def follow_vessels(
     _join(candidates, sure | plaque, vessel, taken, courses, config.groups.link_mm)
     beside = np.flatnonzero(~taken)
     log_odds = candidates.log_odds.copy()
-    log_odds[beside] = in_context(
-        candidates.row_mm[beside],
-        candidates.col_mm[beside],
-        candidates.own_log_odds[beside],
-        candidates.snr[beside],
-        found.area_cm2,
-        config.calcifications,
-        found.depths(candidates.row_px[beside], candidates.col_px[beside]),
-    )
+    alone = _in_context(candidates, beside, found, config)
+    if twice:
+        among = _in_context(candidates, np.arange(len(candidates)), found, config)
+        log_odds[beside] += np.minimum(alone - among[beside], 0.0)
+    else:
+        log_odds[beside] = alone
     whole = candidates.body > 0  # a large body is certain by its border, whatever lies around
     log_odds[whole] = np.maximum(log_odds[whole], candidates.log_odds[whole])
     log_odds[plaque] = np.maximum(log_odds[plaque], least_log_odds(config))
@@ -92,6 +97,21 @@ def follow_vessels(
     kept = plaque | (sure & ((vessel > 0) | (scored.score >= config.calcifications.min_score)))
     order = np.argsort(-log_odds, kind="stable")
     return scored.take(order), np.flatnonzero(kept[order])
+
+
+def _in_context(candidates: Marks, chosen: _Ints, found: Searched, config: Config) -> npt.NDArray[np.float64]:
+    """Return the scores of some candidates with each other as neighbours."""
+    part = candidates.take(chosen)
+    return in_context(
+        part.row_mm,
+        part.col_mm,
+        part.own_log_odds,
+        part.snr,
+        found.area_cm2,
+        config.calcifications,
+        found.depths(part.row_px, part.col_px),
+        found.breast.at_skin_at(part.row_px, part.col_px),
+    )
 
 
 def _on_bands(candidates: Marks, sure: _Yes, found: Searched) -> tuple[_Ints, _Yes, _Courses]:

@@ -26,6 +26,7 @@ from mcdetect.pipeline.searching import Searched, bounding_box
 from mcdetect.spots.coarse import coarsen
 from mcdetect.spots.find import Spots
 from mcdetect.spots.noise import noise_scale
+from mcdetect.spots.slice_score import BESIDE_MM
 from mcdetect.spots.slices import Answers, Stack, join_in_depth, measure_stack, part_of
 
 __all__ = ["Score", "search_volume"]
@@ -37,7 +38,6 @@ _REFERENCES = (0.25, 0.5, 0.75)  # of the depth: slices on which the breast and 
 _LEAST_SNR = 3.7  # of a spot in a slice
 _HOPELESS = -4.0  # log-odds of a spot that is not looked at any more
 _BEYOND = 0.5  # share of the range of grey levels by which other slices may exceed the reference slices
-_BESIDE_MM = (1.0, 2.0)  # how far away are the neighbouring slices that a score asks
 _MOST_BESIDE = 6  # Technical: slices on either side that are kept in memory
 
 
@@ -188,10 +188,10 @@ def _through(
     brightest: npt.NDArray[Any] | None = None
     brighter = np.maximum if volume.rising else np.minimum
     steps = [
-        min(max(k + 1, round(mm / volume.slice_spacing_mm)), _MOST_BESIDE) for k, mm in enumerate(_BESIDE_MM)
+        min(max(k + 1, round(mm / volume.slice_spacing_mm)), _MOST_BESIDE) for k, mm in enumerate(BESIDE_MM)
     ]
     last = len(volume) - 1
-    held: dict[int, tuple[_Rows, Answers]] = {}
+    held: dict[int, tuple[_Rows | None, Answers]] = {}
     spare: Answers | None = None
     for index, values in enumerate(_ahead(volume)):
         brightest = values.copy() if brightest is None else brighter(brightest, values, out=brightest)
@@ -206,6 +206,7 @@ def _through(
             if here < 0:
                 continue
             found.append(_look(here, stack, held, steps, last, score, least_log_odds))
+            held[here] = None, held[here][1]  # its pixels are no longer needed
             spare = held.pop(here - steps[-1])[1] if here >= steps[-1] else None
     assert brightest is not None  # a volume has slices
     return found, brightest
@@ -225,7 +226,7 @@ def _ahead(volume: Volume) -> Iterator[npt.NDArray[Any]]:
 def _look(
     index: int,
     stack: Stack,
-    held: Mapping[int, tuple[_Rows, Answers]],
+    held: Mapping[int, tuple[_Rows | None, Answers]],
     steps: Sequence[int],
     last: int,
     score: Score,
@@ -233,6 +234,7 @@ def _look(
 ) -> _Found:
     """Describe and score the maxima of one slice; keep those that may be calcifications."""
     pixels, answers = held[index]
+    assert pixels is not None  # they are dropped after the slice was looked at
     before, after = held.get(index - 1), held.get(index + 1)
     peaks = stack.maxima(before and before[1], answers, after and after[1])
     beside = [min(max(index + step, 0), last) for step in (*(-k for k in reversed(steps)), *steps)]

@@ -70,11 +70,19 @@ class BreastShare:
         Whether it meets the border at its chest wall only: crops meet it all around.
     two : bool
         Whether it looks like two breasts back to back.
+    parts : int
+        Parts of the picture that are not much smaller, it included.
     """
 
     share: float
     whole: bool
     two: bool
+    parts: int = 1
+
+    @property
+    def several(self) -> bool:
+        """Whether the picture seems to show more than one breast."""
+        return self.two or self.parts > 1
 
 
 @dataclass(frozen=True)
@@ -166,13 +174,16 @@ def edge_of(flat: Flat, level: FloatImage, exposed: BoolImage, other: Flat | Non
         jump = float(np.mean(near[edge]))
     is_air = bulge > max(_BULGE, hollow) and hollow < _HOLLOW and jump < _JUMP
     medians = (float(np.median(values)) for values in (skin, rim, inside))
-    return Edge(_side(_parts_like(thick_tissue, breast)), _share_of(breast), is_air, *medians)
+    alike = _parts_like(thick_tissue, breast)
+    parts = cv2.connectedComponents(alike.view(np.uint8), connectivity=4)[0] - 1
+    return Edge(_side(alike), _share_of(breast, parts), is_air, *medians)
 
 
-def _share_of(breast: BoolImage) -> BreastShare:
+def _share_of(breast: BoolImage, parts: int) -> BreastShare:
     """Measure a breast and how it meets the border of the picture."""
     contact = breast[0].mean() + breast[-1].mean() + breast[:, 0].mean() + breast[:, -1].mean()
-    return BreastShare(float(breast.mean()), bool(contact < _WHOLE), holds_two(breast, (_WAVER, _WAVER)))
+    two = holds_two(breast, (_WAVER, _WAVER))
+    return BreastShare(float(breast.mean()), bool(contact < _WHOLE), two, parts)
 
 
 def goes_on(padding: BoolImage, flat: list[BoolImage]) -> bool:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from mcdetect.errors import UnusableImageError
 from mcdetect.image.mammogram import PixelSpacing
 from mcdetect.image.plausible import check_area
+from mcdetect.image.views import SEVERAL_BREASTS
 from mcdetect.readers.air_edge import BreastShare
+from mcdetect.readers.examination import Examiner
 
-__all__ = ["plausible_spacing"]
+__all__ = ["BREASTS", "note_breasts", "plausible_spacing"]
+
+BREASTS = "breasts"
+"""The fact that tells how many there are, where it is not one."""
+
+
+def note_breasts(examiner: Examiner, breast: BreastShare | None) -> None:
+    """Note that a picture seems to show several breasts; the search flags those that it finds."""
+    if breast is not None and breast.several:
+        examiner.note(BREASTS, SEVERAL_BREASTS)
 
 
 def plausible_spacing(

@@ -101,4 +101,7 @@ def inspect(
     reasons = tuple(f"{problem.cause}; {problem.remedy}" for problem in found.problems)
     complete = not reasons and (found.image is not None or not pixels)
     other = bool(found.problems) and isinstance(found.problems[0], NotEligibleError)
-    return Inspection(found.facts, found.flags, complete, reasons, found.header, found.study, other)
+    flags = found.flags
+    if several := found.facts.get("breasts"):  # a run flags what it finds; here nothing is searched
+        flags = (*flags, several)
+    return Inspection(found.facts, flags, complete, reasons, found.header, found.study, other)

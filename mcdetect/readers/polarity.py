@@ -30,6 +30,11 @@ _SKIN_RISE = 0.03
 _RIM_FALL = (0.05, 0.15)
 """... unless the rim is brighter than the inside by the first share; by the second, it is bright air."""
 
+# Judged: on a phantom whose tissue was clipped at several levels.
+_CLIPPED = 0.75
+"""Share of a picture that lies in flat regions at both ends of the grey scale, at least, where its tissue is
+clipped: either region may be the air then."""
+
 
 class PolaritySource(StrEnum):
     """Where it comes from that bright is dense, or that dark is."""
@@ -157,6 +162,10 @@ def _judge(level: FloatImage, exposed: BoolImage) -> Polarity:
     if high is not None and bright is not None and bright.is_air:
         air = AirSide(bright.side, -high.level, -high.tissue, True)
         return Polarity(True, air, side=bright.side, breast=bright.breast)
+    if low is not None and high is not None:
+        flat = (low.region | high.region)[exposed].mean()
+        if flat > _CLIPPED:
+            return Polarity(None, doubt="air and most of the breast have one grey level each: clipped")
     return Polarity(None)
 
 

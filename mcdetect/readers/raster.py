@@ -19,7 +19,7 @@ from mcdetect.errors import (
 )
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
 from mcdetect.image.views import parse_view_name
-from mcdetect.readers.area import plausible_spacing
+from mcdetect.readers.area import note_breasts, plausible_spacing
 from mcdetect.readers.bmp import read_bmp
 from mcdetect.readers.codestream import parse_codestream
 from mcdetect.readers.examination import Examination, Examiner, check_extent, check_size, describe_spacing
@@ -161,6 +161,7 @@ def _convert(
         pixels[~valid] = pixels[valid].min()
     examiner.note("grey scale", "; ".join(steps) or "used as stored, bright taken as dense")
     examiner.note("polarity", seen.source(stated=False))
+    note_breasts(examiner, seen.breast)
     saturated = saturation_level(pixels, valid)
     if saturated is not None:
         examiner.note("saturated from", f"{saturated:g}")

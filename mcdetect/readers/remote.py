@@ -30,7 +30,7 @@ _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+::)*[A-Za-z][A-Za-z0-9+.\-]+://
 
 _WEB = ("http://", "https://")
 _HERE = "memory:"
-_PLAIN_PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
+_PLAIN_PACKAGES = {"abfs": "adlfs", "az": "adlfs"}
 """What brings protocols that no extra brings."""
 
 # Technical: what a network does now and then.

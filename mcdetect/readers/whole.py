@@ -59,8 +59,9 @@ def check_jpeg(
         markers = sum(data.count(bytes((0xFF, 0xD0 + k)), scan, end) for k in range(8))
         if markers < -(-units // interval) - 1:
             raise EOFError("the compressed stream ends early")
+    start = data[:end].rstrip(b"\xff")  # a cut may lie behind 0xFF, which would make a marker of what follows
     try:
-        again = np.asarray(decode(data[:end] + _TAIL + _END))
+        again = np.asarray(decode(start + _TAIL + _END))
     except RuntimeError:  # a decoder that minds what follows found the end of the picture first
         return
     if not np.array_equal(again, decoded):

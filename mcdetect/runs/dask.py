@@ -12,11 +12,13 @@ import uuid
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from mcdetect.errors import InputFileError, McdetectError, MissingLibraryError
 from mcdetect.output.files import write_bytes
@@ -92,6 +94,7 @@ def connected(
         raise ClusterError(
             "the memory of workers is limited where they are started; leave out --memory-limit"
         )
+    cluster = None
     with ExitStack() as stack:
         try:
             # Versions that differ are no harm where those of what computes do not, which is looked at below.
@@ -118,8 +121,30 @@ def connected(
                     client = Client(where, timeout=_CONNECT_S, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise ClusterError(f"{where}: no Dask scheduler answers ({type(error).__name__})") from error
-        with closing(client):
+        stack.callback(client.close)
+        try:
             yield DaskWorkers(client, timeout_s, here=where == LOCAL)
+        except KeyboardInterrupt:  # the second Ctrl-C: nothing is waited for
+            stack.pop_all()
+            _end_at_once(cluster)
+            raise
+
+
+def _end_at_once(cluster: Any) -> None:
+    """End the workers of a local cluster, whatever they do, and leave the rest to the end of this process.
+
+    A scheduler elsewhere takes back what was given out when the connection ends.
+    """
+    if cluster is None:
+        return
+    from distributed.core import Status
+
+    cluster.shutdown_on_close = False
+    for nanny in list(cluster.workers.values()):
+        nanny.status = Status.closing  # it starts no other
+        if (pid := getattr(nanny.process, "pid", None)) is not None:
+            with suppress(psutil.Error):
+                psutil.Process(pid).kill()
 
 
 class DaskWorkers:
@@ -176,7 +201,12 @@ class DaskWorkers:
         run = _Run(self, iter(tasks), stop or Event(), work, in_order)
         try:
             yield from run.outcomes()
-        finally:
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            run.end()
+            raise
+        else:
             run.end()
 
 

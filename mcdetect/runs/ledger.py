@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger", "RunFacts", "told"]
 
-_VALUES = 100_000  # Technical: values that are held at a time while tables are written, some MB
+_VALUES = 25_000  # Technical: values that are held at a time while tables are written, a MB or two
 _BATCH = 4096  # Technical: rows of small tables
 
 

@@ -24,7 +24,7 @@ from mcdetect.exams.studies import (
 )
 from mcdetect.exams.studies.grouping import BOX_COLUMNS
 from mcdetect.exams.studies.matching import MATCHING_COLUMNS
-from mcdetect.image.views import PART_VIEWS
+from mcdetect.image.views import PART_VIEWS, SEVERAL_BREASTS
 from mcdetect.output.seam import Output
 from mcdetect.output.tables import SCHEMAS
 from mcdetect.runs.layout import WHOLE
@@ -292,7 +292,7 @@ class RunResults:
                 study=study,
                 laterality=laterality,
                 view=view,
-                special=not _SPECIAL.isdisjoint(str(flags).split("; ")),
+                special=_is_special(str(flags).split("; ")),
                 clusters=nothing,
                 magnified=_is_magnified(str(flags).split("; ")),
                 intent=intent,
@@ -341,6 +341,10 @@ class RunResults:
         nothing = whole.iloc[:0]
         for first, last in itertools.pairwise(ends):
             yield whole.iloc[first:last] if last > first else nothing
+
+
+def _is_special(remarks: Sequence[str]) -> bool:
+    return not _SPECIAL.isdisjoint(remarks) or any(text.startswith(SEVERAL_BREASTS) for text in remarks)
 
 
 def _is_magnified(remarks: Sequence[str]) -> bool:

@@ -121,15 +121,19 @@ def bright_regions(
     order = place[np.argsort(np.uint16(65535) - levels, kind="stable")].astype(np.int32)
     cell_mm2 = row_mm * col_mm
     most = int(_MOST_MM2 / cell_mm2) + 1
-    parent, area, fall, sharp = region_tree(values, usual, order, row_mm, col_mm, _STEEP, most)
+    parent, area, total, border = region_tree(values, usual, order, row_mm, col_mm, _STEEP, most)
     area_mm2 = area * np.float32(cell_mm2)
-    good = np.flatnonzero((area_mm2 >= _LEAST_MM2) & (area_mm2 <= _MOST_MM2) & (sharp >= _LEAST_SHARP))
+    good = np.flatnonzero((area_mm2 >= _LEAST_MM2) & (area_mm2 <= _MOST_MM2))
+    good = good[(border[good, 1] / np.maximum(border[good, 0], 1)).astype(np.float32) >= _LEAST_SHARP]
     large = np.clip(np.log(area_mm2[good] / _LEAST_MM2) / np.log(_LARGE_MM2 / _LEAST_MM2), 0.0, 1.0)
-    good = good[fall[good] >= _LEAST_FALL + large * (_LARGE_FALL - _LEAST_FALL)]
-    score = np.zeros(order.size, np.float32)
-    score[good] = fall[good] * area_mm2[good] ** _SIZE_WEIGHT
+    fall = (total[good] / np.maximum(border[good, 0], 1)).astype(np.float32)
+    steep = fall >= _LEAST_FALL + large * (_LARGE_FALL - _LEAST_FALL)
+    good, fall = good[steep], fall[steep]
+    score, edge = np.zeros(order.size, np.float32), np.zeros(order.size, np.float32)
+    score[good] = fall * area_mm2[good] ** _SIZE_WEIGHT
+    edge[good] = fall * np.sqrt(area_mm2[good])
     chosen = best_regions(parent, score, _PREFERRED)
-    chosen = chosen[fall[chosen] * np.sqrt(area_mm2[chosen]) >= _LEAST_EDGE]
+    chosen = chosen[edge[chosen] >= _LEAST_EDGE]
     return [_region(values, int(order[k]), int(area[k]), float(usual.flat[order[k]]), fine) for k in chosen]
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import ndimage as ndi
 
 from mcdetect.image.mammogram import PixelSpacing
+from mcdetect.kernels.threads import in_parts
 
 __all__ = [
     "LEAST_SOLIDITY",
@@ -31,6 +32,7 @@ __all__ = [
     "paint",
     "perimeter_mm",
     "shared_px",
+    "smoothed",
     "solidity",
     "window",
     "with_room",
@@ -47,6 +49,7 @@ LEAST_BENT, THICK_MM, THICK_PX = 0.55, 0.6, 10.0
 thin."""
 
 # Technical: how finely is looked.
+_LEAST_ROWS = 256  # that are worth a thread
 _CLOSING_MM = 0.15  # gaps in a ring that are closed
 _RIM_MM, _GAP_MM = 0.2, 0.1  # width of the rings on both sides of the border; what lies between is blur
 
@@ -65,6 +68,23 @@ class Figure:
     surroundings: float
     slope: float
     ring: bool = False
+
+
+def smoothed(
+    pixels: npt.NDArray[np.float32], sigma_mm: float, spacing: PixelSpacing
+) -> npt.NDArray[np.float32]:
+    """Return an image behind a narrow Gaussian of this SD."""
+    across, down = sigma_mm / spacing.col_mm, sigma_mm / spacing.row_mm
+    reach = math.ceil(4.0 * down) + 1
+    smooth = np.empty(pixels.shape, np.float32)
+
+    def work(first: int, last: int) -> None:
+        top = max(0, first - reach)
+        rows = cv2.GaussianBlur(pixels[top : last + reach], (0, 0), across, sigmaY=down)
+        smooth[first:last] = rows[first - top : last - top]
+
+    in_parts(work, pixels.shape[0], least=max(_LEAST_ROWS, 4 * reach))
+    return smooth
 
 
 def close_gaps(mask: _Mask, spacing: PixelSpacing) -> tuple[int, _Mask, tuple[int, int]]:

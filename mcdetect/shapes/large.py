@@ -22,6 +22,7 @@ from mcdetect.shapes.figures import (
     join,
     paint,
     shared_px,
+    smoothed,
 )
 from mcdetect.shapes.grown import (
     LEAST_MM,
@@ -137,9 +138,7 @@ def find_large_bodies(
     list of LargeBody
         Each mark lies on one at most; a body may be without.
     """
-    sigma = _SMOOTHING_MM / spacing.col_mm, _SMOOTHING_MM / spacing.row_mm
-    smooth = np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma[0], sigmaY=sigma[1]), dtype=np.float32)
-    label = np.zeros(pixels.shape, np.int32)
+    smooth = smoothed(pixels, _SMOOTHING_MM, spacing)
     figures: list[Figure] = []
     row, col = (np.rint(place).astype(np.intp) for place in (row_px, col_px))
     sure = np.flatnonzero(certain)
@@ -147,6 +146,7 @@ def find_large_bodies(
     inside = np.ones(pixels.shape, np.bool_) if searched is None else searched
     likely = _likely_marks(row, col, strength, certain)
     steep, usual = _steep_all_around(pixels, smooth, inside, likely, spacing)
+    label = np.zeros(pixels.shape, np.int32)
     for figure in steep:
         _add(figures, figure, label, spacing)
     bare = sure[label[row[sure], col[sure]] == 0]
@@ -162,7 +162,8 @@ def find_large_bodies(
         if grown is not None:
             _add(figures, grown, label, spacing)
     on = label[row, col]
-    halo = np.zeros(label.shape, np.int32)  # only what is painted takes memory
+    del label
+    halo = np.zeros(pixels.shape, np.int32)  # only what is painted takes memory
     for number, figure in enumerate(figures, start=1):
         paint(halo, figure, number, HALO_MM, spacing)
         faint = smooth[row, col] - figure.surroundings < HALO_HEIGHT * figure.height

@@ -40,6 +40,7 @@ def in_context(
     area_cm2: float,
     config: CalcificationConfig,
     depth_mm: npt.NDArray[np.float64] | None = None,
+    alone: npt.NDArray[np.bool_] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Raise the scores of spots that have calcifications around them.
 
@@ -74,6 +75,8 @@ def in_context(
         Distance and weight.
     depth_mm : (n,) float64 array, optional
         Depth in a stack of slices; distances are then those in space.
+    alone : (n,) bool array, optional
+        Spots that neighbours do not raise: those at the skin, where pores and its inner border lie in rows.
 
     Returns
     -------
@@ -96,6 +99,8 @@ def in_context(
     most = max(_MOST + rarity, 0.0)
     weight = config.context_weight * max(1.0 + _RARE_WEIGHT * rarity, 0.0)
     gain = np.minimum(weight * np.sqrt(np.maximum(count - _CHANCE, 0.0)), most)
+    if alone is not None:
+        gain[alone] = 0.0
     raised: npt.NDArray[np.float64] = log_odds + gain * _NOISE_SNR / np.maximum(snr, _NOISE_SNR)
     return raised
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mcdetect.kernels.threads import in_parts
 from mcdetect.spots.coarse import Coarse
 
-__all__ = ["least_contrast", "lowered_on_edges"]
+__all__ = ["least_contrast", "lowered_on_edges", "on_edge"]
 
 _Floats = npt.NDArray[np.float64]
 _Image = npt.NDArray[np.float32]
@@ -85,6 +85,12 @@ def _largest_within(steps: _Image, reach_mm: float, step_mm: tuple[float, float]
     return np.asarray(cv2.dilate(steps, disc), np.float32)
 
 
+def on_edge(contrast: _Floats, least: _Floats) -> npt.NDArray[np.bool_]:
+    """Tell which marks are part of an edge; see `lowered_on_edges`."""
+    part: npt.NDArray[np.bool_] = (least > 0.0) & (contrast < least)
+    return part
+
+
 def lowered_on_edges(log_odds: _Floats, contrast: _Floats, least: _Floats) -> _Floats:
     """Return individual scores, those of marks that are part of an edge too low to count.
 
@@ -97,7 +103,7 @@ def lowered_on_edges(log_odds: _Floats, contrast: _Floats, least: _Floats) -> _F
     least : (n,) float64 array
         As `least_contrast` returns it.
     """
-    part = (least > 0.0) & (contrast < least)
+    part = on_edge(contrast, least)
     lowered: _Floats = np.where(part, np.minimum(log_odds, ON_EDGE_LOG_ODDS), log_odds)
     return lowered
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mcdetect.errors import UnreadableFileError
 from mcdetect.kernels.trees import MOST_LEAVES, Comparisons, compare_by_feature, sum_leaves
 from mcdetect.spots.appearance import FEATURE_NAMES
+from mcdetect.spots.second_look import SecondLook, default_second_look
 
 __all__ = ["DigitalScore", "SpotModel", "default_spot_model", "digital_score"]
 
@@ -192,15 +193,17 @@ class DigitalScore:
     """The individual score for digital images: the mean of two models on the log-odds scale.
 
     The general model knows more forms of calcifications, the digital one what tissue looks like on real
-    digital images.
+    digital images. What lies around a spot, and where, is told by the second look.
 
     Parameters
     ----------
     general, digital : SpotModel
+    second : SecondLook, optional
     """
 
     general: SpotModel
     digital: SpotModel
+    second: SecondLook | None = None
 
     def log_odds(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Return the score on the log-odds scale; 0 is the operating point.
@@ -231,7 +234,7 @@ def default_spot_model() -> SpotModel:
 @cache
 def digital_score() -> DigitalScore:
     """Return the score for digital images (`python -m benchmarks spot_model_digital` made its second)."""
-    return DigitalScore(default_spot_model(), _shipped("spot_model_digital.json"))
+    return DigitalScore(default_spot_model(), _shipped("spot_model_digital.json"), default_second_look())
 
 
 def _shipped(name: str) -> SpotModel:

@@ -37,6 +37,10 @@ _SAMPLES = 12  # along a side of a tile, for the spread of a filter
 _SAME_MM = 0.25
 """The place of one calcification differs by this from slice to slice."""
 
+# Judged: the same.
+_AT_PX = (1, 1)
+"""Rows and columns about a place within which a response is one at it."""
+
 # Physics: tubes sweep 11 to 60 degrees; a blurred speck is some 0.5 mm wide. Where the sweep is not known,
 # ghosts may lie as far apart as with the widest, and be as strong as with the narrowest.
 _WIDEST, _NARROWEST = math.tan(math.radians(25.0)), math.tan(math.radians(5.5))
@@ -110,9 +114,13 @@ class Stack:
         return Answers(best, band, spread / self.loud)
 
     def near(self, answers: Sequence[Answers], spots: Spots) -> _Floats:
-        """Return the greatest response of other slices at the places of spots, (n, slices)."""
-        reach = _reach_px(self.spacing)
-        return np.stack([_most_near(other.best, spots, reach) for other in answers], axis=1)
+        """Return the response of other slices about the places of spots, (n, 2 * slices).
+
+        First the greatest within 0.25 mm, slice by slice, then that at the place: within a pixel.
+        """
+        reaches = (_reach_px(self.spacing), _AT_PX)
+        found = [_most_near(other.best, spots, reach) for reach in reaches for other in answers]
+        return np.stack(found, axis=1)
 
     def maxima(self, before: Answers | None, here: Answers, after: Answers | None) -> Peaks:
         """Return the maxima of a slice that no neighbouring slice exceeds at the same place."""

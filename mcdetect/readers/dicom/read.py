@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from mcdetect.errors import InputFileError, MissingSpacingError, NotEligibleError, UnreadableFileError
 from mcdetect.image.mammogram import Intent, Mammogram, PixelSpacing
 from mcdetect.image.views import PART_VIEWS
-from mcdetect.readers.area import plausible_spacing
+from mcdetect.readers.area import note_breasts, plausible_spacing
 from mcdetect.readers.dicom.columns import header_columns
 from mcdetect.readers.dicom.decode import StoredPixels, read_stored_pixels
 from mcdetect.readers.dicom.eligibility import eligibility_problem, frame_count
@@ -240,6 +240,7 @@ def _pixels(
     examiner.flag(*grey.flags)
     examiner.note("grey scale", "; ".join(grey.steps) or "used as stored")
     examiner.note("polarity", grey.polarity)
+    note_breasts(examiner, grey.breast)
     if grey.display_window is not None:
         examiner.note("display window", "{:g} to {:g}".format(*grey.display_window))
     if grey.saturation_level is not None:
