@@ -33,7 +33,7 @@ _FILLED, _FILLED_MM = 0.765, 0.78
 pi / 4, less a little on pixels; plates are no fuller."""
 _RIM_RATIO, _RIM_ASPECT, _RIM_WAVES = 1.05, 1.5, 0.055
 """Least brightness of the shell over that of the centre; greatest aspect, and most by which the outline may
-stray from an ellipse: chosen on the bodies inserted into one part of the backgrounds, as good on the others."""
+stray from an ellipse: chosen on bodies inserted into half of the backgrounds, as good on the others."""
 _HOLLOW_RATIO, _HOLLOW_CIRCULARITY, _HOLLOW_SOLIDITY = 1.6, 0.8, 0.85
 _HOLLOW_ASPECT, _HOLLOW_WAVES = 2.0, 0.08
 """One whose centre is all but empty may be less round and even."""
