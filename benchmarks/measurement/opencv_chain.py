@@ -29,10 +29,13 @@ __all__ = ["Agreement", "Chain", "agreement", "gain_maps", "typical_gains"]
 
 _Singles = npt.NDArray[np.float32]
 
-SAME_PX = 1.5  # Judged: a maximum and its neighbour count as one: rounding and finer grids move them so far
+SAME_PX = (
+    1.5  # Judged: a maximum and its neighbour count as one: rounding and coarser grids move them so far,
+)
+SAME_SCALES = 0.5  # or by this share of their Gaussian scale
 MARGIN_SNR = 0.15  # Judged: weaker maxima may lie below the threshold of the other
 FINE_BANDS = 4  # Technical: as of the stage, which looks for maxima of the finest bands alone, too
-LEAST_SHARE = 0.98  # Judged: of the maxima that both must have
+LEAST_SHARE = 0.97  # Judged: of the maxima that both must have
 
 
 def _blur(source: _Singles, sigma: tuple[float, float], out: _Singles) -> None:
@@ -150,7 +153,9 @@ def agreement(spots: Spots, chain: Chain) -> Agreement:
     ours = np.stack([spots.row_px, spots.col_px], axis=1)
     apart, _ = cKDTree(np.concatenate([maxima, fine])).query(ours)
     clear = spots.snr >= chain.config.min_snr + MARGIN_SNR
-    ours_there = float(np.mean(np.asarray(apart)[clear] <= SAME_PX)) if clear.any() else 1.0
+    scale_px = np.sqrt(LEVELS_MM[spots.band] * LEVELS_MM[spots.band + 1]) / chain.spacing.mean_mm
+    same = np.asarray(apart) <= np.maximum(SAME_PX, SAME_SCALES * scale_px)
+    ours_there = float(np.mean(same[clear])) if clear.any() else 1.0
     # Of maxima within each other's reach ours keep the strongest.
     mm = np.array([chain.spacing.row_mm, chain.spacing.col_mm])
     reach_mm = np.sqrt(2.0 * LEVELS_MM[spots.band] * LEVELS_MM[spots.band + 1]) + SAME_PX * mm.max()
