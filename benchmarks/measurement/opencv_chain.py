@@ -148,8 +148,8 @@ def agreement(spots: Spots, chain: Chain) -> Agreement:
     best = chain.strongest(gains)
     maxima = chain.maxima(best, chain.config.min_snr)
     if spots.snr.size == 0 or maxima.shape[0] == 0:
-        same = float(spots.snr.size == maxima.shape[0])
-        return Agreement(same, same)
+        none = float(spots.snr.size == maxima.shape[0])
+        return Agreement(none, none)
     ours = np.stack([spots.row_px, spots.col_px], axis=1)
     apart, _ = cKDTree(np.concatenate([maxima, fine])).query(ours)
     clear = spots.snr >= chain.config.min_snr + MARGIN_SNR

@@ -14,7 +14,7 @@ from mcdetect.spots.context import in_context
 from mcdetect.spots.edges import MUSCLE_REACH_MM, least_contrast, lowered_on_edges, on_edge
 from mcdetect.spots.neighbours import describe_neighbours
 from mcdetect.spots.score import DigitalScore, SpotModel
-from mcdetect.spots.second_look import SHARE, asked_again, second_look_rows
+from mcdetect.spots.second_look import MOST_RAISED, SHARE, asked_again, second_look_rows
 
 __all__ = ["candidates_on_edges", "looked_at_twice", "rows_of_second_look", "score_candidates"]
 
@@ -60,7 +60,8 @@ def score_candidates(
         part = on_edge(contrast, least)
         asked = asked_again(own)
         rows = rows_of_second_look(found, spacing, model, looks, part, asked)
-        log_odds[asked] = SHARE * model.second.log_odds(rows) + (1.0 - SHARE) * log_odds[asked]
+        both = SHARE * model.second.log_odds(rows) + (1.0 - SHARE) * log_odds[asked]
+        log_odds[asked] = np.minimum(both, log_odds[asked] + MOST_RAISED)
     candidates = Marks(
         row_px=spots.row_px,
         col_px=spots.col_px,

@@ -21,6 +21,7 @@ from mcdetect.spots.neighbours import NEIGHBOUR_NAMES
 __all__ = [
     "COLUMNS",
     "FORMAT",
+    "MOST_RAISED",
     "PLACE_NAMES",
     "SHARE",
     "Net",
@@ -41,6 +42,8 @@ _WORTH = -5.0
 """Above this, by the first look, a spot is worth a second. One in thirty is; the rest keep their score."""
 SHARE = 0.8
 """Weight of the second look in the score; the rest is that of the first look and its context."""
+MOST_RAISED = 2.0
+"""How much the second look raises log-odds at most: it may be far off on what it was not fitted to."""
 MOST_SKIN_MM, MOST_CHEST_MM = 40.0, 120.0
 """Larger distances to the skin line and to the chest wall tell nothing more."""
 
