@@ -24,7 +24,7 @@ SHARE = (0.2, 0.1)
 """What stands out less than this share of the step, within either reach, is part of the edge."""
 LEAST_STEP = (30.0, 40.0)
 """Step of such an edge, in SD of the noise: that of the muscle is some 50, of tissue and vessels up to 20."""
-MUSCLE_REACH_MM = 3.0
+MUSCLE_REACH_MM = 2.5
 """So near to the edge of the pectoral muscle, where it is known,"""
 MUSCLE_SHARE, MUSCLE_STEP = 0.6, 12.0
 """what stands out less than this share of the step, of this height at least, is part of it: fibres that end
