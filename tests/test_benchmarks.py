@@ -441,7 +441,7 @@ def test_a_small_run(
         if view.fits(run):
             assert to_text(view, run) in printed
     shares = [f.value for f in run.figures if f.unit == "share" and f.name not in ("gain", "bias")]
-    assert shares or name in ("large_image", "stage_cost", "films", "fuzz", "cluster", "runs")
+    assert shares or name in ("large_image", "stage_cost", "films", "fuzz", "cluster", "runs", "scaling")
     assert all(0 <= float(share) <= 1 for share in shares if isinstance(share, float))
     recorded = load_runs().get(name)
     if recorded is not None:  # the same names, so that the page can be made from a new run
