@@ -159,7 +159,7 @@ def _on_plaques(
         own_plaques[tried[dashes.mark[rows.label == number]]] = True
         own_plaques &= away > _APART_MM
         members = own_plaques | (sure & near)
-        if not members.any() or np.median(skin_mm[members]) <= SKIN_MM:
+        if np.median(skin_mm[members]) <= SKIN_MM:
             continue
         plaque |= own_plaques
         taken |= near
