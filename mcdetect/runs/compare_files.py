@@ -18,9 +18,9 @@ from mcdetect.output.overlays import write_png
 from mcdetect.output.run_record import InputRecord, RunRecord
 from mcdetect.output.tables import TableWriters
 from mcdetect.pipeline import detect_file
-from mcdetect.readers.image_file import ImageFile, OpenedFile
+from mcdetect.readers.image_file import ImageFile, OpenedFile, Source
 
-__all__ = ["compare_files", "fingerprint"]
+__all__ = ["comparable_mammogram", "compare_files", "fingerprint"]
 
 
 def compare_files(
@@ -74,7 +74,7 @@ def compare_files(
         ImageFile(file, name, spacing, force).opened()
         for file, name, spacing in zip(files, names, spacings, strict=True)
     ]
-    images = [_mammogram(source) for source in sources]
+    images = [comparable_mammogram(source) for source in sources]
     asked = {
         "command": "compare",
         "pixel_spacing_mm": pixel_spacing_mm,
@@ -134,7 +134,14 @@ def _compare(
     return found
 
 
-def _mammogram(source: OpenedFile) -> Mammogram:
+def comparable_mammogram(source: Source) -> Mammogram:
+    """Read an image that can be compared with another.
+
+    Raises
+    ------
+    NotComparableError
+        It is a stack of slices.
+    """
     image = source.read()
     if isinstance(image, Volume):
         raise NotComparableError(

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import mcdetect
-from mcdetect.errors import NotComparableError
 from mcdetect.output.overlays import OVERLAY_FOLDER, write_png
 from mcdetect.output.seam import Output
 from mcdetect.runs.worker import Begun, Outcome, Task, attempt, process_in_worker, reading_from
 
 if TYPE_CHECKING:
-    from mcdetect.image.mammogram import Mammogram
     from mcdetect.readers.image_file import Source
 
 __all__ = ["ChangeTables", "Comparisons", "PairOutcome", "PairTask", "comparison_digest", "work"]
@@ -113,8 +111,9 @@ def _compare(task: PairTask, prior: Source, current: Source) -> Outcome:
     from mcdetect.exams.comparison.compare import check_alike, compare
     from mcdetect.pipeline import detect_file
     from mcdetect.readers.image_file import OpenedFile
+    from mcdetect.runs.compare_files import comparable_mammogram
 
-    images = [_mammogram(source) for source in (prior, current)]
+    images = [comparable_mammogram(source) for source in (prior, current)]
     if not task.force:
         check_alike(*images)
     results = [
@@ -133,16 +132,3 @@ def _compare(task: PairTask, prior: Source, current: Source) -> Outcome:
         seconds={name: float(value) for name, value in found.seconds.items()},
         facts=found.summary(),
     )
-
-
-def _mammogram(source: Source) -> Mammogram:
-    from mcdetect.image.volume import Volume
-
-    image = source.read()
-    if isinstance(image, Volume):
-        raise NotComparableError(
-            f"it holds {len(image)} slices of tomosynthesis, which are not compared",
-            "give a mammogram of each date, plain or synthetic",
-            source.path,
-        )
-    return image
